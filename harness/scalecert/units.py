@@ -1,0 +1,31 @@
+"""Durations as people write them (`2s`, `100ms`, `5m`), in seconds."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+
+
+def parse_duration_seconds(text: str) -> float:
+    """Return the seconds of a duration such as `1m30s`.
+
+    Raises:
+        ValueError: if the text is not a sequence of numbers with the units ms, s, m, h.
+    """
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"found {text!r}, expected a duration such as 2s, 100ms or 5m")
+    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+
+
+def format_seconds(seconds: float) -> str:
+    """Return seconds in the unit that reads best: `87 ms`, `2.00 s`, `12.5 min`."""
+    if not math.isfinite(seconds):
+        return str(seconds)
+    size = abs(seconds)
+    if size < 1:
+        return f"{seconds * 1000:.3g} ms"
+    return f"{seconds:.4g} s" if size < 600 else f"{seconds / 60:.4g} min"
