@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any, Self
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -29,3 +30,27 @@ def format_seconds(seconds: float) -> str:
     if size < 1:
         return f"{seconds * 1000:.3g} ms"
     return f"{seconds:.4g} s" if size < 600 else f"{seconds / 60:.4g} min"
+
+
+class Duration(float):
+    """Seconds, written as a duration (`90s`, `5m`) or as a plain number of seconds."""
+
+    @classmethod
+    def decode(cls, value: object) -> Self:
+        """Return the duration that `value` stands for; ValueError if negative or no duration."""
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError(f"found {value!r}, expected a duration such as 90s or 5m")  # noqa: TRY004
+        seconds = parse_duration_seconds(value) if isinstance(value, str) else float(value)
+        if not (0 <= seconds < math.inf):
+            raise ValueError(f"found {value!r}, expected zero or a positive duration")
+        return cls(seconds)
+
+    def encode(self) -> str:
+        """Return the duration in seconds as text (`90s`)."""
+        return f"{float(self):.12g}s"
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of a duration."""
+        text = {"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h))+$"}
+        return {"oneOf": [text, {"type": "number", "minimum": 0}]}

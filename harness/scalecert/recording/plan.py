@@ -1,0 +1,158 @@
+"""The Plan document (`scenario.json`): everything that the checks may know beside what was seen.
+
+It is resolved before the world starts and written with the recording, so that `recheck` needs
+neither the policy nor a world. Times are seconds of the run, rates per second.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from scalecert.scenario.model import Scenario
+
+
+class _Part(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What every part of the document has in common."""
+
+
+class SuiteRef(_Part, frozen=True):
+    """Which suite the scenario came from; `digest` covers its scenarios and tests."""
+
+    name: str
+    version: str
+    digest: str
+
+
+class PolicyRef(_Part, frozen=True):
+    """The policy under test: `spec` is the HPA's after defaulting, `digest` of all manifests."""
+
+    name: str
+    namespace: str
+    digest: str
+    file: str
+    spec: dict[str, Any]
+    target: str
+    min_replicas: int
+    max_replicas: int
+
+
+class EngineRef(_Part, frozen=True):
+    """The engine, its profile and its limits."""
+
+    name: str
+    version: str | None
+    profile: str
+    profile_digest: str
+    profile_provenance: str
+    model: str
+    accelerator: str
+    accelerators_per_replica: int
+    limits: dict[str, Any]
+
+
+class ObjectiveTerm(_Part, frozen=True):
+    """`quantile` of `metric` (ttft, tpot, e2e) must not exceed `limit_seconds`."""
+
+    metric: Literal["ttft", "tpot", "e2e"]
+    quantile: float
+    limit_seconds: float
+
+    def text(self) -> str:
+        """Return the term as on the command line: `ttft_p95=2s`."""
+        return f"{self.metric}_p{self.quantile * 100:g}={self.limit_seconds:g}s"
+
+
+class Capacity(_Part, frozen=True):
+    """One replica's capacity under the objective; `method` says how it was found."""
+
+    requests_per_second: float
+    input_tokens_mean: float
+    output_tokens_mean: float
+    method: str
+
+
+class Load(_Part, frozen=True):
+    """The offered load in absolute figures; `left_out` requests exceed the model's context."""
+
+    requests: int
+    left_out: int
+    mean_per_second: float
+    peak_per_second: float
+    input_tokens_mean: float
+    output_tokens_mean: float
+
+
+class Window(_Part, frozen=True):
+    """After a step up that no pod can start for: judged by recovery, not by the objective.
+
+    It ends `startup + two syncs + drain` after the step.
+    """
+
+    start_seconds: float
+    end_seconds: float
+    rate_before: float
+    rate_after: float
+    startup_seconds: float
+    drain_seconds: float
+
+
+class Signal(_Part, frozen=True):
+    """One metric of the HPA, as far as it is known without running anything.
+
+    `maximum` is the highest value that it can show, None if unbounded; `reason` says why it
+    can't exist or can't be reached; `unit` and `target_value` are in the metric's own unit.
+    """
+
+    index: int
+    source_type: str
+    metric: str
+    exists: bool
+    target_type: str
+    target_value: float
+    tolerance_up: float
+    prometheus_name: str | None = None
+    unit: str = ""
+    maximum: float | None = None
+    reason: str = ""
+    hint: str = ""
+
+
+class Provenance(_Part, frozen=True):
+    """Where one input came from: printed and on the certificate."""
+
+    what: str
+    value: str
+    source: str
+
+
+class FluidMinimum(_Part, frozen=True):
+    """Per bin max(minReplicas, ceil(offered rate / capacity)): the bound that costs compare to."""
+
+    bin_seconds: float
+    replicas: tuple[int, ...]
+
+
+class Plan(_Part, frozen=True):
+    """`scenario.json`: one scenario, resolved for one policy."""
+
+    api_version: Literal["scalecert.dev/v1"]
+    kind: Literal["Plan"]
+    harness_version: str
+    world: str
+    seed: int
+    scenario: Scenario
+    suite: SuiteRef
+    policy: PolicyRef
+    engine: EngineRef
+    objective: tuple[ObjectiveTerm, ...]
+    capacity: Capacity
+    load: Load
+    windows: tuple[Window, ...]
+    signals: tuple[Signal, ...]
+    provenance: tuple[Provenance, ...]
+    startup_seconds: float
+    scrape_interval_seconds: float
+    price_per_hour: float | None
+    fluid_minimum: FluidMinimum

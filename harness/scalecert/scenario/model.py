@@ -1,0 +1,105 @@
+"""The Scenario document: what happens to a policy, and which checks judge it.
+
+First stage of the flow: a scenario names no engine, accelerator or policy, so that one file
+fits all of them; rates are multiples of capacity unless they are meant to be absolute.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from scalecert.metrics.conditions import MetricConditions
+from scalecert.units import Duration
+from scalecert.workload.model import Workload
+
+
+class _Document(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What every part of the document has in common."""
+
+
+class Metadata(_Document, frozen=True):
+    """`name` is the scenario's id: a kebab word that never changes."""
+
+    name: str
+    title: str = ""
+
+
+class Nodes(_Document, frozen=True):
+    """Accelerator nodes.
+
+    `warm` nodes exist from the start (None: as many as the policy can ever use); others are
+    provisioned when a pod needs one, up to `maximum` in all, except during a stock-out.
+    """
+
+    replicas_per_node: int = 1
+    warm: int | None = None
+    maximum: int | None = None
+    provisioning: Duration = Duration(180.0)
+    stock_outs: tuple[Interval, ...] = ()
+
+
+class Interval(_Document, frozen=True):
+    """A span of the run."""
+
+    start: Duration
+    duration: Duration
+
+
+class PodStartup(_Document, frozen=True):
+    """From bound to serving; the readiness probe comes on top.
+
+    `model_load` is None to take the engine profile's.
+    """
+
+    image_pull: Duration = Duration(20.0)
+    model_load: Duration | None = None
+
+
+class Controllers(_Document, frozen=True):
+    """Flags of kube-controller-manager, with its defaults (k8s.io/kubernetes v1.36)."""
+
+    sync_period: Duration = Duration(15.0)
+    downscale_stabilization: Duration = Duration(300.0)
+    tolerance: float = 0.1
+    cpu_initialization_period: Duration = Duration(300.0)
+    initial_readiness_delay: Duration = Duration(30.0)
+
+
+class Cluster(_Document, frozen=True):
+    """Conditions of the cluster; `source` says where the figures are from."""
+
+    nodes: Nodes = Nodes()
+    startup: PodStartup = PodStartup()
+    controllers: Controllers = Controllers()
+    metrics: MetricConditions = MetricConditions()
+    routing: Literal["random", "round-robin", "least-outstanding"] = "random"
+    source: str = "warm nodes, cached base layers: 20 s image pull, model load from the profile"
+
+
+class CheckRequest(_Document, frozen=True):
+    """One check to run on the recording; `limit` overrides the check's default."""
+
+    id: str
+    limit: float | None = None
+
+
+class ScenarioSpec(_Document, frozen=True):
+    """`why` is the question that the scenario answers, for `scalecert explain`."""
+
+    why: str
+    workload: Workload
+    duration: Duration
+    checks: tuple[CheckRequest, ...]
+    level: Literal["core", "extended"] = "core"
+    cluster: Cluster = Cluster()
+
+
+class Scenario(_Document, frozen=True, omit_defaults=True):
+    """One scenario file."""
+
+    api_version: Literal["scalecert.dev/v1"]
+    kind: Literal["Scenario"]
+    metadata: Metadata
+    spec: ScenarioSpec
