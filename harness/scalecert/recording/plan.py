@@ -73,8 +73,22 @@ class Capacity(_Part, frozen=True):
     method: str
 
 
+class Segment(_Part, frozen=True):
+    """A span in which the planned rate is constant or changes linearly (rates per second)."""
+
+    start_seconds: float
+    end_seconds: float
+    rate_start: float
+    rate_end: float
+
+
 class Load(_Part, frozen=True):
-    """The offered load in absolute figures; `left_out` requests exceed the model's context."""
+    """The offered load in absolute figures; `left_out` requests exceed the model's context.
+
+    `peak_per_second` is the planned rate's highest mean over 60 s (not a count of what random
+    arrivals made of it). `segments` cover the run without gaps, in order; a curve such as a sine
+    or a trace is cut into short linear ones.
+    """
 
     requests: int
     left_out: int
@@ -82,6 +96,7 @@ class Load(_Part, frozen=True):
     peak_per_second: float
     input_tokens_mean: float
     output_tokens_mean: float
+    segments: tuple[Segment, ...]
 
 
 class Window(_Part, frozen=True):
