@@ -1,0 +1,29 @@
+"""Documents: YAML and JSON in, with positions; canonical JSON out, atomically.
+
+Everything that a user wrote enters here (first stage of the flow), and every file of ours is
+written by here. Reading is bounded (size, depth, nodes after alias expansion) and every refusal
+is a `UsageError` of one line.
+"""
+
+from __future__ import annotations
+
+from scalecert.documents.decoding import decode
+from scalecert.documents.nodes import Document
+from scalecert.documents.reading import parse_documents, read_documents, read_stream
+from scalecert.documents.suggestions import closest, did_you_mean
+from scalecert.documents.typed import load_document
+from scalecert.documents.writing import canonical_json, sha256_digest, write_atomic
+
+__all__ = [
+    "Document",
+    "canonical_json",
+    "closest",
+    "decode",
+    "did_you_mean",
+    "load_document",
+    "parse_documents",
+    "read_documents",
+    "read_stream",
+    "sha256_digest",
+    "write_atomic",
+]
