@@ -3,49 +3,71 @@
 The engines' stepping relies on two facts only, whatever the formula's parameters are: a step that
 only decodes costs `fixed(B) + per_context(B) * C` for a batch of B requests with C tokens of
 context in all, so that consecutive steps of one batch have a closed form; and a step with prefill
-is asked for once per step by `mixed_seconds`.
+is asked for once per step by `mixed_seconds`. The parameters come from an engine profile, fitted
+to a measurement (`tools/fit_profile.py`) or estimated (`scalecert.engines.roofline`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import cached_property
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class StepCosts:
-    """Parameters of the step time; every field is in seconds, but `blend`.
+class StepCosts(
+    msgspec.Struct, frozen=True, kw_only=True, dict=True, rename="camel", forbid_unknown_fields=True
+):
+    """Parameters of the step time; every field is in seconds, but `blend` and `graph_tokens`.
 
     A step takes a blend of two bounds that hold together, streaming the weights once and
     computing on every token, plus terms that add to either:
 
-        (weights**blend + (token * tokens)**blend)**(1/blend) + overhead
-            + decode_request * B + context * C
-            + prefill_request * chunks + attention * (sum of n * (computed_before + n/2))
+        bounds(T) = (weights**blend + (token * T)**blend)**(1/blend) + overhead
+        decode    = bounds(B) + decode_request * B + context * C
+        mixed     = bounds(P + B) + (decode_request + beside_request) * B
+                    + (context + beside_context) * C
+                    + prefill_request * chunks + attention * (sum of n * (computed_before + n/2))
 
-    `blend` is dimensionless: 1 adds the two bounds, infinity takes the larger.
+    for B decoding requests with C tokens of context and P prompt tokens. `blend` is
+    dimensionless: 1 adds the two bounds, infinity takes the larger.
     """
 
     weights_seconds: float
     """Streaming all weights from memory once."""
     token_seconds: float
     """Computing on one token, attention aside."""
+    blend: float = 4.0
     overhead_seconds: float = 0.0
-    """What every step pays: launch, sampling, scheduling that is not hidden."""
+    """What every step pays: kernel launches and gaps, sampling, what is not hidden."""
     decode_request_seconds: float = 0.0
-    """What every decoding request adds."""
+    """What every decoding request adds: attention works in tiles, of which each has at least one
+    per layer and KV head."""
     context_seconds: float = 0.0
     """Reading the keys and values of one context token."""
+    beside_request_seconds: float = 0.0
+    """What a decoding request costs more in a step that also prefills."""
+    beside_context_seconds: float = 0.0
+    """What its context tokens cost more there: the attention kernel for mixed batches reads keys
+    and values less well than the one for decoding."""
     prefill_request_seconds: float = 0.0
     """What every prompt chunk adds."""
     attention_seconds: float = 0.0
     """Attention of one prompt token to one earlier token."""
-    blend: float = 4.0
+    prefill_floor_seconds: float = 0.0
+    """The least that a step with prefill takes: its launch by the CPU, as far as the step before
+    does not hide it."""
+    graph_tokens: int = 0
+    """Tokens up to which steps run as captured CUDA graphs; 0 if it makes no difference."""
+    ungraphed_seconds: float = 0.0
+    """What a step with prefill adds beyond `graph_tokens`: its kernels are launched one by one."""
+    start_seconds: float = 0.0
+    """What the first step after an idle time adds: no step before hides its launch."""
     arrival_seconds: float = 0.0
     """From the client's send to the scheduler's queue: network, HTTP, tokenizer."""
     delivery_seconds: float = 0.0
     """From a step's end to its tokens at the client: detokenizer, HTTP, network."""
-    _fixed: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
-    _per_context: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
+    delivery_request_seconds: float = 0.0
+    """What every other request of the step adds to that: the server writes them one by one."""
 
     def decode_coefficients(self, batch: int) -> tuple[float, float]:
         """Return (seconds, seconds per context token) of a decode step with `batch` requests."""
@@ -57,10 +79,11 @@ class StepCosts:
 
         The lists are shared and only ever grow; a stepping loop indexes them directly.
         """
-        for batch in range(len(self._fixed), largest_batch + 1):
-            self._fixed.append(self._bounds(batch) + self.decode_request_seconds * batch)
-            self._per_context.append(self.context_seconds)
-        return self._fixed, self._per_context
+        fixed, per_context = self._tables
+        for batch in range(len(fixed), largest_batch + 1):
+            fixed.append(self._bounds(batch) + self.decode_request_seconds * batch)
+            per_context.append(self.context_seconds)
+        return fixed, per_context
 
     def mixed_seconds(
         self,
@@ -79,13 +102,29 @@ class StepCosts:
             decode_requests: number of requests that decode one token.
             decode_context: tokens already computed of those, summed.
         """
-        return (
-            self._bounds(prefill_tokens + decode_requests)
-            + self.decode_request_seconds * decode_requests
-            + self.context_seconds * decode_context
+        tokens = prefill_tokens + decode_requests
+        seconds = (
+            self._bounds(tokens)
+            + (self.decode_request_seconds + self.beside_request_seconds) * decode_requests
+            + (self.context_seconds + self.beside_context_seconds) * decode_context
             + self.prefill_request_seconds * prefill_requests
             + self.attention_seconds * prefill_attention
         )
+        if self.graph_tokens and tokens > self.graph_tokens:
+            seconds += self.ungraphed_seconds
+        return max(seconds, self.prefill_floor_seconds)
+
+    def first_token_delivery_seconds(self, batch: int) -> float:
+        """Return the delay to the client of a request's first token, from a step of `batch`.
+
+        The newest request is the last of its step that the server writes.
+        """
+        return self.delivery_seconds + self.delivery_request_seconds * max(batch - 1, 0)
+
+    @cached_property
+    def _tables(self) -> tuple[list[float], list[float]]:
+        """Both lists of `decode_tables`, which fills them as far as they are asked for."""
+        return [], []
 
     def _bounds(self, tokens: int) -> float:
         """Return the blend of both bounds for a step on `tokens` tokens, overhead included."""
