@@ -1,0 +1,274 @@
+"""Engine profiles: what one engine does with one model on one accelerator, as data.
+
+A profile is one YAML file (`kind: EngineProfile`): step costs, limits, memory, start-up, price,
+and where its numbers come from. ScaleCert ships some (`profile_names`); a path names the user's
+own. Profiles are measured and fitted (`tools/fit_profile.py`) or estimated from a model's shape
+and an accelerator's data (`scalecert.engines.roofline`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from scalecert.bundled import bundled
+from scalecert.documents import closest, load_document
+from scalecert.engines.costs import StepCosts
+from scalecert.errors import UsageError
+
+KIND = "EngineProfile"
+GIB = 2**30
+
+
+class _Document(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What every part of the document has in common."""
+
+
+class Metadata(_Document, frozen=True):
+    """`name` is what `--profile` takes, `<engine>_<model>_<accelerator>` by custom."""
+
+    name: str
+
+
+class ModelShape(_Document, frozen=True, kw_only=True):
+    """The shape of a decoder-only transformer: all that step costs depend on."""
+
+    name: str
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    intermediate: int
+    vocabulary: int
+    head_dim: int | None = None
+    """Width of one head; hidden / heads if not given."""
+    bytes_per_weight: float = 2.0
+    """2 for bfloat16."""
+    bytes_per_kv: float = 2.0
+    """2 for bfloat16, 1 for an FP8 KV cache."""
+    tied_embeddings: bool = False
+    """Whether input embedding and output head are one matrix."""
+    max_context: int = 4096
+    """Positions that the model can address, tokens."""
+
+    @property
+    def head_width(self) -> int:
+        """Return the width of one attention head."""
+        return self.head_dim if self.head_dim is not None else self.hidden // self.heads
+
+    @property
+    def layer_weights(self) -> int:
+        """Return the matrix weights of all layers: attention projections and the gated MLP."""
+        query_and_output = 2 * self.hidden * self.heads * self.head_width
+        keys_and_values = 2 * self.hidden * self.kv_heads * self.head_width
+        mlp = 3 * self.hidden * self.intermediate
+        return self.layers * (query_and_output + keys_and_values + mlp)
+
+    @property
+    def head_weights(self) -> int:
+        """Return the weights of the output head, computed for sampled tokens only."""
+        return self.hidden * self.vocabulary
+
+    @property
+    def weight_bytes(self) -> float:
+        """Return the bytes of all weights in memory, norms aside."""
+        embeddings = self.head_weights * (1 if self.tied_embeddings else 2)
+        return (self.layer_weights + embeddings) * self.bytes_per_weight
+
+    @property
+    def kv_bytes_per_token(self) -> float:
+        """Return the bytes of one context token's keys and values over all layers."""
+        return 2 * self.layers * self.kv_heads * self.head_width * self.bytes_per_kv
+
+
+class AcceleratorCount(_Document, frozen=True):
+    """Accelerators of one replica (tensor parallel)."""
+
+    name: str
+    count: int = 1
+
+
+class EngineLimits(_Document, frozen=True, kw_only=True):
+    """The server's limits where the policy's flags do not say otherwise; vLLM's flag names."""
+
+    max_num_seqs: int
+    max_num_batched_tokens: int
+    max_model_len: int
+    kv_tokens: int
+    """Tokens that the KV cache holds."""
+    block_size: int = 16
+    gpu_memory_utilization: float = 0.92
+
+
+class Memory(_Document, frozen=True, kw_only=True):
+    """Memory of one accelerator, for the KV room under other flags."""
+
+    accelerator_bytes: int
+    """What the driver leaves to programs."""
+    weights_bytes: int
+    """Of all accelerators together."""
+    fixed_bytes: int
+    """CUDA context and workspace of one accelerator."""
+    activation_bytes_per_token: int
+    """Peak activations per token of `max_num_batched_tokens`, one accelerator."""
+    kv_bytes_per_token: int
+    """Of all accelerators together."""
+
+
+class RelativeError(_Document, frozen=True):
+    """A relative error: 0.05 is 5 %. `assumed` says that nobody has measured it."""
+
+    relative: float
+    basis: Literal["measured", "assumed"]
+    note: str = ""
+
+
+class ProfileErrors(_Document, frozen=True):
+    """How far the profile may be off, by what it predicts."""
+
+    prefill: RelativeError
+    decode: RelativeError
+    startup: RelativeError
+
+
+class Startup(_Document, frozen=True):
+    """From the container's start to a server that answers."""
+
+    model_load_seconds: float
+    note: str = ""
+
+
+class Price(_Document, frozen=True):
+    """List price of one replica's accelerators with their share of the machine."""
+
+    per_hour: float
+    currency: str = "USD"
+    source: str = ""
+    region: str = ""
+    date: str = ""
+
+
+class Provenance(_Document, frozen=True):
+    """Where the numbers come from."""
+
+    kind: Literal["measured", "estimated"]
+    what: str
+    where: str
+    when: str
+    source: str
+
+
+class ProfileSpec(_Document, frozen=True, kw_only=True):
+    """The body of a profile."""
+
+    engine: str
+    engine_version: str
+    model: ModelShape
+    accelerator: AcceleratorCount
+    costs: StepCosts
+    limits: EngineLimits
+    memory: Memory
+    errors: ProfileErrors
+    startup: Startup
+    price: Price
+    provenance: Provenance
+
+
+class EngineProfile(_Document, frozen=True):
+    """An engine profile document."""
+
+    api_version: Literal["scalecert.dev/v1"]
+    kind: Literal["EngineProfile"]
+    metadata: Metadata
+    spec: ProfileSpec
+
+    @property
+    def name(self) -> str:
+        """Return the profile's name."""
+        return self.metadata.name
+
+
+def profile_names() -> tuple[str, ...]:
+    """Return the names of the shipped profiles, sorted."""
+    return tuple(sorted(path.stem for path in _folder().glob("*_*_*.yaml")))
+
+
+def load_profile(name: str) -> EngineProfile:
+    """Return the profile of a file, if `name` is the path of one, else the shipped one.
+
+    Raises:
+        UsageError: if there is none such, or its file can't be used.
+    """
+    path = Path(name)
+    if not path.is_file():
+        path = _shipped(name)
+    profile = load_document(path, KIND, EngineProfile)
+    _check(profile, str(path))
+    return profile
+
+
+def kv_room_tokens(
+    profile: EngineProfile, *, gpu_memory_utilization: float, max_num_batched_tokens: int
+) -> int:
+    """Return the tokens that the KV cache holds under other memory flags, in whole blocks.
+
+    What utilization leaves beside weights, fixed memory and peak activations, as vLLM sizes it
+    (`vllm/v1/worker/gpu_worker.py`, determine_available_memory).
+
+    Raises:
+        UsageError: if not one block is left.
+    """
+    memory, count = profile.spec.memory, profile.spec.accelerator.count
+    beside = memory.fixed_bytes + memory.activation_bytes_per_token * max_num_batched_tokens
+    room = count * (gpu_memory_utilization * memory.accelerator_bytes - beside)
+    block = profile.spec.limits.block_size
+    blocks = int((room - memory.weights_bytes) / memory.kv_bytes_per_token / block)
+    if blocks < 1:
+        raise UsageError(
+            f"{memory.weights_bytes / GIB:.1f} GiB of weights leave no room for a KV cache on"
+            f" {count} x {profile.spec.accelerator.name}",
+            field="gpu_memory_utilization",
+            hint="take a larger accelerator, more of them, or a higher utilization",
+        )
+    return blocks * block
+
+
+def _folder() -> Path:
+    return bundled("fixtures", "profiles")
+
+
+def _shipped(name: str) -> Path:
+    names = profile_names()
+    if name in names:
+        return _folder() / f"{name}.yaml"
+    near = closest(name, names)
+    hint = f"did you mean {near}?" if near else f"shipped: {', '.join(names)}"
+    raise UsageError(f"no engine profile {name!r}", field="profile", hint=hint)
+
+
+def _check(profile: EngineProfile, file: str) -> None:
+    """Refuse numbers that no server can have."""
+    limits = profile.spec.limits
+    positive = {
+        "limits.maxNumSeqs": limits.max_num_seqs,
+        "limits.maxNumBatchedTokens": limits.max_num_batched_tokens,
+        "limits.maxModelLen": limits.max_model_len,
+        "limits.kvTokens": limits.kv_tokens,
+        "limits.blockSize": limits.block_size,
+        "costs.weightsSeconds": profile.spec.costs.weights_seconds,
+        "costs.tokenSeconds": profile.spec.costs.token_seconds,
+        "costs.blend": profile.spec.costs.blend,
+        "accelerator.count": profile.spec.accelerator.count,
+    }
+    for field, value in positive.items():
+        if value <= 0:
+            raise UsageError(
+                f"found {value}, expected more than 0", file=file, field=f"spec.{field}"
+            )
+    for field, cost in msgspec.to_builtins(profile.spec.costs).items():
+        if cost < 0:
+            raise UsageError(
+                f"found {cost}, expected 0 or more", file=file, field=f"spec.costs.{field}"
+            )
