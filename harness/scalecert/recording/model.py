@@ -28,7 +28,7 @@ class Recording:
     `sync.time_seconds` with `sync.spec_replicas`, `sync.ready_replicas`, `sync.desired_replicas`
     and per metric i of the HPA `sync.metric.<i>.value` (in the target's unit; NaN: no value) and
     `sync.metric.<i>.desired`: one entry a sync of the HPA;
-    `engine.time_seconds` with `engine.running`, `engine.waiting`: sums over pods.
+    `engine.time_seconds` with `engine.outstanding` (requests in all servers): one entry a sync.
 
     `events`: `{"time": seconds, "kind": ..., ...}` in order of time.
     """

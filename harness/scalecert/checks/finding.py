@@ -1,0 +1,68 @@
+"""Findings: what one check says of one recording, as data for every report.
+
+Comes out of `checks.judge`; the certificate, the terminal and JUnit are renderings of it.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+from scalecert.units import format_seconds
+
+Level = Literal["core", "extended"]
+Comparison = Literal["<=", ">=", "=="]
+
+
+class Verdict(StrEnum):
+    """The four findings. Only `pass` is a pass."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, no password
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    SKIPPED = "skipped"
+
+
+class Finding(msgspec.Struct, frozen=True, rename="camel"):
+    """One check's answer for one scenario.
+
+    `measured` is None where there is no finite figure (no data, or infinite: a request that never
+    got a token); `message` says which, in one line. `next_step` is empty for a pass. `evidence`
+    holds plain JSON values only.
+    """
+
+    id: str
+    scenario: str
+    level: Level
+    verdict: Verdict
+    measured: float | None
+    limit: float | None
+    unit: str
+    comparison: Comparison
+    message: str
+    next_step: str = ""
+    evidence: dict[str, Any] = {}  # msgspec copies an empty default
+
+
+def holds(measured: float, comparison: Comparison, limit: float) -> bool:
+    """Tell whether `measured` keeps the limit; NaN keeps none."""
+    if comparison == "<=":
+        return measured <= limit
+    if comparison == ">=":
+        return measured >= limit
+    return measured == limit
+
+
+def format_measure(value: float | None, unit: str) -> str:
+    """Return a figure as people read it; `unit` is a check's: s, share, x, requests, ..."""
+    if value is None or not math.isfinite(value):
+        return "-" if value is None or math.isnan(value) else "never"
+    if unit == "s":
+        return format_seconds(value)
+    if unit == "share":
+        return f"{value * 100:.4g} %"
+    number = f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.4g}"
+    return f"{number} {unit}".rstrip()
