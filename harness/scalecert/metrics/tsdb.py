@@ -188,9 +188,9 @@ class View:
         return series.times[index], series.values[index]
 
     def is_stale(self, series: Series, sample_time: float, time: float) -> bool:
-        """Tell whether a marker that is visible by now lies between a sample and `time`."""
+        """Tell whether a marker that has been ingested lies between a sample and `time`."""
         return any(
-            sample_time < marker <= time and visible <= self.now
+            sample_time < marker <= time and visible <= self.horizon
             for marker, visible in series.stale
         )
 

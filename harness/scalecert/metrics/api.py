@@ -1,0 +1,105 @@
+"""The metrics APIs of the cluster: the raw answers that the HPA's REST client reads.
+
+Last stage of the pipeline. `ClusterApi` finds the pods that a request selects, as an adapter does
+by listing them, and lets the adapter answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scalecert.hpa.metrics.client import (
+    ContainerMetrics,
+    ExternalMetricValue,
+    MetricValue,
+    PodMetrics,
+)
+from scalecert.hpa.selectors import Selector
+from scalecert.hpa.types import CrossVersionObjectReference
+from scalecert.metrics.pods import PodRegistry
+from scalecert.metrics.provider import MetricsProvider, to_milliseconds
+from scalecert.metrics.resource import MetricsServer
+
+
+class ClusterApi:
+    """The resource, custom and external metrics APIs at one time.
+
+    Args:
+        now: the time of the request, seconds of the run.
+        pods: the pods that exist.
+        provider: who serves custom and external metrics.
+        resources: who serves resource metrics.
+    """
+
+    def __init__(
+        self, now: float, pods: PodRegistry, provider: MetricsProvider, resources: MetricsServer
+    ) -> None:
+        self._now = now
+        self._pods = pods
+        self._provider = provider
+        self._resources = resources
+
+    def list_pod_metrics(self, namespace: str, selector: Selector) -> Sequence[PodMetrics]:
+        """Return the usage of the selected pods that have been measured."""
+        found = []
+        for name in self._pods.names(namespace, selector):
+            usage = self._resources.usage(name)
+            if usage is not None:
+                found.append(
+                    PodMetrics(
+                        name,
+                        to_milliseconds(usage.time_seconds),
+                        to_milliseconds(usage.window_seconds),
+                        [ContainerMetrics(usage.container, usage.milli)],
+                    )
+                )
+        return found
+
+    def list_custom_metric(
+        self, metric_name: str, namespace: str, selector: Selector, metric_selector: Selector
+    ) -> Sequence[MetricValue]:
+        """Return a custom metric of the selected pods that have it.
+
+        Raises:
+            MetricsError: where the adapter answers with an error.
+        """
+        names = self._pods.names(namespace, selector)
+        values = self._provider.pod_metrics(
+            metric_name, namespace, names, metric_selector, self._now
+        )
+        stamp = to_milliseconds(self._now)
+        return [MetricValue(name, milli, stamp) for name, milli in values.items()]
+
+    def get_custom_metric(
+        self,
+        metric_name: str,
+        namespace: str,
+        object_ref: CrossVersionObjectReference,
+        metric_selector: Selector,
+    ) -> MetricValue:
+        """Return a custom metric of one object.
+
+        Raises:
+            MetricsError: where the adapter answers with an error.
+        """
+        milli = self._provider.object_metric(
+            metric_name, namespace, object_ref, metric_selector, self._now
+        )
+        return MetricValue(object_ref.name, milli, to_milliseconds(self._now))
+
+    def list_external_metric(
+        self, metric_name: str, namespace: str, selector: Selector
+    ) -> Sequence[ExternalMetricValue]:
+        """Return the values of an external metric's series.
+
+        The client puts the name into the URL as a resource, which client-go lower-cases: a metric
+        with an upper-case letter in its name is never found.
+
+        Raises:
+            MetricsError: where the adapter answers with an error.
+        """
+        stamp = to_milliseconds(self._now)
+        values = self._provider.external_metrics(
+            metric_name.lower(), namespace, selector, self._now
+        )
+        return [ExternalMetricValue(milli, stamp) for milli in values]

@@ -1,0 +1,49 @@
+"""Which metric families an engine exposes, under which series names, and which are wanted.
+
+Names in policies and rules are names of series (`..._bucket`), engines are asked for families.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from scalecert.engines.base import MetricInfo
+
+_PARTS = {
+    "histogram": ("_bucket", "_sum", "_count"),
+    "summary": ("", "_sum", "_count"),
+}
+
+
+class Catalogue:
+    """The families of one engine version.
+
+    Args:
+        metrics: every family that the engine exposes, by name.
+    """
+
+    def __init__(self, metrics: Mapping[str, MetricInfo]) -> None:
+        self._family_of: dict[str, str] = {}
+        self.kinds: dict[str, str] = {}
+        """Kind of each series name; parts of histograms and summaries are counters."""
+        self.labels: dict[str, tuple[str, ...]] = {}
+        """Label names that the series of each name carry."""
+        for family, info in metrics.items():
+            for part in _PARTS.get(info.kind, ("",)):
+                name = family + part
+                self._family_of[name] = family
+                self.kinds[name] = info.kind if not part else "counter"
+                self.labels[name] = (*info.labels, "le") if part == "_bucket" else info.labels
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of all series."""
+        return iter(self._family_of)
+
+    def families(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the families that the series `names` belong to, sorted; unknown names have none.
+
+        A name may be a family's own, although a histogram has no series of that name.
+        """
+        known = set(self._family_of.values())
+        found = {self._family_of.get(name, name) for name in names}
+        return tuple(sorted(found & known))

@@ -1,0 +1,171 @@
+"""The metric pipeline as a world drives it: pods are scraped, the HPA asks at any time.
+
+    container started -> add_pod     -> time of its first scrape
+    scrape due        -> scrape      -> time of its next scrape
+    pod gone          -> remove_pod
+    HPA sync          -> client(now) -> MetricsClient
+
+A world asks its engines for the samples of `families()` only: what no rule reads is not made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from scalecert import rng
+from scalecert.engines.base import MetricInfo, Sample
+from scalecert.hpa.metrics.client import RestMetricsClient
+from scalecert.hpa.metrics.interfaces import MetricsClient
+from scalecert.metrics.adapters import Adapters
+from scalecert.metrics.api import ClusterApi
+from scalecert.metrics.conditions import MetricConditions
+from scalecert.metrics.families import Catalogue
+from scalecert.metrics.inputs import MetricsInput
+from scalecert.metrics.pods import PodRegistry
+from scalecert.metrics.resource import CpuModel, MetricsServer
+from scalecert.metrics.schedule import PodSchedule
+from scalecert.metrics.scrape import Target
+from scalecert.metrics.scrape_config import ScrapedPod, default_scrape_config
+from scalecert.metrics.tsdb import TimeSeriesDatabase
+
+
+class Pipeline:
+    """One run's metrics, from the pods' endpoints to the HPA.
+
+    Args:
+        policy: what the policy says of metrics.
+        engine_metrics: every family that the engine exposes, by name (`EngineKind.metrics`).
+        conditions: how late and how often.
+        seed: of the phases at which pods are scraped (stream `scrape`, by pod and monitor).
+        cpu_model: of the engine's process, for Resource metrics.
+
+    Raises:
+        UsageError: if a rule of prometheus-adapter is outside of the documented subset.
+    """
+
+    def __init__(
+        self,
+        policy: MetricsInput,
+        engine_metrics: Mapping[str, MetricInfo],
+        conditions: MetricConditions,
+        seed: int,
+        *,
+        cpu_model: CpuModel | None = None,
+    ) -> None:
+        self._policy = policy
+        self._conditions = conditions
+        self._seed = seed
+        self._configs = policy.scrape_configs or (
+            default_scrape_config(float(conditions.scrape_interval)),
+        )
+        self._database = TimeSeriesDatabase()
+        self._pods = PodRegistry()
+        self._resources = MetricsServer(cpu_model or CpuModel())
+        self._adapters = Adapters(policy, Catalogue(engine_metrics), conditions, self._database)
+        self._schedules: dict[str, PodSchedule] = {}
+        self._pods_added = 0
+
+    def families(self) -> tuple[str, ...]:
+        """Return the metric families to ask engines for."""
+        return self._adapters.families
+
+    def add_pod(
+        self,
+        name: str,
+        labels: Mapping[str, str],
+        ports: Mapping[str, int],
+        container: str,
+        now: float,
+    ) -> float:
+        """Discover a pod whose container started at `now`.
+
+        Args:
+            name: the pod's name.
+            labels: its labels.
+            ports: the container's ports, number by name.
+            container: the name of the engine's container.
+            now: seconds of the run.
+
+        Returns:
+            When its first scrape is due; inf if nothing scrapes it.
+        """
+        pod = ScrapedPod(
+            name,
+            self._policy.namespace,
+            labels,
+            ports,
+            container,
+            address=self._next_address(),
+            controller_name=self._policy.workload,
+            controller_kind=self._policy.workload_kind,
+        )
+        self._pods.add(pod)
+        reads_usage = self._policy.reads_resources
+        if reads_usage:
+            self._resources.add_pod(name, container, now)
+        schedule = PodSchedule(
+            name,
+            self._targets(pod, now),
+            self._resources if reads_usage else None,
+            started_seconds=now,
+            resolution_seconds=float(self._conditions.resource_resolution),
+        )
+        self._schedules[name] = schedule
+        return schedule.next_seconds()
+
+    def scrape(
+        self,
+        name: str,
+        now: float,
+        samples: Sequence[Sample] | None,
+        busy_seconds: float = 0.0,
+    ) -> float:
+        """Scrape what is due of a pod at `now`.
+
+        Args:
+            name: the pod's name.
+            now: the time that `add_pod` or the last `scrape` returned.
+            samples: what the engine exposes of `families()`; None: the server did not answer.
+            busy_seconds: `Engine.busy_seconds()`, for Resource metrics.
+
+        Returns:
+            When the next scrape is due; inf if there is none.
+        """
+        schedule = self._schedules[name]
+        schedule.scrape(now, samples, busy_seconds)
+        self._database.prune(now)
+        return schedule.next_seconds()
+
+    def remove_pod(self, name: str, now: float) -> None:
+        """Forget a pod that is gone at `now`; its series end as those of a vanished target."""
+        self._schedules.pop(name).stop(now)
+        self._pods.remove(name)
+        self._resources.remove_pod(name)
+
+    def client(self, now: float) -> MetricsClient:
+        """Return the HPA's metrics client for a sync at `now`."""
+        return RestMetricsClient(ClusterApi(now, self._pods, self._adapters, self._resources))
+
+    def _targets(self, pod: ScrapedPod, now: float) -> list[Target]:
+        targets = []
+        for config in self._configs:
+            labels = config.target_labels(pod)
+            if labels is None:
+                continue
+            draw = rng.stream(self._seed, "scrape", pod.name, config.name).random()
+            target = Target(
+                config,
+                labels,
+                self._database,
+                phase_seconds=draw * config.interval_seconds,
+                latency_seconds=float(self._conditions.scrape_latency),
+            )
+            target.start(now + float(self._conditions.target_discovery))
+            targets.append(target)
+        return targets
+
+    def _next_address(self) -> str:
+        """Return a pod address of its own; which one it is means nothing."""
+        self._pods_added += 1
+        number = self._pods_added
+        return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
