@@ -1,0 +1,138 @@
+"""One replica's capacity: the unit that scenarios state their load in.
+
+Capacity is the highest Poisson rate, with the scenario's request sizes, at which one replica
+meets the objective in each of five named seeds of `REQUESTS` requests, the first fifth left out,
+bisected to 1 %. This one function computes it, everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scalecert.engines.base import Engine, RequestLog, Status
+from scalecert.recording.plan import Capacity, ObjectiveTerm
+from scalecert.recording.quantiles import latencies, quantile
+from scalecert.rng import stream
+from scalecert.units import format_seconds
+
+SEEDS = (101, 102, 103, 104, 105)
+REQUESTS = 2000
+WARM_UP_SHARE = 0.2
+PRECISION = 0.01
+
+Sizes = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]
+StartEngine = Callable[[RequestLog], Engine]
+DrawSizes = Callable[[int, np.random.Generator], Sizes]  # noqa: TID251 - a type, not a source
+
+
+class ObjectiveOutOfReachError(ValueError):
+    """Even lone requests on an idle replica miss the objective; the text says by how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """One seed's requests at unit rate: times scale by 1 / rate, sizes stay."""
+
+    unit_arrivals: npt.NDArray[np.float64]
+    input_tokens: list[int]
+    output_tokens: list[int]
+
+
+def replica_capacity(
+    start: StartEngine, draw_sizes: DrawSizes, objective: Sequence[ObjectiveTerm]
+) -> Capacity:
+    """Return one replica's capacity under `objective`.
+
+    Args:
+        start: returns a started, idle engine that logs into the given log.
+        draw_sizes: (count, generator) -> input and output tokens, none beyond the context.
+        objective: the latency limits to hold.
+
+    Raises:
+        ObjectiveOutOfReachError: if no rate meets the objective.
+    """
+    trials = [_draw(seed, draw_sizes) for seed in SEEDS]
+
+    def holds(rate: float) -> bool:
+        return all(_meets(_latencies(start, trial, rate), objective) for trial in trials)
+
+    high = 2.0 * _throughput(start, trials[0])
+    low = high / 1024.0
+    if not holds(low):
+        raise ObjectiveOutOfReachError(_miss(_latencies(start, trials[0], low), objective))
+    while holds(high):
+        low, high = high, 2.0 * high
+    while high - low > PRECISION * low:
+        middle = (low * high) ** 0.5 if high > 2.0 * low else (low + high) / 2.0
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    sizes = (
+        np.concatenate([trial.input_tokens for trial in trials]),
+        np.concatenate([trial.output_tokens for trial in trials]),
+    )
+    return Capacity(
+        requests_per_second=round(low, 6),
+        input_tokens_mean=round(float(sizes[0].mean()), 3),
+        output_tokens_mean=round(float(sizes[1].mean()), 3),
+        method=f"highest Poisson rate that holds the objective in {len(SEEDS)} seeds of "
+        f"{REQUESTS} requests, first {WARM_UP_SHARE:.0%} left out, bisected to {PRECISION:.0%}",
+    )
+
+
+def _draw(seed: int, draw_sizes: DrawSizes) -> _Trial:
+    gaps = stream(seed, "capacity", "arrivals").exponential(size=REQUESTS)
+    inputs, outputs = draw_sizes(REQUESTS, stream(seed, "capacity", "sizes"))
+    return _Trial(np.cumsum(gaps), inputs.tolist(), outputs.tolist())
+
+
+def _throughput(start: StartEngine, trial: _Trial) -> float:
+    """Return requests per second with every request waiting from the start."""
+    log = _run(start, trial, [0.0] * REQUESTS)
+    return REQUESTS / float(np.nanmax(log.last_token_seconds))
+
+
+def _run(start: StartEngine, trial: _Trial, arrivals: list[float]) -> RequestLog:
+    log = RequestLog.of_size(REQUESTS)
+    engine = start(log)
+    engine.offer(range(REQUESTS), arrivals, trial.input_tokens, trial.output_tokens)
+    engine.advance(float("inf"))
+    return log
+
+
+def _latencies(
+    start: StartEngine, trial: _Trial, rate: float
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Return the latencies by metric after the warm-up; what was not served takes forever."""
+    arrivals = trial.unit_arrivals / rate
+    log = _run(start, trial, arrivals.tolist())
+    served = np.asarray(log.status) == Status.OK
+    by_metric = latencies(
+        arrivals,
+        np.asarray(log.first_token_seconds),
+        np.asarray(log.last_token_seconds),
+        np.asarray(trial.output_tokens),
+        served,
+    )
+    skip = int(REQUESTS * WARM_UP_SHARE)
+    return {metric: values[skip:] for metric, values in by_metric.items()}
+
+
+def _meets(
+    by_metric: dict[str, npt.NDArray[np.float64]], objective: Sequence[ObjectiveTerm]
+) -> bool:
+    return all(
+        quantile(by_metric[term.metric], term.quantile) <= term.limit_seconds for term in objective
+    )
+
+
+def _miss(
+    by_metric: dict[str, npt.NDArray[np.float64]], objective: Sequence[ObjectiveTerm]
+) -> str:
+    measured = (
+        f"{term.text()} is {format_seconds(quantile(by_metric[term.metric], term.quantile))}"
+        for term in objective
+    )
+    return "one idle replica misses the objective: " + ", ".join(measured)

@@ -1,0 +1,96 @@
+"""Sessions for people and CI: `nox` runs lint, typing, layers and tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "typing", "layers", "tests"]
+nox.options.error_on_missing_interpreters = False
+
+LOCK = "requirements/dev.txt"
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+
+
+def install(session: nox.Session) -> None:
+    """Install what CI uses: the locked tools, then the project itself."""
+    session.install("--require-hashes", "-r", LOCK)
+    session.install("--no-deps", "-e", ".")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the harness's own tests."""
+    install(session)
+    session.run("pytest", *(session.posargs or ["-n", "2"]))
+
+
+@nox.session(python=PYTHONS, name="tests-all")
+def tests_all(session: nox.Session) -> None:
+    """Run the tests on every supported Python that is installed."""
+    session.install("-e", ".")
+    session.install(*nox.project.dependency_groups(nox.project.load_toml(), "dev"))
+    session.run("pytest", *(session.posargs or ["-n", "2"]))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    install(session)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types, strictly."""
+    install(session)
+    session.run("mypy")
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """Check the import contracts that ARCHITECTURE.md states."""
+    install(session)
+    session.run("lint-imports")
+
+
+@nox.session
+def suites(session: nox.Session) -> None:
+    """Run the shipped suites under bare pytest: `nox -s suites -- --policy FILE ...`."""
+    install(session)
+    session.run("pytest", "suites", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure speed: `nox -s bench -- --json FILE`."""
+    install(session)
+    session.run("python", "benchmarks/simulator.py", *session.posargs)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the wheel and prove it in an empty environment, beside folders of the same names."""
+    install(session)
+    dist = Path(session.create_tmp()) / "dist"
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(dist), silent=True)
+    session.run("python", "tools/prove_wheel.py", str(max(dist.glob("*.whl"))))
+
+
+@nox.session(venv_backend="none")
+def lock(session: nox.Session) -> None:
+    """Write the lock that CI installs from (needs uv on PATH)."""
+    session.run(
+        *("uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--universal"),
+        *("--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-header"),
+        *("--quiet", "--output-file", LOCK),
+        external=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit("run this with nox: `nox --list` shows the sessions")

@@ -1,0 +1,75 @@
+"""Prove a wheel: one top-level package, and it works in an empty environment.
+
+Usage: python tools/prove_wheel.py WHEEL
+
+Installs the wheel into a new virtual environment, certifies a shipped policy there, runs a
+foreign project's pytest in a folder that has `harness/`, `suites/` and `fixtures/` of its own,
+and an author's own case. Ends with an error at the first thing that does not hold.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import venv
+import zipfile
+from pathlib import Path
+
+OBJECTIVE = "ttft_p95=2s,tpot_p95=100ms"
+
+
+def top_levels(wheel: Path) -> set[str]:
+    """Return the top-level names that the wheel installs, its metadata aside."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name.split("/", 1)[0] for name in archive.namelist()}
+    return {name for name in names if not name.endswith(".dist-info")}
+
+
+def run(*command: str | Path, cwd: Path, expect: int = 0) -> str:
+    """Run a command; end the proof unless it exits with `expect`."""
+    done = subprocess.run(  # noqa: S603 - our own commands
+        [str(part) for part in command], cwd=cwd, text=True, capture_output=True, check=False
+    )
+    if done.returncode != expect:
+        sys.exit(f"{command}: exit {done.returncode}, expected {expect}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def foreign_project(folder: Path) -> Path:
+    """Make a project whose folders have our folders' names."""
+    for name in ("harness", "fixtures", "suites", "mock_servers"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("")
+    (folder / "test_own.py").write_text("import harness, suites\n\n\ndef test_own():\n    pass\n")
+    return folder
+
+
+def main() -> None:
+    """Prove the wheel named on the command line."""
+    wheel = Path(sys.argv[1]).resolve()
+    if (names := top_levels(wheel)) != {"scalecert"}:
+        sys.exit(f"{wheel.name}: top levels {sorted(names)}, expected scalecert alone")
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch)
+        venv.create(home / "env", with_pip=True)
+        python = home / "env/bin/python"
+        scalecert = home / "env/bin/scalecert"
+        run(python, "-m", "pip", "install", "--quiet", wheel, cwd=home)
+        bundled = run(
+            python, "-c", "from scalecert.bundled import bundled; print(bundled('fixtures'))", cwd=home
+        ).strip()
+        policy = Path(bundled) / "policies/vllm-num-requests-running.yaml"
+        project = foreign_project(home / "project")
+        run(python, "-m", "pytest", "-q", cwd=project)
+        command = (scalecert, "certify", policy, "--objective", OBJECTIVE, "--out", home / "out")
+        run(*command, cwd=project)
+        verdict = json.loads((home / "out/certificate.json").read_text())["spec"]["verdict"]
+        run(scalecert, "init", home / "author", cwd=home)
+        run(scalecert, "recheck", home / "out", cwd=home)
+    print(f"{wheel.name}: one top-level package, certified with verdict {verdict}")
+
+
+if __name__ == "__main__":
+    main()
