@@ -24,12 +24,12 @@ class StepCosts(
 
         bounds(T) = (weights**blend + (token * T)**blend)**(1/blend) + overhead
         decode    = bounds(B) + decode_request * B + context * C
-        mixed     = bounds(P + B) + (decode_request + beside_request) * B
-                    + (context + beside_context) * C
+        mixed     = bounds(P + B) + (decode_request + beside_request) * B + context * C
                     + prefill_request * chunks + attention * (sum of n * (computed_before + n/2))
 
     for B decoding requests with C tokens of context and P prompt tokens. `blend` is
-    dimensionless: 1 adds the two bounds, infinity takes the larger.
+    dimensionless: 1 adds the two bounds, infinity takes the larger. The floors are the CPU's part
+    where it is the slower one: small models on fast accelerators.
     """
 
     weights_seconds: float
@@ -45,21 +45,22 @@ class StepCosts(
     context_seconds: float = 0.0
     """Reading the keys and values of one context token."""
     beside_request_seconds: float = 0.0
-    """What a decoding request costs more in a step that also prefills."""
-    beside_context_seconds: float = 0.0
-    """What its context tokens cost more there: the attention kernel for mixed batches reads keys
-    and values less well than the one for decoding."""
+    """What a decoding request costs more in a step that also prefills, where attention runs in
+    tiles made for prompts."""
     prefill_request_seconds: float = 0.0
     """What every prompt chunk adds."""
     attention_seconds: float = 0.0
     """Attention of one prompt token to one earlier token."""
+    step_floor_seconds: float = 0.0
+    """The least that a decode step takes before its context is counted."""
     prefill_floor_seconds: float = 0.0
-    """The least that a step with prefill takes: its launch by the CPU, as far as the step before
-    does not hide it."""
+    """The least that a step with prefill takes: its launch, as far as the step before does not
+    hide it."""
     graph_tokens: int = 0
-    """Tokens up to which steps run as captured CUDA graphs; 0 if it makes no difference."""
+    """Largest step that runs as a captured CUDA graph; 0 if graphs make no difference."""
     ungraphed_seconds: float = 0.0
-    """What a step with prefill adds beyond `graph_tokens`: its kernels are launched one by one."""
+    """What a step with prefill adds where fewer sequences than usual make graphs smaller than
+    `graph_tokens`: its kernels are launched one by one, and too small to hide that."""
     start_seconds: float = 0.0
     """What the first step after an idle time adds: no step before hides its launch."""
     arrival_seconds: float = 0.0
@@ -68,6 +69,18 @@ class StepCosts(
     """From a step's end to its tokens at the client: detokenizer, HTTP, network."""
     delivery_request_seconds: float = 0.0
     """What every other request of the step adds to that: the server writes them one by one."""
+
+    def with_sequences(self, max_num_seqs: int) -> StepCosts:
+        """Return the costs of a server with that limit, which decides the sizes of its graphs.
+
+        vLLM captures graphs of up to min(2 * max_num_seqs, 512) tokens
+        (`vllm/config/vllm.py`, _set_cudagraph_sizes). Steps beyond 512 hide their launch behind
+        the work of as many tokens, so nothing is added where that is the limit.
+        """
+        graph_tokens = min(2 * max_num_seqs, self.graph_tokens)
+        if graph_tokens == self.graph_tokens:
+            return msgspec.structs.replace(self, graph_tokens=0, ungraphed_seconds=0.0)
+        return msgspec.structs.replace(self, graph_tokens=graph_tokens)
 
     def decode_coefficients(self, batch: int) -> tuple[float, float]:
         """Return (seconds, seconds per context token) of a decode step with `batch` requests."""
@@ -81,7 +94,8 @@ class StepCosts(
         """
         fixed, per_context = self._tables
         for batch in range(len(fixed), largest_batch + 1):
-            fixed.append(self._bounds(batch) + self.decode_request_seconds * batch)
+            seconds = self._bounds(batch) + self.decode_request_seconds * batch
+            fixed.append(max(seconds, self.step_floor_seconds))
             per_context.append(self.context_seconds)
         return fixed, per_context
 
@@ -106,7 +120,7 @@ class StepCosts(
         seconds = (
             self._bounds(tokens)
             + (self.decode_request_seconds + self.beside_request_seconds) * decode_requests
-            + (self.context_seconds + self.beside_context_seconds) * decode_context
+            + self.context_seconds * decode_context
             + self.prefill_request_seconds * prefill_requests
             + self.attention_seconds * prefill_attention
         )
