@@ -72,8 +72,8 @@ def refusal(body: str, path: str = "") -> UsageError:
             "in.yaml:4: spec.maxReplicas: found 0, expected a whole number >= 1",
         ),
         (
-            "spec: {kindOf: Pds}",
-            'in.yaml:3: spec.kindOf: found "Pds", expected one of Object, Pods (did you mean Pods?)',
+            "spec: {kindOf: Pd}",
+            'in.yaml:3: spec.kindOf: found "Pd", expected one of Object, Pods (did you mean Pods?)',
         ),
         (
             "spec:\n  labels:\n    a: x\n    b.c/d: 1\n",

@@ -8,15 +8,18 @@ is a `UsageError` of one line.
 from __future__ import annotations
 
 from scalecert.documents.decoding import decode
-from scalecert.documents.nodes import Document
+from scalecert.documents.nodes import Document, Plain
 from scalecert.documents.reading import parse_documents, read_documents, read_stream
+from scalecert.documents.spelling import check_spelling
 from scalecert.documents.suggestions import closest, did_you_mean
 from scalecert.documents.typed import load_document
 from scalecert.documents.writing import canonical_json, sha256_digest, write_atomic
 
 __all__ = [
     "Document",
+    "Plain",
     "canonical_json",
+    "check_spelling",
     "closest",
     "decode",
     "did_you_mean",

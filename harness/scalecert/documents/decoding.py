@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from scalecert.documents.expectations import TypeInfo, allowed_words, field_names, type_at
-from scalecert.documents.nodes import Document, Plain, join_path, part, split_path
+from scalecert.documents.nodes import Document, Plain, join_path, value_at
 from scalecert.documents.suggestions import did_you_mean
 from scalecert.errors import UsageError
 from scalecert.scalars import decode_hook
@@ -55,13 +55,6 @@ def decode(
         return msgspec.convert(value, type_, dec_hook=dec_hook)
     except msgspec.ValidationError as error:
         raise _translated(str(error), document, msgspec.inspect.type_info(type_), path) from None
-
-
-def value_at(value: Plain, path: str) -> Plain:
-    """Return the part of plain data at a path, None where there is none."""
-    for step in split_path(path):
-        value = part(value, step)
-    return value
 
 
 def shown(value: object) -> str:

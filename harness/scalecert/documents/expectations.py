@@ -15,13 +15,18 @@ def type_at(root: TypeInfo, value: Plain, path: str) -> TypeInfo:
     """Return the type expected at `path` of `value`; a union where several are possible."""
     current = root
     for step in split_path(path):
-        members = [child for option in _options(current, value) for child in _child(option, step)]
+        members = children(current, value, step)
         if not members:
             return inspect.AnyType()
         current = members[0] if len(members) == 1 else inspect.UnionType(tuple(members))
         value = part(value, step)
     narrowed = list(_options(current, value))
     return narrowed[0] if len(narrowed) == 1 else inspect.UnionType(tuple(narrowed))
+
+
+def children(expected: TypeInfo, value: Plain, step: str) -> list[TypeInfo]:
+    """Return the types that the child of `value` at one step may have."""
+    return [child for option in _options(expected, value) for child in _child(option, step)]
 
 
 def field_names(expected: TypeInfo) -> list[str]:

@@ -88,6 +88,17 @@ class Document:
             node, line = found
         return line
 
+    def get_text(self, path: str) -> str:
+        """Return the text at a path; empty if there is none."""
+        value = value_at(self.value, path)
+        return value if isinstance(value, str) else ""
+
+    def get_texts(self, path: str) -> dict[str, str]:
+        """Return the texts in the mapping at a path, by key; empty if there is none."""
+        value = value_at(self.value, path)
+        fields = value.items() if isinstance(value, dict) else ()
+        return {key: text for key, text in fields if isinstance(text, str)}
+
     def error(self, problem: str, *, field: str = "", hint: str | None = None) -> UsageError:
         """Return the error about one field of this document, for the caller to raise."""
         return UsageError(
@@ -109,6 +120,13 @@ def join_path(parent: str, step: str | int) -> str:
     if isinstance(step, int) or not re.fullmatch(r"[\w-]+", step):
         return f"{parent}[{step}]"
     return f"{parent}.{step}" if parent else step
+
+
+def value_at(value: Plain, path: str) -> Plain:
+    """Return the part of plain data at a path, None where there is none."""
+    for step in split_path(path):
+        value = part(value, step)
+    return value
 
 
 def part(value: Plain, step: str) -> Plain:
