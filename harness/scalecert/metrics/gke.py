@@ -222,9 +222,8 @@ def _reducer(requirement: Requirement) -> Callable[[Sequence[float]], float] | N
     if value == "REDUCE_NONE":
         return None
     if requirement.operator != "=" or value not in _REDUCERS:
-        raise MetricsError(
-            f'Metric label: "Specified reducer is not supported: {value}" is not allowed'
-        )
+        reason = f"Specified reducer is not supported: {value}"
+        raise MetricsError(f'Metric label: "{reason}" is not allowed')
     return _REDUCERS[value]
 
 

@@ -69,7 +69,7 @@ class Target:
         fresh: dict[tuple[object, ...], Series | None] = {}
         cache = self._cache
         for sample in samples:
-            key = (sample.name, *sample.labels.items())
+            key: tuple[object, ...] = (sample.name, *sample.labels.items())
             series = cache[key] if key in cache else self._resolve(sample)
             fresh[key] = series
             if series is not None:

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeAlias
 
 LOOKBACK_SECONDS = 300.0
 """How far back an instant lookup goes (Prometheus' `--query.lookback-delta`)."""
@@ -90,6 +91,9 @@ class Series:
         return self.times[-1] if self.times else float("-inf")
 
 
+_Key: TypeAlias = tuple[tuple[str, str], ...]
+
+
 class TimeSeriesDatabase:
     """Series by name and labels.
 
@@ -100,7 +104,7 @@ class TimeSeriesDatabase:
 
     def __init__(self, retention_seconds: float = LOOKBACK_SECONDS) -> None:
         self.retention_seconds = retention_seconds
-        self._by_name: dict[str, dict[tuple[tuple[str, str], ...], Series]] = {}
+        self._by_name: dict[str, dict[_Key, Series]] = {}
         self._next_prune = retention_seconds
 
     def series(self, labels: Mapping[str, str]) -> Series:
@@ -134,7 +138,7 @@ class TimeSeriesDatabase:
             if all(accepts(series.labels.get(label, "")) for label, accepts in others)
         ]
 
-    def _groups(self, matchers: Sequence[Matcher]) -> Iterator[Mapping[object, Series]]:
+    def _groups(self, matchers: Sequence[Matcher]) -> Iterator[Mapping[_Key, Series]]:
         on_name = [matcher for matcher in matchers if matcher.label == NAME_LABEL]
         exact = next((matcher.value for matcher in on_name if matcher.operator == "="), None)
         candidates: Iterable[str] = self._by_name if exact is None else (exact,)
