@@ -1,0 +1,99 @@
+"""The command line: `scalecert`, one door of two (the other is the pytest plugin).
+
+Commands live in modules of their own and are imported when they run, so that `--help` answers at
+once. stdout is the result, stderr the progress and the diagnosis. Exit codes: 0 certified, 1 not
+certified, 2 unusable input, 3 inconclusive, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from scalecert import __version__
+from scalecert.cli.lazy import LazyGroup
+from scalecert.errors import EnvironmentFault, UsageError
+
+UNUSABLE_INPUT = 2
+INCONCLUSIVE = 3
+INTERRUPTED = 130
+
+_COMMANDS = {
+    "certify": "Run a suite against a policy and issue its certificate.",
+    "lint": "Check manifests without running anything.",
+    "run": "Record one scenario under a policy.",
+    "recheck": "Judge stored recordings again, without a world.",
+    "explain": "Say what a check or a scenario is for.",
+    "suites": "List the suites and their cases.",
+    "profiles": "List the engine profiles, or estimate a new one.",
+    "init": "Make a first case of your own.",
+    "schema": "Print the JSON Schema of a document, for editors.",
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    commands=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="scalecert")
+def scalecert() -> None:
+    """Certify autoscaling policies for LLM inference on Kubernetes.
+
+    \b
+    scalecert certify policy.yaml --objective ttft_p95=2s,tpot_p95=100ms
+
+    Exit codes: 0 certified, 1 not certified, 2 unusable input, 3 inconclusive, 130 interrupted.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit (the console script)."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit code; whatever goes wrong is one line on stderr."""
+    try:
+        result = scalecert.main(list(arguments), prog_name="scalecert", standalone_mode=False)
+    except click.ClickException as error:
+        return _say(_one_line(error), UNUSABLE_INPUT)
+    except UsageError as error:
+        return _say(str(error), UNUSABLE_INPUT)
+    except EnvironmentFault as error:
+        return _say(str(error), INCONCLUSIVE)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        _close_stdout()
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback unasked
+        return _internal_error(error, verbose="-v" in arguments or "--verbose" in arguments)
+    return result if isinstance(result, int) else 0
+
+
+def _one_line(error: click.ClickException) -> str:
+    """Return click's message, which may span lines, as one."""
+    return " ".join(error.format_message().split())
+
+
+def _say(text: str, code: int) -> int:
+    click.echo(f"scalecert: {text}", err=True)
+    return code
+
+
+def _internal_error(error: Exception, *, verbose: bool) -> int:
+    if verbose:
+        import traceback
+
+        traceback.print_exception(error)
+    hint = "" if verbose else " (-v shows where)"
+    return _say(f"internal error: {type(error).__name__}: {error}{hint}", INCONCLUSIVE)
+
+
+def _close_stdout() -> None:
+    """Keep Python from complaining at exit that nobody reads its output (`| head`)."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

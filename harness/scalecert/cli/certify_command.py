@@ -1,0 +1,175 @@
+"""`scalecert certify`: a suite against a policy, to a certificate per HPA."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scalecert.cli import child
+from scalecert.cli.inputs import Words, input_options, kept_standard_input
+
+if TYPE_CHECKING:
+    from scalecert.pipeline import Subject
+    from scalecert.suite import Suite
+
+
+@click.command("certify")
+@click.argument("policies", metavar="POLICY...", nargs=-1, required=True)
+@input_options
+@click.option(
+    "--suite", default="core", show_default=True, help="Suite: a shipped one's name, or a folder."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("out"),
+    show_default=True,
+    help="Folder for certificate.json, junit.xml and the recordings.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Scenarios at once; default: one per core."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the certificate itself.")
+@click.option("-v", "--verbose", is_flag=True, help="Show provenance and pytest's log.")
+def command(
+    policies: tuple[str, ...],
+    suite: str,
+    out: Path,
+    jobs: int | None,
+    as_json: bool,
+    verbose: bool,
+    **words: Any,
+) -> int:
+    """Run a suite against a policy and issue its certificate.
+
+    POLICY is a file, a folder or - for standard input: manifests as for kubectl apply. Each
+    HorizontalPodAutoscaler in them is certified by name.
+
+    Exit codes: 0 certified, 1 not certified, 2 unusable input, 3 inconclusive, 130 interrupted.
+    """
+    from scalecert import pipeline
+    from scalecert.cli import rendering
+    from scalecert.suite import find_suite
+
+    given = Words(**words)
+    with kept_standard_input(policies) as stdin:
+        subjects = pipeline.subjects(given.inputs(policies))
+        order = _Order(policies, given, find_suite(suite), subjects, out, stdin)
+        _run(order, jobs=jobs or _cores(), verbose=verbose)
+    certificates = [rendering.read_certificate(folder) for folder in order.folders]
+    if as_json:
+        rendering.print_json(certificates)
+    else:
+        rendering.print_certificates(certificates, verbose=verbose)
+        rendering.print_places(order.folders)
+    return rendering.exit_code(certificates)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What is to be certified; `stdin` holds what came on standard input."""
+
+    policies: tuple[str, ...]
+    words: Words
+    suite: Suite
+    subjects: Sequence[Subject]
+    out: Path
+    stdin: Path | None
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where each HPA's certificate goes."""
+        from scalecert.artifacts import certificate_folder
+
+        several = len(self.subjects) > 1
+        return [certificate_folder(self.out, one.name, several=several) for one in self.subjects]
+
+    @property
+    def total(self) -> int:
+        """How many recordings that takes."""
+        return len(self.subjects) * len(self.suite.cases)
+
+    def command(self, jobs: int) -> list[str]:
+        """Return the command line of pytest."""
+        arguments = [f"--policy={policy}" for policy in self.policies]
+        arguments += [*self.words.pytest_arguments(), f"--scalecert-out={self.out}"]
+        if self.stdin is not None:
+            arguments.append(f"--scalecert-stdin={self.stdin}")
+        tests = [case.test_file for case in self.suite.cases]
+        return child.command(tests, arguments, jobs=min(jobs, self.total))
+
+
+def _run(order: _Order, *, jobs: int, verbose: bool) -> None:
+    """Run pytest, showing progress.
+
+    Raises:
+        UsageError: if a scenario or test file can't be used.
+        EnvironmentFault: if pytest did not come to its end.
+    """
+    progress = _Progress(order)
+    with tempfile.TemporaryDirectory(prefix="scalecert-") as scratch:
+        log = Path(scratch, "pytest.log")
+        status = child.run(order.command(jobs), log, progress.show)
+        if verbose:
+            click.echo(log.read_text(errors="replace"), err=True)
+        progress.raise_usage()
+        if status not in (0, 1) or not all((f / "certificate.json").is_file() for f in order.folders):
+            raise _broken(order.out, log, status)
+
+
+def _broken(out: Path, log: Path, status: int) -> Exception:
+    """Return the error of a pytest that came to no result; its log is kept."""
+    from scalecert.errors import EnvironmentFault, UsageError
+
+    kept = out / "pytest.log"
+    shutil.copyfile(log, kept)
+    text = log.read_text(errors="replace")
+    errors = [line for line in text.splitlines() if line.startswith(("E  ", "ERROR"))]
+    cause = errors[0].removeprefix("E").strip() if errors else f"pytest ended with status {status}"
+    if status in (1, 2, 4, 5):
+        return UsageError(f"the suite can't be run: {cause}", hint=f"log: {kept}")
+    return EnvironmentFault(f"the run broke, nothing is certified: {cause} (log: {kept})")
+
+
+class _Progress:
+    """One line on stderr as each scenario ends."""
+
+    def __init__(self, order: _Order) -> None:
+        self._several = len(order.subjects) > 1
+        self._total = order.total
+        self._done = 0
+        self._usage: str | None = None
+        names = ", ".join(subject.name for subject in order.subjects)
+        click.echo(f"suite {order.suite.name} {order.suite.version}: {names}", err=True)
+
+    def show(self, event: child.Event) -> None:
+        """Print an event of the plugin."""
+        self._done += 1
+        if event["usage"]:
+            self._usage = self._usage or event["problem"]
+            return
+        name = f"{event['subject']}: " if self._several else ""
+        problem = f" ({event['problem']})" if event["problem"] else ""
+        line = f"[{self._done}/{self._total}] {name}{event['scenario']}: {event['verdict']}{problem}"
+        click.echo(line, err=True)
+
+    def raise_usage(self) -> None:
+        """Raise what a scenario found unusable, if any did."""
+        from scalecert.errors import UsageError
+
+        if self._usage is not None:
+            raise UsageError(self._usage)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,94 @@
+"""pytest in a configuration of our own: what `certify` runs its cases in.
+
+A child process, so that nothing of the user's reaches it: no conftest, ini file, PYTEST_ADDOPTS,
+plugin of the environment or module of the working directory. It tells its progress by lines of
+JSON on a pipe; its log goes to a file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+
+_INI = Path(__file__).with_name("pytest.ini")
+_PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
+
+# The working directory is not on the path (-P), and the package's own root comes last on it, so
+# that neither can hide a module of the standard library.
+_BOOTSTRAP = "import sys; sys.path.append(sys.argv.pop(1)); import pytest; pytest.console_main()"
+
+
+def command(tests: Sequence[Path], arguments: Sequence[str], *, jobs: int) -> list[str]:
+    """Return the command line that runs test files, `jobs` at once."""
+    workers = ["-p", "xdist.plugin", "-n", str(jobs)] if jobs > 1 else []
+    return [
+        *(sys.executable, "-P", "-c", _BOOTSTRAP, _PACKAGE_ROOT),
+        *("-c", str(_INI), "--rootdir", os.path.commonpath([test.parent for test in tests])),
+        *("--noconftest", "--import-mode=importlib", "-p", "no:cacheprovider"),
+        *("-p", "scalecert.pytest_plugin", *workers, *arguments),
+        *(str(test) for test in tests),
+    ]
+
+
+def run(command: Sequence[str], log: Path, on_event: Callable[[Event], None]) -> int:
+    """Run pytest to its end and return its exit status.
+
+    Args:
+        command: from `command`, without the option for events, which is added here.
+        log: the file for what pytest prints.
+        on_event: called for each event as it comes.
+
+    Raises:
+        KeyboardInterrupt: at Ctrl-C or SIGTERM; no process is left behind by then.
+    """
+    reading, writing = os.pipe()
+    with log.open("wb") as output, _interrupted_by(signal.SIGTERM):
+        with subprocess.Popen(  # noqa: S603 - our own command
+            [*command, f"--scalecert-events={writing}"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
+            pass_fds=(writing,),
+            start_new_session=True,
+        ) as process:
+            os.close(writing)
+            with _ended_with_us(process), open(reading, encoding="utf-8") as events:  # noqa: PTH123 - a descriptor
+                for line in events:
+                    on_event(json.loads(line))
+                return process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment without what would configure pytest."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return kept | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONSAFEPATH": "1"}
+
+
+@contextmanager
+def _interrupted_by(number: signal.Signals) -> Iterator[None]:
+    """Let a signal end the work as Ctrl-C does."""
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+@contextmanager
+def _ended_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End the child and its workers, which share its process group, if our own work ends early."""
+    try:
+        yield
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise

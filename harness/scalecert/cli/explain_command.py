@@ -1,0 +1,87 @@
+"""`scalecert explain`: what a check or a scenario is for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scalecert.cli import rendering
+
+if TYPE_CHECKING:
+    from scalecert.checks.registry import Check
+    from scalecert.suite import Case
+
+
+@click.command("explain")
+@click.argument("word", metavar="[ID]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(word: str | None, as_json: bool) -> None:
+    """Say what a check or a scenario is for; without ID, list them all."""
+    facts = _everything()
+    if word is None:
+        _list(facts, as_json=as_json)
+        return
+    if word not in facts:
+        from scalecert.documents import did_you_mean
+        from scalecert.errors import UsageError
+
+        hint = did_you_mean(word, facts) or "scalecert explain lists them all"
+        raise UsageError(f"found {word!r}, expected the id of a check or scenario", hint=hint)
+    if as_json:
+        rendering.print_json(facts[word])
+        return
+    click.echo(f"{word} ({facts[word]['kind']}, {facts[word]['level']}): {facts[word]['title']}")
+    rows = [(key, str(text)) for key, text in facts[word].items() if key not in _HEAD and text]
+    rendering.print_table(rows)
+
+
+_HEAD = {"kind", "level", "title"}
+
+
+def _everything() -> dict[str, dict[str, Any]]:
+    """Return what is known of every id: first the scenarios, then the checks."""
+    from scalecert.checks import judge  # noqa: F401 - registers every check
+    from scalecert.checks.registry import CHECKS
+    from scalecert.suite import suites
+
+    scenarios = {case.id: _of_case(case) for suite in suites() for case in suite.cases}
+    return scenarios | {check.id: _of_check(check) for check in CHECKS.values()}
+
+
+def _of_case(case: Case) -> dict[str, Any]:
+    spec = case.scenario.spec
+    return {
+        "kind": "scenario",
+        "level": spec.level,
+        "title": case.scenario.metadata.title,
+        "why": spec.why,
+        "suite": f"{case.suite.name} {case.suite.version}",
+        "duration": f"{spec.duration:g} s",
+        "checks": ", ".join(request.id for request in spec.checks),
+        "file": str(case.path),
+    }
+
+
+def _of_check(check: Check) -> dict[str, Any]:
+    default = "" if callable(check.default_limit) else f"{check.default_limit:g} {check.unit}"
+    return {
+        "kind": "check",
+        "level": check.level,
+        "title": check.title,
+        "question": check.question,
+        "formula": check.formula,
+        "limit": f"{check.comparison} {check.limit_text or default}".strip(),
+        "unit": check.unit,
+        "source": check.source,
+    }
+
+
+def _list(facts: dict[str, dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        rendering.print_json(facts)
+        return
+    rendering.print_table(
+        [(word, fact["kind"], fact["level"], fact["title"]) for word, fact in facts.items()],
+        indent="",
+    )

@@ -1,0 +1,81 @@
+"""Findings about cases rather than recordings: whether each was run and judged at all.
+
+A certificate covers every case of its suites. One that was skipped, crashed, judged nothing or
+was left out gets a finding that is never a pass; an assertion of the author's own test that
+failed is a finding too. `recheck` can't find these out from recordings, so it carries them over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from scalecert.checks.finding import Finding, Verdict
+from scalecert.suite import Case
+
+COMPLETED = "case-completed"
+ASSERTION = "author-assertion"
+OF_CASES = frozenset({COMPLETED, ASSERTION})
+"""Ids of the findings that are made here and by no check."""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why a case has more, or less, to say than its checks found.
+
+    `usage`: the scenario can't be planned; `assertion`: the author's own assertion failed;
+    `crash`: something broke; `skip`: it was not run; `unjudged`: its test judged no recording.
+    """
+
+    kind: Literal["usage", "assertion", "crash", "skip", "unjudged"]
+    text: str
+
+
+NOT_RUN = Problem("skip", "not selected, or its process ended early")
+
+_NEXT_STEPS = {
+    "usage": "correct the scenario",
+    "assertion": "read the assertion in the case's test file",
+    "crash": "run the case alone: scalecert run {id} --policy FILE -v",
+    "skip": "run the whole suite: a certificate covers each of its cases",
+    "unjudged": "let the test call case.judge(case.record())",
+}
+_VERDICTS = {"assertion": Verdict.FAIL, "crash": Verdict.INCONCLUSIVE}
+
+
+def finding_about(case: Case, problem: Problem) -> Finding:
+    """Return the finding that a case's problem amounts to."""
+    return Finding(
+        id=ASSERTION if problem.kind == "assertion" else COMPLETED,
+        scenario=case.id,
+        level=case.scenario.spec.level,
+        verdict=_VERDICTS.get(problem.kind, Verdict.SKIPPED),
+        measured=None,
+        limit=None,
+        unit="",
+        comparison="==",
+        message=problem.text,
+        next_step=_NEXT_STEPS[problem.kind].format(id=case.id),
+    )
+
+
+def complete(
+    case: Case, findings: Iterable[Finding], problems: Iterable[Problem]
+) -> tuple[Finding, ...]:
+    """Return the findings of one case with those about the case itself.
+
+    Several tests may share a scenario: of findings with one id the first is kept, and one test
+    that judges is enough.
+    """
+    found: dict[str, Finding] = {}
+    for finding in findings:
+        found.setdefault(finding.id, finding)
+    judged = bool(found)
+    met = [problem for problem in problems if problem.kind != "unjudged" or not judged]
+    if not judged and not met:
+        met = [NOT_RUN]
+    for problem in met:
+        extra = finding_about(case, problem)
+        found.setdefault(extra.id, extra)
+    return tuple(found.values())

@@ -1,0 +1,86 @@
+"""The `case` of a test: one scenario bound to one policy, to record and to judge.
+
+A thin face of the pipeline; what it judged is read back by `reporting`. Imports of weight are
+made when a case runs, never when the plugin is loaded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scalecert.pytest_plugin.outcomes import FindingsFailed, FindingsInconclusive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scalecert import suite
+    from scalecert.checks.finding import Finding
+    from scalecert.pipeline import Subject
+    from scalecert.recording.model import Recording
+    from scalecert.recording.plan import Plan
+
+
+class Case:
+    """One case of a suite under one policy.
+
+    Attributes:
+        subject: the policy with its engine and objective.
+        definition: the case as the suite has it: id, scenario, file.
+        recordings: the folder that recordings go to.
+        plan: the plan of the last recording, None before.
+        findings: what the last `judge` found, empty before.
+    """
+
+    def __init__(self, subject: Subject, definition: suite.Case, recordings: Path) -> None:
+        self.subject = subject
+        self.definition = definition
+        self.recordings = recordings
+        self.plan: Plan | None = None
+        self.findings: tuple[Finding, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The scenario's id."""
+        return self.definition.id
+
+    def record(self) -> Recording:
+        """Run the scenario in the world and return the recording, which is on disk by then.
+
+        Raises:
+            UsageError: if the scenario can't be planned for this policy.
+        """
+        from scalecert import pipeline
+
+        recording = pipeline.record(self.subject, self.definition, self.recordings)
+        self.plan = recording.plan
+        return recording
+
+    def judge(self, recording: Recording) -> tuple[Finding, ...]:
+        """Run the scenario's checks and return the findings if they all pass.
+
+        Raises:
+            FindingsFailed: if one failed; its text lists each with its next step.
+            FindingsInconclusive: if none failed but one is inconclusive or skipped.
+        """
+        from scalecert import pipeline
+        from scalecert.checks.finding import Verdict
+
+        self.plan, self.findings = recording.plan, pipeline.judge(recording)
+        failed = [finding for finding in self.findings if finding.verdict is Verdict.FAIL]
+        if failed:
+            raise FindingsFailed(_listed(failed))
+        open_ends = {Verdict.INCONCLUSIVE, Verdict.SKIPPED}
+        unclear = [finding for finding in self.findings if finding.verdict in open_ends]
+        if unclear:
+            raise FindingsInconclusive(_listed(unclear))
+        return self.findings
+
+
+def _listed(findings: Sequence[Finding]) -> str:
+    """Return one line per finding: `id: message; next: step`."""
+    return "\n".join(
+        f"{finding.id}: {finding.message}"
+        + (f"; next: {finding.next_step}" if finding.next_step else "")
+        for finding in findings
+    )

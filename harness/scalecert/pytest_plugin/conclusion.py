@@ -1,0 +1,175 @@
+"""The end of a certifying session: reports of tests to certificates, rows and an exit status.
+
+Runs in the controller alone. Reports may come in any order (xdist); what is written depends on
+the cases, never on that order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scalecert import artifacts, clock, pipeline
+from scalecert.certificate import junit, text
+from scalecert.certificate.document import Certificate
+from scalecert.checks.finding import Finding, Verdict
+from scalecert.checks.verdict import overall
+from scalecert.completeness import complete
+from scalecert.documents import canonical_json, write_atomic
+from scalecert.errors import UsageError
+from scalecert.pytest_plugin import case_report, options
+from scalecert.pytest_plugin.case_report import CaseReport
+from scalecert.suite import Case, load_case, suite_of
+
+if TYPE_CHECKING:
+    from scalecert.pytest_plugin.session import Session
+
+class Conclusion:
+    """Collects what the tests report, and concludes."""
+
+    def __init__(self, config: pytest.Config, session: Session) -> None:
+        self._config = config
+        self._session = session
+        self._reports: list[CaseReport] = []
+        self._certificates: list[Certificate] = []
+        self._remarks: list[str] = []
+        self._events = _open_events(config.getoption("scalecert_events"))
+
+    def pytest_sessionstart(self) -> None:
+        """Make the output folder ready.
+
+        Raises:
+            pytest.UsageError: if it can't be written.
+        """
+        if self._config.option.collectonly:
+            return
+        try:
+            artifacts.prepare(options.out(self._config))
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep what a case reports, and pass its verdict on to who watches."""
+        case = case_report.attached(report)
+        if case is None:
+            return
+        self._reports.append(case)
+        self._tell(
+            subject=case.subject,
+            scenario=Path(case.path).stem,
+            verdict=case.verdict,
+            problem=case.problem.text if case.problem else None,
+            usage=bool(case.problem and case.problem.kind == "usage"),
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the certificates, and let nothing undecided end with exit status 0."""
+        if not self._reports:
+            return
+        try:
+            self._conclude(session)
+        except UsageError as error:
+            self._remarks.append(f"error: {error}")
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print each certificate's rows and verdict."""
+        for certificate in self._certificates:
+            terminalreporter.section("scalecert")
+            for line in text.lines(certificate):
+                terminalreporter.write_line(line)
+        for remark in self._remarks:
+            terminalreporter.write_line(f"scalecert: {remark}")
+
+    def _conclude(self, session: pytest.Session) -> None:
+        usage = [
+            report.problem.text
+            for report in self._reports
+            if report.problem and report.problem.kind == "usage"
+        ]
+        if usage:
+            raise UsageError(usage[0])
+        cases = _cases_of(self._reports)
+        for name in self._session.names:
+            reports = [report for report in self._reports if report.subject == name]
+            self._certify(name, reports, cases)
+        self._judge_status(session, cases)
+
+    def _certify(
+        self, name: str, reports: Iterable[CaseReport], cases: Mapping[Path, Case]
+    ) -> None:
+        by_case: dict[Path, list[CaseReport]] = {path: [] for path in cases}
+        for report in reports:
+            by_case[Path(report.path)].append(report)
+        plans = [
+            plan
+            for path in cases
+            if (plan := next((report.plan for report in by_case[path] if report.plan), None))
+        ]
+        findings = [
+            finding for path, case in cases.items() for finding in _findings_of(case, by_case[path])
+        ]
+        certificate = pipeline.issue(name, plans, findings, clock.utc_now())
+        folder = self._session.folder(name)
+        write_atomic(folder / artifacts.CERTIFICATE, canonical_json(certificate))
+        write_atomic(folder / artifacts.JUNIT, junit.render(certificate))
+        self._certificates.append(certificate)
+
+    def _judge_status(self, session: pytest.Session, cases: Mapping[Path, Case]) -> None:
+        """Fail a session that pytest would call passed but that shows no pass.
+
+        Cases that the author left out by `-k` or by path are on the certificate as skipped, which
+        is never a pass, but they are no failure of what did run.
+        """
+        if session.exitstatus != pytest.ExitCode.OK:
+            return
+        run = {(report.subject, report.path) for report in self._reports}
+        for subject, path in sorted(run):
+            reports = [r for r in self._reports if (r.subject, r.path) == (subject, path)]
+            found = _findings_of(cases[Path(path)], reports)
+            verdict = overall(found)
+            if verdict is not Verdict.PASS:
+                self._remarks.append(f"{Path(path).stem} is {verdict}: {_reason(found)}")
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _tell(self, **event: object) -> None:
+        if self._events is None:
+            return
+        try:
+            os.write(self._events, json.dumps(event).encode() + b"\n")
+        except BrokenPipeError:
+            pytest.exit("nobody waits for the result any more")
+
+
+def _findings_of(case: Case, reports: Iterable[CaseReport]) -> tuple[Finding, ...]:
+    told = list(reports)
+    findings = [finding for report in told for finding in report.findings]
+    return complete(case, findings, [report.problem for report in told if report.problem])
+
+
+def _cases_of(reports: Iterable[CaseReport]) -> dict[Path, Case]:
+    """Return every case of every suite that a report came from, by its file."""
+    cases: dict[Path, Case] = {}
+    for path in sorted({Path(report.path) for report in reports}):
+        if path not in cases:
+            cases.update((case.path, case) for case in suite_of(load_case(path)).cases)
+    return dict(sorted(cases.items()))
+
+
+def _reason(findings: Iterable[Finding]) -> str:
+    undecided = [finding for finding in findings if finding.verdict is not Verdict.PASS]
+    return "; ".join(f"{finding.id}: {finding.message}" for finding in undecided)
+
+
+def _open_events(descriptor: str | None) -> int | None:
+    """Return the pipe to the command line; it is not for the workers of xdist."""
+    if descriptor is None:
+        return None
+    os.set_inheritable(int(descriptor), False)
+    return int(descriptor)

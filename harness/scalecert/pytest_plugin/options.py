@@ -1,0 +1,120 @@
+"""The plugin's options, and the inputs that they stand for.
+
+Every option has a name of our own (`--scalecert-seed`). The short names (`--seed`, `--profile`)
+exist only where the command line has `--policy`, because other plugins and people's `conftest.py`
+use such names too, and a name registered twice ends every pytest run of that environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from scalecert.pipeline import Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """One option: its short name, what argparse is told, and what `--help` says."""
+
+    name: str
+    help: str
+    settings: dict[str, Any]
+
+
+_OPTIONS = (
+    _Option(
+        "objective",
+        "latency limits to hold, for example ttft_p95=2s,tpot_p95=100ms",
+        {"metavar": "LIMITS"},
+    ),
+    _Option("world", "where the scenario runs (default: sim)", {"default": "sim"}),
+    _Option("profile", "engine profile: name or file", {"metavar": "NAME"}),
+    _Option("workload", "file with a workload to use instead of the scenario's", {}),
+    _Option(
+        "set",
+        "value of a placeholder in the manifests (repeatable)",
+        {"action": "append", "default": [], "metavar": "NAME=VALUE"},
+    ),
+    _Option("seed", "seed of all randomness (default: 1)", {"type": int, "default": 1}),
+    _Option("price", "price per accelerator and hour", {"type": float, "metavar": "DOLLARS"}),
+    _Option(
+        "capacity",
+        "measured capacity of one replica, in requests per second",
+        {"type": float, "metavar": "RATE"},
+    ),
+)
+
+
+def add(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register the options."""
+    group = parser.getgroup("scalecert", "certify an autoscaling policy (scalecert)")
+    group.addoption(
+        "--policy",
+        dest="scalecert_policy",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="manifests of the policy to certify (repeatable); with it, the options below also"
+        " go without their scalecert- prefix",
+    )
+    short = _asks_for_policy(pluginmanager)
+    for option in _OPTIONS:
+        names = [f"--scalecert-{option.name}", *([f"--{option.name}"] if short else [])]
+        group.addoption(
+            *names, dest=f"scalecert_{option.name}", help=option.help, **option.settings
+        )
+    group.addoption(
+        "--scalecert-out",
+        default="out",
+        metavar="DIR",
+        help="folder for certificate, JUnit file and recordings (default: out)",
+    )
+    for hidden in ("--scalecert-stdin", "--scalecert-events"):
+        group.addoption(hidden, default=None, help=argparse.SUPPRESS)
+
+
+def _asks_for_policy(pluginmanager: pytest.PytestPluginManager) -> bool:
+    config = pluginmanager.get_plugin("pytestconfig")
+    words = config.invocation_params.args if isinstance(config, pytest.Config) else ()
+    return any(str(word).split("=")[0] == "--policy" for word in words)
+
+
+def policies(config: pytest.Config) -> tuple[str, ...]:
+    """Return what `--policy` named; empty: nothing is to be certified in this session."""
+    return tuple(config.getoption("scalecert_policy"))
+
+
+def out(config: pytest.Config) -> Path:
+    """Return the folder that everything is written to."""
+    return config.invocation_params.dir / config.getoption("scalecert_out")
+
+
+def inputs(config: pytest.Config) -> Inputs:
+    """Return the inputs that the command line stands for.
+
+    Raises:
+        UsageError: if a `--set` is no NAME=VALUE.
+    """
+    from scalecert.pipeline import Inputs
+    from scalecert.settings import parse_settings
+
+    def value(name: str) -> Any:
+        return config.getoption(f"scalecert_{name}")
+
+    return Inputs(
+        policies=policies(config),
+        settings=parse_settings(value("set")),
+        objective=value("objective"),
+        profile=value("profile"),
+        workload=value("workload"),
+        price_per_hour=value("price"),
+        capacity_per_second=value("capacity"),
+        seed=value("seed"),
+        world=value("world"),
+    )

@@ -1,0 +1,120 @@
+"""A certifying session: which policies, which cases, and what their tests report.
+
+Made by the plugin where there is a `--policy`; in workers of xdist as in the controller. What
+the controller does with the reports is `conclusion`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from scalecert import artifacts, pipeline
+from scalecert.errors import UsageError
+from scalecert.pytest_plugin import case_report, options
+from scalecert.pytest_plugin.case import Case
+from scalecert.pytest_plugin.conclusion import Conclusion
+from scalecert.suite import load_case, scenario_path
+
+
+class Session:
+    """The policies under test, and the hooks that turn findings into outcomes."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._out = options.out(config)
+        with _standard_input(config.getoption("scalecert_stdin")):
+            subjects = pipeline.subjects(options.inputs(config))
+        self._subjects = {subject.name: subject for subject in subjects}
+        self._cases: dict[pytest.Item, Case] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The HPAs' names, in order of the manifests."""
+        return list(self._subjects)
+
+    def subject(self, name: str) -> pipeline.Subject:
+        """Return the policy of that HPA."""
+        return self._subjects[name]
+
+    def folder(self, name: str) -> Path:
+        """Return where an HPA's certificate and recordings go."""
+        return artifacts.certificate_folder(self._out, name, several=len(self._subjects) > 1)
+
+    def case(self, item: pytest.Item, subject: pipeline.Subject) -> Case:
+        """Return the case of a test: the scenario beside its file, under that policy."""
+        definition = load_case(scenario_path(item.path))
+        recordings = self.folder(subject.name) / artifacts.RECORDINGS
+        self._cases[item] = Case(subject, definition, recordings)
+        return self._cases[item]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Attach the findings, and let a test without an answer be an error, not a failure."""
+        report = yield
+        name = _subject_name(item)
+        if name is None:
+            return report
+        described = case_report.describe(item.path, name, self._cases.get(item), call)
+        if described is not None:
+            case_report.attach(report, described)
+        if call.excinfo is not None and isinstance(call.excinfo.value, UsageError):
+            report.longrepr = str(call.excinfo.value)
+        if call.when == "call" and report.failed and case_report.is_inconclusive(call):
+            report.when = "setup"  # pytest and JUnit count a failed set-up as an error
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(
+        self, report: pytest.CollectReport | pytest.TestReport
+    ) -> tuple[str, str, str] | None:
+        """Name an inconclusive test for what it is."""
+        if isinstance(report, pytest.TestReport) and report.failed and report.when == "setup":
+            attached = case_report.attached(report)
+            if attached is not None and attached.findings:
+                return "error", "E", "INCONCLUSIVE"
+        return None
+
+
+SESSION = pytest.StashKey[Session]()
+
+
+def start(config: pytest.Config) -> None:
+    """Start the session of this process.
+
+    Raises:
+        pytest.UsageError: in one line, for any input that can't be used.
+    """
+    try:
+        session = Session(config)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[SESSION] = session
+    config.pluginmanager.register(session, "scalecert-session")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Conclusion(config, session), "scalecert-conclusion")
+
+
+def _subject_name(item: pytest.Item) -> str | None:
+    """Return the name of the HPA that a test runs under, None for tests that are no case."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("scalecert_subject") if callspec else None
+
+
+@contextlib.contextmanager
+def _standard_input(file: str | None) -> Iterator[None]:
+    """Let `--policy -` read what the command line read before: each process reads it anew."""
+    if file is None:
+        yield
+        return
+    before = sys.stdin
+    with Path(file).open(encoding="utf-8") as sys.stdin:
+        try:
+            yield
+        finally:
+            sys.stdin = before

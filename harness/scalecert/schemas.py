@@ -1,0 +1,71 @@
+"""JSON Schemas of the documents, for editors and validators.
+
+Made from the types that read the documents, so they can't differ. Those that are published under
+docs/reference are written by `scalecert schema NAME`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Any
+from unittest import mock
+
+import msgspec
+
+from scalecert.documents import did_you_mean
+from scalecert.errors import UsageError
+from scalecert.scalars import encode_hook, schema_hook
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def names() -> tuple[str, ...]:
+    """Return the documents that have a schema."""
+    return tuple(_types())
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a kind of document.
+
+    Raises:
+        UsageError: if there is no such document, naming the nearest.
+    """
+    types = _types()
+    if name not in types:
+        hint = did_you_mean(name, types)
+        raise UsageError(f"found {name!r}, expected the name of a document", hint=hint)
+    title = types[name].__name__.removesuffix("File")
+    return {"$schema": _DIALECT, "title": title, **_generated(types[name])}
+
+
+def schema_text(name: str) -> str:
+    """Return the schema as it is published: JSON in the order of the fields, indented."""
+    return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
+
+
+def _generated(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return msgspec's schema of a type.
+
+    msgspec writes defaults into a schema by its own `to_builtins`, to which it passes no hook:
+    without ours it refuses every field whose default is one of our scalars.
+    """
+    encode = functools.partial(msgspec.to_builtins, enc_hook=encode_hook)
+    with mock.patch("msgspec._json_schema.to_builtins", encode):
+        return msgspec.json.schema(kind, schema_hook=schema_hook)
+
+
+def _types() -> dict[str, type[msgspec.Struct]]:
+    from scalecert.certificate.document import Certificate
+    from scalecert.engines.profiles import EngineProfile
+    from scalecert.recording.plan import Plan
+    from scalecert.scenario.model import Scenario
+    from scalecert.suite import SuiteFile
+
+    return {
+        "scenario": Scenario,
+        "suite": SuiteFile,
+        "profile": EngineProfile,
+        "plan": Plan,
+        "certificate": Certificate,
+    }
