@@ -7,7 +7,17 @@ hooks below teach msgspec all of them at once.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
+
+import msgspec
+
+_T = TypeVar("_T")
+
+
+def default(value: _T) -> _T:
+    """Give a field a scalar as its default, which a JSON Schema can't show and need not."""
+    field: _T = msgspec.field(default_factory=lambda: value)
+    return field
 
 
 @runtime_checkable

@@ -7,11 +7,11 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scalecert.planning.pod_timing import PodTiming, Probe
 from scalecert.scenario.model import Interval, Nodes
 from scalecert.sim.cluster import Cluster, WorkloadSpec
 from scalecert.sim.kernel import Kernel
 from scalecert.sim.nodes import NodePool
-from scalecert.sim.pods import PodTiming, Probe
 from scalecert.units import Duration
 
 TIMING = PodTiming(
@@ -47,6 +47,9 @@ class Watcher:
     def __init__(self, finish: float = 0.0) -> None:
         self.seen: list[tuple[float, int, str]] = []
         self.finish = finish
+
+    def before_change(self, now):
+        pass
 
     def pod_changed(self, pod, what, now):
         self.seen.append((now, pod.ordinal, what))
@@ -107,7 +110,7 @@ def test_a_cold_node_is_provisioned_first():
 
 def test_a_pool_at_its_maximum_leaves_pods_pending_until_one_goes():
     """No node, no binding; the room of a pod that goes is used at once."""
-    cluster, kernel, watcher = cluster_of(nodes=Nodes(maximum=1), warm=1)
+    cluster, kernel, _ = cluster_of(nodes=Nodes(maximum=1), warm=1)
     cluster.scale(2, 0.0)
     kernel.run(500.0)
     assert [pod.bound for pod in cluster.pods] == [0.0, None]

@@ -18,7 +18,9 @@ def test_events_run_by_time_then_priority_then_order_of_scheduling(events):
     """The heap key is (time, priority, sequence)."""
     kernel, ran = Kernel(), []
     for sequence, (time, priority) in enumerate(events):
-        kernel.at(float(time), priority, lambda now, key=(time, priority, sequence): ran.append(key))
+        kernel.at(
+            float(time), priority, lambda now, key=(time, priority, sequence): ran.append(key)
+        )
     kernel.run(math.inf)
     assert ran == sorted(
         (time, priority, sequence) for sequence, (time, priority) in enumerate(events)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from scalecert.scalars import default
 from scalecert.units import Duration
 
 
@@ -27,9 +28,9 @@ class MetricConditions(msgspec.Struct, frozen=True, rename="camel", forbid_unkno
     `resource_resolution` is metrics-server's `--metric-resolution` (15 s by default).
     """
 
-    scrape_interval: Duration = Duration(15.0)
-    scrape_latency: Duration = Duration(0.05)
-    target_discovery: Duration = Duration(5.0)
+    scrape_interval: Duration = default(Duration(15.0))
+    scrape_latency: Duration = default(Duration(0.05))
+    target_discovery: Duration = default(Duration(5.0))
     ingestion_delay: Duration | None = None
-    adapter_relist_interval: Duration = Duration(60.0)
-    resource_resolution: Duration = Duration(15.0)
+    adapter_relist_interval: Duration = default(Duration(60.0))
+    resource_resolution: Duration = default(Duration(15.0))

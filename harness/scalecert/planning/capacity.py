@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from scalecert.engines.base import Engine, RequestLog, Status
+from scalecert.recording.latencies import latency_seconds
 from scalecert.recording.plan import Capacity, ObjectiveTerm
-from scalecert.recording.quantiles import latencies, quantile
+from scalecert.recording.quantiles import quantile
 from scalecert.rng import stream
 from scalecert.units import format_seconds
 
@@ -31,6 +32,18 @@ DrawSizes = Callable[[int, np.random.Generator], Sizes]  # noqa: TID251 - a type
 
 class ObjectiveOutOfReachError(ValueError):
     """Even lone requests on an idle replica miss the objective; the text says by how much."""
+
+
+def _within(measured: Sequence[float], objective: Sequence[ObjectiveTerm]) -> bool:
+    return all(value <= term.limit_seconds for value, term in zip(measured, objective, strict=True))
+
+
+def _miss(measured: Sequence[float], objective: Sequence[ObjectiveTerm]) -> str:
+    figures = (
+        f"{term.text()} is {format_seconds(value)}"
+        for value, term in zip(measured, objective, strict=True)
+    )
+    return "one idle replica misses the objective: " + ", ".join(figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +71,14 @@ def replica_capacity(
     trials = [_draw(seed, draw_sizes) for seed in SEEDS]
 
     def holds(rate: float) -> bool:
-        return all(_meets(_latencies(start, trial, rate), objective) for trial in trials)
+        return all(_within(_measured(start, trial, rate, objective), objective) for trial in trials)
 
     high = 2.0 * _throughput(start, trials[0])
     low = high / 1024.0
     if not holds(low):
-        raise ObjectiveOutOfReachError(_miss(_latencies(start, trials[0], low), objective))
+        raise ObjectiveOutOfReachError(
+            _miss(_measured(start, trials[0], low, objective), objective)
+        )
     while holds(high):
         low, high = high, 2.0 * high
     while high - low > PRECISION * low:
@@ -102,37 +117,23 @@ def _run(start: StartEngine, trial: _Trial, arrivals: list[float]) -> RequestLog
     return log
 
 
-def _latencies(
-    start: StartEngine, trial: _Trial, rate: float
-) -> dict[str, npt.NDArray[np.float64]]:
-    """Return the latencies by metric after the warm-up; what was not served takes forever."""
+def _measured(
+    start: StartEngine, trial: _Trial, rate: float, objective: Sequence[ObjectiveTerm]
+) -> list[float]:
+    """Return each term's quantile after the warm-up; what was not served takes forever."""
     arrivals = trial.unit_arrivals / rate
     log = _run(start, trial, arrivals.tolist())
-    served = np.asarray(log.status) == Status.OK
-    by_metric = latencies(
-        arrivals,
-        np.asarray(log.first_token_seconds),
-        np.asarray(log.last_token_seconds),
-        np.asarray(trial.output_tokens),
-        served,
-    )
     skip = int(REQUESTS * WARM_UP_SHARE)
-    return {metric: values[skip:] for metric, values in by_metric.items()}
-
-
-def _meets(
-    by_metric: dict[str, npt.NDArray[np.float64]], objective: Sequence[ObjectiveTerm]
-) -> bool:
-    return all(
-        quantile(by_metric[term.metric], term.quantile) <= term.limit_seconds for term in objective
-    )
-
-
-def _miss(
-    by_metric: dict[str, npt.NDArray[np.float64]], objective: Sequence[ObjectiveTerm]
-) -> str:
-    measured = (
-        f"{term.text()} is {format_seconds(quantile(by_metric[term.metric], term.quantile))}"
-        for term in objective
-    )
-    return "one idle replica misses the objective: " + ", ".join(measured)
+    measured = []
+    for term in objective:
+        latencies = latency_seconds(
+            term.metric,
+            arrival=arrivals,
+            first_token=np.array(log.first_token_seconds),
+            last_token=np.array(log.last_token_seconds),
+            output_tokens=np.array(trial.output_tokens, dtype=np.float64),
+            served=np.array(log.status) == Status.OK,
+        )[skip:]
+        present = latencies[~np.isnan(latencies)]
+        measured.append(quantile(present, term.quantile) if present.size else 0.0)
+    return measured

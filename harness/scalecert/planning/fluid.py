@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
-from scalecert.recording.plan import FluidMinimum, Window
+from scalecert.recording.plan import FluidMinimum, Segment, Window
 from scalecert.workload.rate import Jump, RateCurve
 
 BIN_SECONDS = 15.0
+PEAK_SECONDS = 60.0
 
 
 def replicas_needed(rate_per_second: float, capacity_per_second: float, minimum: int) -> int:
@@ -35,12 +37,13 @@ def recovery_windows(
     max_replicas: int,
     startup_seconds: float,
     sync_seconds: float,
+    duration_seconds: float,
 ) -> tuple[Window, ...]:
     """Return a window for each step up that needs more replicas than the rate before it.
 
     A window is start-up plus two syncs (a metric that is one scrape old, one sync to act on it)
     plus the drain of the backlog that builds up meanwhile, by a policy that then runs at
-    maxReplicas. A load beyond maxReplicas x capacity never drains: the window has no end.
+    maxReplicas. A load beyond maxReplicas x capacity never drains: its window ends with the run.
     """
     windows = []
     for jump in jumps:
@@ -51,7 +54,8 @@ def recovery_windows(
         blind = startup_seconds + 2.0 * sync_seconds
         backlog = (jump.after_per_second - before * capacity_per_second) * blind
         spare = max_replicas * capacity_per_second - jump.after_per_second
-        drain = backlog / spare if spare > 0 else math.inf
+        longest = max(0.0, duration_seconds - jump.time_seconds - blind)
+        drain = min(backlog / spare, longest) if spare > 0 else longest
         windows.append(
             Window(
                 start_seconds=jump.time_seconds,
@@ -63,3 +67,40 @@ def recovery_windows(
             )
         )
     return tuple(windows)
+
+
+def peak_per_second(curve: RateCurve, duration_seconds: float) -> float:
+    """Return the highest mean rate over `PEAK_SECONDS`, on a grid of 1 s."""
+    starts = np.arange(0.0, max(1.0, duration_seconds - PEAK_SECONDS + 1.0))
+    ends = np.minimum(starts + PEAK_SECONDS, duration_seconds)
+    return float(np.max((curve.cumulative(ends) - curve.cumulative(starts)) / (ends - starts)))
+
+
+def segments(curve: RateCurve, duration_seconds: float) -> tuple[Segment, ...]:
+    """Return the curve as straight pieces that cover the run without gaps."""
+    return tuple(
+        _piece(curve, start, end) for start, end in pairwise(_edges(curve, duration_seconds))
+    )
+
+
+def _piece(curve: RateCurve, start: float, end: float) -> Segment:
+    """Return the straight piece between two edges, read off well inside of it.
+
+    At the edges themselves rounding could pick the neighbour's rate.
+    """
+    first, last = curve.at([0.75 * start + 0.25 * end, 0.25 * start + 0.75 * end]).tolist()
+    return Segment(
+        start, end, max(0.0, 1.5 * first - 0.5 * last), max(0.0, 1.5 * last - 0.5 * first)
+    )
+
+
+def _edges(curve: RateCurve, duration_seconds: float) -> list[float]:
+    """Return where straight pieces begin and end, repeats of a periodic curve included."""
+    period = curve.period_seconds or math.inf
+    rounds = math.ceil(duration_seconds / period) if math.isfinite(period) else 1
+    times = {
+        knot.time_seconds + turn * period if turn else knot.time_seconds
+        for turn in range(rounds)
+        for knot in curve.knots
+    }
+    return sorted({time for time in times if time < duration_seconds} | {duration_seconds})

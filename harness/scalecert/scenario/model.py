@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from scalecert.metrics.conditions import MetricConditions
+from scalecert.scalars import default
 from scalecert.units import Duration
 from scalecert.workload.model import Workload
 
@@ -36,7 +37,7 @@ class Nodes(_Document, frozen=True):
     replicas_per_node: int = 1
     warm: int | None = None
     maximum: int | None = None
-    provisioning: Duration = Duration(180.0)
+    provisioning: Duration = default(Duration(180.0))
     stock_outs: tuple[Interval, ...] = ()
 
 
@@ -53,27 +54,27 @@ class PodStartup(_Document, frozen=True):
     `model_load` is None to take the engine profile's.
     """
 
-    image_pull: Duration = Duration(20.0)
+    image_pull: Duration = default(Duration(20.0))
     model_load: Duration | None = None
 
 
 class Controllers(_Document, frozen=True):
     """Flags of kube-controller-manager, with its defaults (k8s.io/kubernetes v1.36)."""
 
-    sync_period: Duration = Duration(15.0)
-    downscale_stabilization: Duration = Duration(300.0)
+    sync_period: Duration = default(Duration(15.0))
+    downscale_stabilization: Duration = default(Duration(300.0))
     tolerance: float = 0.1
-    cpu_initialization_period: Duration = Duration(300.0)
-    initial_readiness_delay: Duration = Duration(30.0)
+    cpu_initialization_period: Duration = default(Duration(300.0))
+    initial_readiness_delay: Duration = default(Duration(30.0))
 
 
 class Cluster(_Document, frozen=True):
     """Conditions of the cluster; `source` says where the figures are from."""
 
-    nodes: Nodes = Nodes()
-    startup: PodStartup = PodStartup()
-    controllers: Controllers = Controllers()
-    metrics: MetricConditions = MetricConditions()
+    nodes: Nodes = msgspec.field(default_factory=Nodes)
+    startup: PodStartup = msgspec.field(default_factory=PodStartup)
+    controllers: Controllers = msgspec.field(default_factory=Controllers)
+    metrics: MetricConditions = msgspec.field(default_factory=MetricConditions)
     routing: Literal["random", "round-robin", "least-outstanding"] = "random"
     source: str = "warm nodes, cached base layers: 20 s image pull, model load from the profile"
 
@@ -93,7 +94,7 @@ class ScenarioSpec(_Document, frozen=True):
     duration: Duration
     checks: tuple[CheckRequest, ...]
     level: Literal["core", "extended"] = "core"
-    cluster: Cluster = Cluster()
+    cluster: Cluster = msgspec.field(default_factory=Cluster)
 
 
 class Scenario(_Document, frozen=True, omit_defaults=True):

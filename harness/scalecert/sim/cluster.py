@@ -9,21 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
+from scalecert.planning.pod_timing import Ordering, PodTiming
 from scalecert.sim.kernel import Kernel, Priority
 from scalecert.sim.nodes import NodePool
-from scalecert.sim.pods import Pod, PodTiming
-
-Ordering = Literal["any", "parallel-ordinals", "one-by-one"]
-"""How the workload controller picks pods: Deployment, parallel StatefulSet, ordered StatefulSet."""
+from scalecert.sim.pods import Pod
 
 
 class Observer(Protocol):
-    """Hears of the cluster's changes, before the pod's own state moves on."""
+    """Hears of the cluster's changes."""
+
+    def before_change(self, now: float) -> None:
+        """Who serves is about to change."""
 
     def pod_changed(self, pod: Pod, what: str, now: float) -> None:
-        """`what`: created, bound, listening, ready, terminating, gone."""
+        """`what` has happened: created, bound, started, listening, ready, terminating, gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,9 @@ class Cluster:
             pod.node = placed[0] if placed else None
             pod.bound = pod.started = 0.0
             self._observer.pod_changed(pod, "bound", 0.0)
+            self._observer.pod_changed(pod, "started", 0.0)
             self._listening(pod, 0.0)
-            if pod.ready is None:
-                self._ready(pod, 0.0)
+            self._ready(pod, 0.0)
 
     def scale(self, replicas: int, now: float) -> None:
         """Set `spec.replicas`; the controller acts at once."""
@@ -144,6 +145,7 @@ class Cluster:
 
     def _container_started(self, pod: Pod, now: float) -> None:
         pod.started = now
+        self._observer.pod_changed(pod, "started", now)
         timing = self._workload.timing
         self._later(pod, now + timing.model_load, self._listening)
         self._later(pod, timing.ready_after(now), self._ready)
@@ -153,15 +155,17 @@ class Cluster:
         self._observer.pod_changed(pod, "listening", now)
 
     def _ready(self, pod: Pod, now: float) -> None:
-        self._observer.pod_changed(pod, "ready", now)
+        self._observer.before_change(now)
         pod.ready = now
+        self._observer.pod_changed(pod, "ready", now)
         if self._workload.ordering == "one-by-one":
             self._reconcile(now)
 
     def _delete(self, pod: Pod, now: float) -> None:
         """Delete a pod: no new connections from now on, SIGTERM after its preStop hook."""
-        self._observer.pod_changed(pod, "terminating", now)
+        self._observer.before_change(now)
         pod.deleted = now
+        self._observer.pod_changed(pod, "terminating", now)
         if pod in self._unplaced:
             self._unplaced.remove(pod)
         timing = self._workload.timing
@@ -180,9 +184,10 @@ class Cluster:
         self._gone(pod, now)
 
     def _gone(self, pod: Pod, now: float) -> None:
-        self._observer.pod_changed(pod, "gone", now)
+        self._observer.before_change(now)
         pod.gone = now
         self.pods.remove(pod)
+        self._observer.pod_changed(pod, "gone", now)
         if pod.node is not None:
             self._nodes.release(pod.node)
         if self._unplaced:

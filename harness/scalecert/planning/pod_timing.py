@@ -1,0 +1,103 @@
+"""How long each part of a pod's life takes: the policy's probes, the profile, the conditions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from scalecert.engines.base import Limits
+from scalecert.engines.profiles import EngineProfile
+from scalecert.policy import model as manifests
+from scalecert.scenario.model import PodStartup
+
+Ordering = Literal["any", "parallel-ordinals", "one-by-one"]
+"""How the workload controller picks pods: Deployment, parallel StatefulSet, ordered StatefulSet."""
+
+SERVER_DRAIN_LIMIT = "shutdown_timeout"
+"""The limit (seconds) that says how long a server works on after SIGTERM; absent: not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A kubelet probe's timing; it succeeds at the first try at or after the server listens."""
+
+    initial_delay_seconds: float = 0.0
+    period_seconds: float = 10.0
+    success_threshold: int = 1
+
+    def first_success(self, started: float, listening: float) -> float:
+        """Return when the probe first succeeds, for a container started at `started`."""
+        first = started + self.initial_delay_seconds
+        tries = max(0, math.ceil((listening - first) / self.period_seconds - 1e-9))
+        return first + (tries + self.success_threshold - 1) * self.period_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class PodTiming:
+    """How long each part of a pod's life takes, in seconds.
+
+    Attributes:
+        image_pull: from bound to the container's start.
+        model_load: from the container's start until the server listens.
+        startup: startup probe; readiness is not probed before it succeeds.
+        readiness: readiness probe; None: ready as soon as the container runs.
+        pre_stop: sleep of the preStop hook; the server goes on meanwhile.
+        drain: how long the server works on after SIGTERM before it aborts what runs.
+        grace: terminationGracePeriodSeconds, counted from the deletion.
+    """
+
+    image_pull: float
+    model_load: float
+    startup: Probe | None
+    readiness: Probe | None
+    pre_stop: float
+    drain: float
+    grace: float
+
+    def ready_after(self, started: float) -> float:
+        """Return when a container started at `started` becomes ready."""
+        if self.readiness is None:
+            return started
+        listening = started + self.model_load
+        if self.startup is not None:
+            listening = max(listening, self.startup.first_success(started, listening))
+        return self.readiness.first_success(started, listening)
+
+    def startup_seconds(self) -> float:
+        """Return the time from bound to ready on a node that is there."""
+        return self.image_pull + self.ready_after(0.0)
+
+    def killed_after(self) -> float:
+        """Return the longest that running requests go on after the pod's deletion."""
+        return min(self.grace, self.pre_stop + self.drain)
+
+
+def pod_timing(
+    template: manifests.PodTemplate | None,
+    limits: Limits,
+    profile: EngineProfile,
+    startup: PodStartup,
+) -> PodTiming:
+    """Return the timing of a policy's pods.
+
+    Without a pod template in the input, readiness is probed every 10 s (the API's default) and
+    termination is assumed to let every request finish.
+    """
+    load = startup.model_load
+    container = template.containers[0] if template else None
+    return PodTiming(
+        image_pull=float(startup.image_pull),
+        model_load=profile.spec.startup.model_load_seconds if load is None else float(load),
+        startup=_probe(container.startup) if container else None,
+        readiness=_probe(container.readiness) if container else Probe(),
+        pre_stop=container.pre_stop_seconds if container else 0.0,
+        drain=float(limits.values.get(SERVER_DRAIN_LIMIT, 0.0)) if container else math.inf,
+        grace=template.termination_grace_seconds if template else math.inf,
+    )
+
+
+def _probe(probe: manifests.Probe | None) -> Probe | None:
+    if probe is None:
+        return None
+    return Probe(probe.initial_delay_seconds, probe.period_seconds, probe.success_threshold)

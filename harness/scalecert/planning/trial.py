@@ -1,0 +1,48 @@
+"""The Trial: one scenario made concrete for one policy, ready for a world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from scalecert.engines.base import Engine, EngineKind, RequestLog
+from scalecert.hpa.pod_requests import PodSpec
+from scalecert.hpa.types import HorizontalPodAutoscalerSpec
+from scalecert.metrics.inputs import MetricsInput
+from scalecert.planning.pod_timing import Ordering, PodTiming
+from scalecert.recording.plan import Plan
+from scalecert.workload.generate import Requests
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledPods:
+    """The pods that the HPA scales, as controllers, scrapes and the HPA see them.
+
+    `ordering` is how the workload controller picks pods; `ports` are the engine container's.
+    """
+
+    workload: str
+    ordering: Ordering
+    labels: Mapping[str, str]
+    selector: str
+    requests: PodSpec
+    ports: Mapping[str, int]
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a world runs. `plan` goes into the recording; the rest is for the world.
+
+    `start_engine(log, ordinal, now)` starts one idle server process.
+    """
+
+    plan: Plan
+    requests: Requests
+    hpa: HorizontalPodAutoscalerSpec
+    kind: EngineKind
+    metrics: MetricsInput
+    pods: ScaledPods
+    timing: PodTiming
+    initial_replicas: int
+    start_engine: Callable[[RequestLog, int, float], Engine]
