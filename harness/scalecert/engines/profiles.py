@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import yaml
 
 from scalecert.bundled import bundled
 from scalecert.documents import closest, load_document
@@ -209,6 +210,19 @@ def load_profile(name: str) -> EngineProfile:
     return profile
 
 
+def profile_text(profile: EngineProfile) -> str:
+    """Return a profile as the YAML text of its file, fields in the order of the types.
+
+    What has its default is left out, so that a file says only what is particular to it.
+    """
+    plain = msgspec.to_builtins(profile)
+    _leave_out_defaults(plain["spec"]["model"], ModelShape)
+    _leave_out_defaults(plain["spec"]["costs"], StepCosts)
+    _leave_out_defaults(plain["spec"]["price"], Price)
+    text: str = yaml.safe_dump(plain, sort_keys=False, width=100, allow_unicode=True)
+    return text
+
+
 def kv_room_tokens(
     profile: EngineProfile, *, gpu_memory_utilization: float, max_num_batched_tokens: int
 ) -> int:
@@ -233,6 +247,12 @@ def kv_room_tokens(
             hint="take a larger accelerator, more of them, or a higher utilization",
         )
     return blocks * block
+
+
+def _leave_out_defaults(plain: dict[str, object], type_: type[msgspec.Struct]) -> None:
+    for field in msgspec.structs.fields(type_):
+        if not field.required and plain[field.encode_name] == field.default:
+            del plain[field.encode_name]
 
 
 def _folder() -> Path:
