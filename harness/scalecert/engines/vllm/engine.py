@@ -1,0 +1,289 @@
+"""The vLLM server model: requests in, token times out, taking many decoding steps at once.
+
+A step ends; its tokens go out and finished requests leave; the metrics are written; the scheduler
+sees what has arrived and composes. Without asynchronous scheduling that composes the next step.
+With it, the default since 0.14, the next step begins at once, composed one step before, and the
+composition is for the step after it: an arrival waits for one whole step more, and what a
+finished request held is free one step later (measured: fixtures/golden/vllm-h200, steps_*.csv.gz,
+where each row's t_sched is the t_res of two rows before).
+
+Steps that only decode, and in whose time nothing arrives that could be admitted, are taken at
+once (`Batch`); all others one at a time (`compose`). An arrival within a nanosecond of a step's
+end is on it, and is seen by the composition made there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import inf, sqrt
+
+from scalecert.engines.base import RequestLog, Status
+from scalecert.engines.costs import StepCosts
+from scalecert.engines.vllm.batch import SERIAL_BITS, TIE_SECONDS, Batch, Chunk, Request
+from scalecert.engines.vllm.composition import arrive, compose
+from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
+
+_REJECTED = int(Status.REJECTED)
+_ABORTED = int(Status.ABORTED)
+
+
+class VllmEngine(Batch):
+    """One vLLM server process; implements `scalecert.engines.base.Engine`."""
+
+    __slots__ = ("idle_seconds", "now", "ordinal", "started")
+
+    def __init__(
+        self,
+        limits: SchedulerLimits,
+        costs: StepCosts,
+        log: RequestLog,
+        *,
+        ordinal: int,
+        now: float,
+    ) -> None:
+        super().__init__(limits, costs, log, now)
+        self.now = now
+        self.started = now
+        self.ordinal = ordinal
+        self.idle_seconds = 0.0
+
+    def offer(
+        self,
+        ids: Sequence[int],
+        arrival_seconds: Sequence[float],
+        input_tokens: Sequence[int],
+        output_tokens: Sequence[int],
+    ) -> None:
+        """Hand over requests: parallel sequences, arrivals sorted, none before `now`.
+
+        Requests that the server can never hold are REJECTED, as vLLM answers 400 to them.
+
+        Raises:
+            ValueError: for a request without input or output tokens.
+        """
+        if not ids:
+            return
+        if min(input_tokens) < 1 or min(output_tokens) < 1:
+            raise ValueError("a request needs at least one input and one output token")
+        replica = self.log.replica
+        for ident in ids:
+            replica[ident] = self.ordinal
+        requests: Iterable[Request] = zip(
+            arrival_seconds, ids, input_tokens, output_tokens, strict=True
+        )
+        if max(input_tokens) + max(output_tokens) > self.longest_request:
+            requests = filter(self._fits, requests)
+        if self.pending and self.pending[-1][0] > arrival_seconds[0]:
+            requests = sorted([*self.pending, *requests], key=lambda request: request[0])
+            self.pending.clear()
+        self.pending.extend(requests)
+
+    def advance(self, until_seconds: float) -> None:
+        """Run to `until_seconds` (inclusive) and log every token whose step has ended by then."""
+        # A composition at `until` waits for what may yet be offered with that arrival.
+        settled = until_seconds - 2 * TIE_SECONDS
+        limit = until_seconds + TIE_SECONDS
+        while self.end <= settled:
+            if not self.running and not self._wake(settled):
+                break
+            if self.prefills or self.partial or self.composed:
+                going = self._take_step(limit)
+            else:
+                going = self._take_steps(limit)
+            if not going:
+                break
+        if self.limited:
+            arrive(self, limit)
+        self.now = until_seconds
+
+    def outstanding(self) -> int:
+        """Return the number of requests that were offered, have arrived and are not finished."""
+        coming = 0
+        for request in reversed(self.pending):
+            if request[0] <= self.now + TIE_SECONDS:
+                break
+            coming += 1
+        return len(self.running) + len(self.waiting) + len(self.pending) - coming
+
+    def next_finish_seconds(self) -> float:
+        """Return a time before which no request finishes; inf if none is here.
+
+        It is when the next one finishes if no other arrived, while all requests decode. While
+        prompts are computed or requests wait it is the earliest end of the next step.
+        """
+        if not self.running:
+            if not (self.waiting or self.pending):
+                return inf
+            coming = self.waiting[0] if self.waiting else self.pending[0]
+            return max(self.end, coming[0] + self.lag) + self.fixed_seconds[1]
+        if self.prefills or self.partial:
+            return self._next_end()
+        steps = (self.finishes[0] >> SERIAL_BITS) - self.anchor_step
+        tight = self.context + (steps + self.slack) * self.decoding > self.kv_tokens
+        if self.waiting or self.composed or tight:
+            steps = self.step - self.anchor_step + 1
+        return self.end_after(steps)
+
+    def abort(self) -> list[int]:
+        """Drop every unfinished request (SIGKILL); return their ids, logged as ABORTED."""
+        lost = [request[1] for request in self.running.values()]
+        lost += [request[1] for request in self.waiting]
+        lost += [request[1] for request in self.pending]
+        for ident in lost:
+            self.log.status[ident] = _ABORTED
+        self.end = self.now if self.running else self.end
+        self.forget()
+        return lost
+
+    def busy_seconds(self) -> float:
+        """Return the seconds since start in which a step was running, up to `now`."""
+        until = self.now if self.running else self.end
+        return until - self.started - self.idle_seconds
+
+    def _fits(self, request: Request) -> bool:
+        """Refuse a request that is longer than the context or the whole KV cache."""
+        if request[2] + request[3] <= self.longest_request:
+            return True
+        self.log.status[request[1]] = _REJECTED
+        return False
+
+    def _wake(self, settled: float) -> bool:
+        """Start an idle server's next step with whoever comes first, if that is by `settled`."""
+        while queue := self.waiting or self.pending:
+            start = max(self.end, queue[0][0] + self.lag + TIE_SECONDS)
+            if start > settled:
+                return False
+            self.remember()
+            self.idle_seconds += start - self.end
+            self.end = start
+            self.blocked = False
+            self.settle()
+            self.anchor()
+            self.prefills = compose(self, start, start)
+            if self.prefills:
+                self.cold_seconds = self.costs.start_seconds
+                self.composed = not self.ahead
+                return True
+        return False
+
+    def _take_steps(self, limit: float) -> bool:
+        """Take the steps up to the next finish or visible arrival; False if one ends after `limit`.
+
+        Nobody prefills in them, so each composition only lets every request grow by one token.
+        """
+        arrival = self._next_visible()
+        if arrival <= self.end:
+            return self._take_step(limit)
+        steps = (self.finishes[0] >> SERIAL_BITS) - self.anchor_step
+        if self.context + (steps + self.slack) * self.decoding > self.kv_tokens:
+            steps = self._steps_that_fit(steps)
+            if steps <= self.step - self.anchor_step:
+                return self._take_step(limit)
+        end = self.end_after(steps)
+        goal = arrival if arrival < limit else limit - 2 * TIE_SECONDS
+        if end >= goal:
+            steps = self._steps_to(goal)
+            end = self.end_after(steps)
+            if end > limit:
+                self.step = self.anchor_step + steps - 1
+                self.end = self.end_after(steps - 1)
+                return False
+        if self.limited:
+            arrive(self, end - 2 * TIE_SECONDS)
+        self.step = self.anchor_step + steps
+        self.end = end
+        if self.finishes[0] >> SERIAL_BITS == self.step:
+            self.settle()
+            self.finish_due()
+            self.anchor()
+        return True
+
+    def _next_visible(self) -> float:
+        """Return when a composition can first admit someone; in the past if the next one can."""
+        if self.blocked:
+            return inf
+        if self.waiting:
+            return -inf
+        return self.pending[0][0] + self.lag if self.pending else inf
+
+    def _steps_to(self, goal: float) -> int:
+        """Return the first step after the anchor that ends at `goal` or later.
+
+        The root is good to far less than one step; the step's end itself decides.
+        """
+        wait, linear = goal - self.anchor_seconds, self.linear
+        root = sqrt(linear * linear + 4.0 * self.quadratic * wait)
+        steps = int(2.0 * wait / (linear + root))
+        return steps if self.end_after(steps) >= goal else steps + 1
+
+    def _steps_that_fit(self, steps: int) -> int:
+        """Return up to which step after the anchor, at most `steps`, the KV cache suffices."""
+        free = self.kv.usable - self.held_blocks()
+        fitting = self.kv.steps_until(free, self.step + self.ahead, self.decoding)
+        return min(steps, self.step - self.anchor_step + fitting)
+
+    def _take_step(self, limit: float) -> bool:
+        """Compose, and complete the step that follows; False if it ends after `limit`."""
+        if not self.ahead and not self.composed:
+            self.prefills = compose(self, 0.0, 0.0)
+            self.composed = True
+        end = self._next_end()
+        if end > limit:
+            return False
+        if self.limited:
+            arrive(self, end - 2 * TIE_SECONDS)
+        last = end + self.delivery_seconds
+        first = last + self.costs.delivery_request_seconds * (
+            self.decoding + len(self.prefills) - 1
+        )
+        if self.ahead:
+            composed = compose(self, first, last)
+            prefills, self.prefills = self.prefills, composed
+        else:
+            self.composed = False
+            prefills, self.prefills = self.prefills, []
+        self._complete(end, prefills, first, last)
+        return True
+
+    def _next_end(self) -> float:
+        """Return when the next step ends, which must be composed."""
+        if not self.prefills:
+            return self.end_after(self.step - self.anchor_step + 1)
+        decoding, context = self.decoding, self.context_now()
+        total = attention = 0.0
+        chunks = 0
+        for _, request, tokens, before, _ in self.prefills:
+            if tokens == 1 and before >= request[2]:
+                # A decoding request that had missed a step.
+                decoding += 1
+                context += before
+            else:
+                chunks += 1
+                total += tokens
+                attention += tokens * (before + 0.5 * tokens)
+        seconds = self.costs.mixed_seconds(int(total), attention, chunks, decoding, context)
+        return self.end + seconds + self.cold_seconds
+
+    def _complete(self, end: float, prefills: list[Chunk], first: float, last: float) -> None:
+        """Apply the results of a step that ends at `end`."""
+        self.step += 1
+        self.end = end
+        self.cold_seconds = 0.0
+        self.snapshot = None
+        due = self.finishes and self.finishes[0] >> SERIAL_BITS == self.step
+        if not (due or prefills):
+            return
+        self.settle()
+        if due:
+            self.finish_due()
+        for serial, request, tokens, before, samples in prefills:
+            if samples:
+                self.sample_first(request, first)
+                computed = before + tokens
+                if computed < request[2] + request[3] - 1:
+                    self.join(serial, request, computed)
+                else:
+                    self.finish(serial, last)
+                    self.blocked = False
+        self.counts.prefill_steps += 1
+        self.anchor()
