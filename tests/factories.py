@@ -213,8 +213,7 @@ def make_series(*changes: tuple[float, int], **series: Any) -> dict[str, np.ndar
         "sync.metric.0.value": 10.0 + np.arange(syncs.size) % 3,
         "sync.metric.0.desired": np.full(syncs.size, 5.0),
         "engine.time_seconds": syncs,
-        "engine.running": np.full(syncs.size, 50.0),
-        "engine.waiting": np.zeros(syncs.size),
+        "engine.outstanding": np.full(syncs.size, 50.0),
     }
     return {**found, **{name.replace("__", "."): value for name, value in series.items()}}
 

@@ -1,6 +1,6 @@
 """Checks: recording -> findings. Pure functions, one table of ids in `registry.CHECKS`.
 
-Importing this package registers every check that ships, in the order of the reference table.
+`judge` is the way in; importing it registers every check that ships (`shipped`).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Comes out of `checks.judge`; the certificate, the terminal and JUnit are renderi
 from __future__ import annotations
 
 import math
+import operator
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -14,7 +15,10 @@ import msgspec
 from scalecert.units import format_seconds
 
 Level = Literal["core", "extended"]
-Comparison = Literal["<=", ">=", "=="]
+Comparison = Literal["<=", ">=", "==", ">"]
+
+
+_OPERATORS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq, ">": operator.gt}
 
 
 class Verdict(StrEnum):
@@ -49,11 +53,7 @@ class Finding(msgspec.Struct, frozen=True, rename="camel"):
 
 def holds(measured: float, comparison: Comparison, limit: float) -> bool:
     """Tell whether `measured` keeps the limit; NaN keeps none."""
-    if comparison == "<=":
-        return measured <= limit
-    if comparison == ">=":
-        return measured >= limit
-    return measured == limit
+    return bool(_OPERATORS[comparison](measured, limit))
 
 
 def format_measure(value: float | None, unit: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scalecert.checks.finding import Finding, Verdict
+from scalecert.checks.finding import Finding, Level, Verdict
 
 EXIT_CODES = {
     Verdict.PASS: 0,
@@ -15,16 +15,17 @@ EXIT_CODES = {
 """2 is unusable input and 130 an interrupt: no verdict has them."""
 
 
-def overall(findings: Iterable[Finding]) -> Verdict:
-    """Return the verdict of all core findings together.
+def overall(findings: Iterable[Finding], *, level: Level = "core") -> Verdict:
+    """Return the verdict of all findings of a level together.
 
-    One failure decides; then anything inconclusive or skipped; and no core finding at all is
-    inconclusive too, because nothing was shown. Extended findings are reported, never decisive.
+    One failure decides; then anything inconclusive or skipped; and no finding at all is
+    inconclusive too, because nothing was shown. Of a certificate only core findings decide;
+    extended ones are reported.
     """
-    core = {finding.verdict for finding in findings if finding.level == "core"}
-    if Verdict.FAIL in core:
+    verdicts = {finding.verdict for finding in findings if finding.level == level}
+    if Verdict.FAIL in verdicts:
         return Verdict.FAIL
-    return Verdict.PASS if core == {Verdict.PASS} else Verdict.INCONCLUSIVE
+    return Verdict.PASS if verdicts == {Verdict.PASS} else Verdict.INCONCLUSIVE
 
 
 def exit_code(verdict: Verdict) -> int:

@@ -97,6 +97,12 @@ class StepFunction:
         later = (self.times > after) & (self.values >= value)
         return float(self.times[int(np.argmax(later))]) if later.any() else float("inf")
 
+    def first_increase(self, after: float) -> float:
+        """Return the first time later than `after` at which the value rises; inf if never."""
+        before = np.concatenate((self.values[:1], self.values[:-1]))
+        rises = (self.times > after) & (self.values > before)
+        return float(self.times[int(np.argmax(rises))]) if rises.any() else float("inf")
+
     def last_outside(self, low: float, high: float, span: Span) -> float:
         """Return when within the span the value came into [low, high] to stay.
 

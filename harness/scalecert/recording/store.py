@@ -49,7 +49,7 @@ REQUEST_COLUMNS: Mapping[str, str] = {
 SERIES_GROUPS: Mapping[str, tuple[str, ...]] = {
     "pods": ("spec", "created", "bound", "ready", "terminating"),
     "sync": ("spec_replicas", "ready_replicas", "desired_replicas"),
-    "engine": ("running", "waiting"),
+    "engine": ("outstanding",),
 }
 """The series that every recording has, beside `<group>.time_seconds`; a group may have more."""
 

@@ -1,0 +1,291 @@
+"""The Certificate document: the last stage of the flow, and what every report renders.
+
+Modelled on Gateway API's ConformanceReport (kind, implementation, version, results with
+statistics, core and extended apart). Later releases only add optional fields, so readers must
+let fields pass that they don't know; the JSON Schema does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from scalecert.checks.finding import Finding, Level, Verdict
+from scalecert.checks.verdict import overall
+from scalecert.documents import canonical_json, write_atomic
+from scalecert.errors import HarnessBug, UsageError
+from scalecert.recording import plan as planned
+from scalecert.recording.plan import Plan
+
+SCHEMA_ID = "https://scalecert.dev/schemas/v1/certificate.schema.json"
+
+P = TypeVar("P", bound=msgspec.Struct)
+
+
+class _Part(msgspec.Struct, frozen=True, rename="camel"):
+    """What every part of the document has in common."""
+
+
+class Metadata(_Part, frozen=True):
+    """`name` is the policy's; `date` (UTC) is the only thing that differs between equal runs."""
+
+    name: str
+    date: str
+
+
+class Policy(_Part, frozen=True):
+    """The policy under test; `digest` covers all of its manifests."""
+
+    name: str
+    namespace: str
+    file: str
+    digest: str
+    target: str
+    min_replicas: int
+    max_replicas: int
+
+
+class Engine(_Part, frozen=True):
+    """The engine and the profile that stood for it; `limits` as its flags set them."""
+
+    name: str
+    version: str | None
+    profile: str
+    profile_digest: str
+    profile_provenance: str
+    model: str
+    accelerator: str
+    accelerators_per_replica: int
+    limits: dict[str, Any]
+
+
+class Capacity(_Part, frozen=True):
+    """What one replica carries under the objective, with the request sizes of `scenarios`."""
+
+    requests_per_second: float
+    input_tokens_per_second: float
+    output_tokens_per_second: float
+    method: str
+    scenarios: tuple[str, ...]
+
+
+class Suite(_Part, frozen=True):
+    """Which cases were run; `digest` covers their scenarios and tests."""
+
+    name: str
+    version: str
+    digest: str
+
+
+class Provenance(_Part, frozen=True):
+    """Where one input came from."""
+
+    what: str
+    value: str
+    source: str
+
+
+class Load(_Part, frozen=True):
+    """What was offered; `left_out` requests exceeded the model's context."""
+
+    requests: int
+    left_out: int
+    mean_per_second: float
+    peak_per_second: float
+    input_tokens_mean: float
+    output_tokens_mean: float
+
+
+class ScenarioResult(_Part, frozen=True):
+    """One scenario's findings; `load` is absent if it never ran."""
+
+    id: str
+    level: Level
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    title: str = ""
+    load: Load | None = None
+
+
+class Counts(_Part, frozen=True):
+    """How many findings had which verdict."""
+
+    passed: int
+    failed: int
+    inconclusive: int
+    skipped: int
+
+
+class Statistics(_Part, frozen=True):
+    """Counts by level: core decides, extended is reported."""
+
+    core: Counts
+    extended: Counts
+
+
+class Spec(_Part, frozen=True):
+    """`objective` as on the command line, one term each."""
+
+    verdict: Verdict
+    objective: tuple[str, ...]
+    policy: Policy
+    engine: Engine
+    capacity: tuple[Capacity, ...]
+    suite: Suite
+    world: str
+    seed: int
+    harness_version: str
+    provenance: tuple[Provenance, ...]
+    scenarios: tuple[ScenarioResult, ...]
+    statistics: Statistics
+
+
+class Certificate(_Part, frozen=True):
+    """One policy, judged by one suite in one world."""
+
+    api_version: Literal["scalecert.dev/v1"]
+    kind: Literal["Certificate"]
+    metadata: Metadata
+    spec: Spec
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every finding, scenario by scenario."""
+        return tuple(found for result in self.spec.scenarios for found in result.findings)
+
+
+def issue(name: str, plans: Sequence[Plan], findings: Iterable[Finding], date: str) -> Certificate:
+    """Return the certificate of one policy's findings.
+
+    Args:
+        name: the policy's name.
+        plans: of the scenarios that ran, in the order of the report.
+        findings: of all scenarios, those that were skipped too.
+        date: in UTC, ISO 8601.
+
+    Raises:
+        HarnessBug: without a plan, or if the plans are of different policies.
+    """
+    found = tuple(findings)
+    if len({(plan.policy.digest, plan.policy.name) for plan in plans}) != 1:
+        raise HarnessBug(f"{len(plans)} plans do not make one certificate")
+    plan, results = plans[0], _results(plans, found)
+    return Certificate(
+        api_version="scalecert.dev/v1",
+        kind="Certificate",
+        metadata=Metadata(name=name, date=date),
+        spec=Spec(
+            verdict=_overall(results),
+            objective=tuple(term.text() for term in plan.objective),
+            policy=_same(Policy, plan.policy),
+            engine=_same(Engine, plan.engine),
+            capacity=_capacities(plans),
+            suite=_same(Suite, plan.suite),
+            world=plan.world,
+            seed=plan.seed,
+            harness_version=plan.harness_version,
+            provenance=tuple(_same(Provenance, entry) for entry in plan.provenance),
+            scenarios=results,
+            statistics=_statistics(found),
+        ),
+    )
+
+
+def _same(kind: type[P], part: msgspec.Struct) -> P:
+    """Return the fields of the plan's part that the certificate shows."""
+    names = (field.name for field in msgspec.structs.fields(kind))
+    return kind(**{name: getattr(part, name) for name in names})
+
+
+def _results(plans: Sequence[Plan], findings: tuple[Finding, ...]) -> tuple[ScenarioResult, ...]:
+    """Return a result per plan, then one per scenario that has findings but never ran."""
+    by_id = {plan.scenario.metadata.name: plan for plan in plans}
+    order = dict.fromkeys([*by_id, *(finding.scenario for finding in findings)])
+    return tuple(
+        _result(name, by_id.get(name), tuple(f for f in findings if f.scenario == name))
+        for name in order
+    )
+
+
+def _result(name: str, plan: Plan | None, findings: tuple[Finding, ...]) -> ScenarioResult:
+    has_core = any(finding.level == "core" for finding in findings)
+    level: Level = plan.scenario.spec.level if plan else ("core" if has_core else "extended")
+    return ScenarioResult(
+        id=name,
+        level=level,
+        verdict=overall(findings, level=level),
+        findings=findings,
+        title=plan.scenario.metadata.title if plan else "",
+        load=_same(Load, plan.load) if plan else None,
+    )
+
+
+def _overall(results: tuple[ScenarioResult, ...]) -> Verdict:
+    """Return the verdict of all core findings; a core scenario without any spoils a pass."""
+    verdict = overall(found for result in results for found in result.findings)
+    silent = any(result.level == "core" and not result.findings for result in results)
+    return Verdict.INCONCLUSIVE if silent and verdict is Verdict.PASS else verdict
+
+
+def _capacities(plans: Sequence[Plan]) -> tuple[Capacity, ...]:
+    """Return each distinct capacity once, with its scenarios."""
+    grouped: dict[planned.Capacity, list[str]] = {}
+    for plan in plans:
+        grouped.setdefault(plan.capacity, []).append(plan.scenario.metadata.name)
+    return tuple(
+        Capacity(
+            requests_per_second=one.requests_per_second,
+            input_tokens_per_second=one.requests_per_second * one.input_tokens_mean,
+            output_tokens_per_second=one.requests_per_second * one.output_tokens_mean,
+            method=one.method,
+            scenarios=tuple(names),
+        )
+        for one, names in grouped.items()
+    )
+
+
+def _statistics(findings: tuple[Finding, ...]) -> Statistics:
+    def counts(level: Level) -> Counts:
+        verdicts = [finding.verdict for finding in findings if finding.level == level]
+        return Counts(
+            passed=verdicts.count(Verdict.PASS),
+            failed=verdicts.count(Verdict.FAIL),
+            inconclusive=verdicts.count(Verdict.INCONCLUSIVE),
+            skipped=verdicts.count(Verdict.SKIPPED),
+        )
+
+    return Statistics(core=counts("core"), extended=counts("extended"))
+
+
+def save(certificate: Certificate, path: Path) -> None:
+    """Write a certificate; equal certificates give equal bytes.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    write_atomic(path, canonical_json(certificate))
+
+
+def load(path: Path) -> Certificate:
+    """Read a certificate, of this release or a later one.
+
+    Raises:
+        UsageError: if the file can't be read or is no certificate.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Certificate)
+    except OSError as error:
+        raise UsageError(f"can't be read: {error.strerror}", file=str(path)) from error
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"is no certificate: {error}", file=str(path)) from error
+
+
+def schema() -> bytes:
+    """Return the JSON Schema of a certificate, as docs/reference/certificate.schema.json has it."""
+    described = msgspec.json.schema(Certificate)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID}
+    return f"{json.dumps({**head, **described}, indent=2, ensure_ascii=False)}\n".encode()

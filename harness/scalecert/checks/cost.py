@@ -1,0 +1,114 @@
+"""Checks of waste: accelerator-hours against the fluid minimum, and the way back to minReplicas."""
+
+from __future__ import annotations
+
+import math
+
+from scalecert.checks import advice
+from scalecert.checks.finding import Verdict, format_measure
+from scalecert.checks.registry import NoDataError, Outcome, check
+from scalecert.checks.timeline import load_falls_seconds, replicas, run
+from scalecert.recording.intervals import Span
+from scalecert.recording.model import Recording
+from scalecert.recording.plan import Plan
+
+
+@check(
+    id="accelerator-hours",
+    title="Accelerator-hours",
+    question="How much does the policy pay for, compared with the least that carries the load?",
+    formula="integral of bound replicas (terminating ones too) / integral of the fluid minimum, per"
+    " bin max(minReplicas, ceil(rate / capacity))",
+    source="own figure: 1.25 headroom of a target at 80 % of capacity, 1.1 tolerance, and about"
+    " 1.4 for start-up and five minutes of scale-down stabilization per load change",
+    unit="x",
+    default_limit=2.0,
+)
+def accelerator_hours(recording: Recording, limit: float) -> Outcome:
+    """Compare the paid time with the fluid minimum's."""
+    plan = recording.plan
+    paid = replicas(recording, "bound").integral(run(plan)) / 3600
+    least = _fluid_replica_hours(plan)
+    if least <= 0:
+        raise NoDataError("the load needs no accelerator at all")
+    ratio, each = paid / least, plan.engine.accelerators_per_replica
+    price = plan.price_per_hour
+    cost = "" if price is None else f", ${paid * each * price:,.2f}"
+    return Outcome(
+        measured=ratio,
+        message=f"{paid * each:.3g} {plan.engine.accelerator}-hours{cost}:"
+        f" {ratio:.3g} x the fluid minimum of {least * each:.3g}",
+        next_step=_cheaper(plan, ratio / limit if limit > 0 else math.inf),
+        evidence={
+            "acceleratorHours": paid * each,
+            "fluidMinimumHours": least * each,
+            "acceleratorsPerReplica": each,
+            "pricePerHour": price,
+            "cost": None if price is None else paid * each * price,
+        },
+    )
+
+
+def _fluid_replica_hours(plan: Plan) -> float:
+    """Return the fluid minimum's replica-hours; the last bin ends with the run."""
+    bins, end = plan.fluid_minimum, run(plan).end_seconds
+    width = bins.bin_seconds
+    seconds = (
+        count * max(0.0, min(width, end - index * width))
+        for index, count in enumerate(bins.replicas)
+    )
+    return sum(seconds) / 3600
+
+
+def _cheaper(plan: Plan, ratio: float) -> str:
+    target, least = advice.raise_target(plan, ratio), plan.policy.min_replicas
+    if least > 1:
+        return f"lower minReplicas from {least}, or {target}"
+    return f"{target}, or {advice.for_slow_return(plan)}"
+
+
+def _idle_rate(plan: Plan) -> float:
+    """Return the rate at which minReplicas are at most half loaded.
+
+    Half, because a policy with headroom keeps more than the bare need.
+    """
+    return 0.5 * plan.policy.min_replicas * plan.capacity.requests_per_second
+
+
+@check(
+    id="return-to-minimum",
+    title="Return to the minimum",
+    question="When the load is gone, how long does the policy keep paying?",
+    formula="time from the planned rate's last fall to half of what minReplicas carry, or less,"
+    " until spec.replicas is minReplicas to stay",
+    source="HPA default scale-down stabilization 300 s, twice for a signal that drains slowly, and"
+    " 300 s for scale-down policies of small steps",
+    unit="s",
+    default_limit=900.0,
+)
+def return_to_minimum(recording: Recording, limit: float) -> Outcome | None:
+    """Judge the way back after the last fall of the load."""
+    plan = recording.plan
+    fall = load_falls_seconds(plan, _idle_rate(plan))
+    if fall is None:
+        return None
+    rest = Span(fall, run(plan).end_seconds)
+    spec, least = replicas(recording, "spec"), plan.policy.min_replicas
+    wait = spec.last_outside(-math.inf, least, rest) - fall
+    too_short = math.isinf(wait) and rest.length_seconds < limit
+    state = f"after {format_measure(wait, 's')}" if math.isfinite(wait) else "not"
+    return Outcome(
+        measured=wait,
+        message=f"back at minReplicas {least} {state} ({rest.length_seconds:g} s were left)"
+        if math.isinf(wait)
+        else f"back at minReplicas {least} {state}",
+        next_step="make the scenario longer, so that the limit can pass"
+        if too_short
+        else advice.for_slow_return(plan),
+        verdict=Verdict.INCONCLUSIVE if too_short else None,
+        evidence={
+            "loadFallsSeconds": fall,
+            "replicasAtFall": spec.at(fall),
+            "replicasAtEnd": spec.at(rest.end_seconds),
+        },
+    )

@@ -1,0 +1,212 @@
+"""Judging: a recording's findings, none of which can be a pass by accident.
+
+- A check that crashes, or finds no data, is inconclusive and says why.
+- Where the load generator was late or the harness's own metric pipeline was dead, the run says
+  nothing of the policy: every other finding of the scenario is inconclusive.
+- Where a policy's signal is missing, out of reach, or the load is beyond maxReplicas, failures
+  that follow from it point to that cause.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+import scalecert.checks.shipped  # noqa: F401 - registers every check
+from scalecert.checks.finding import Finding, Level, Verdict, holds
+from scalecert.checks.load import GENERATOR_ON_TIME
+from scalecert.checks.registry import Check, NoDataError, Outcome, find, requested
+from scalecert.checks.signal import present_statically, reachable
+from scalecert.recording.model import Recording
+from scalecert.recording.plan import Signal
+from scalecert.scenario.model import Scenario
+
+LINT = "lint"
+"""What findings without a run have as their scenario."""
+
+CANARY_SERIES = "sync.canary.value"
+"""A constant of the harness, read over the policy's own metric path at every sync; NaN: lost.
+
+A world without an own metric path does not record it.
+"""
+LEAST_CANARY = 0.95
+
+_LATE = frozenset({
+    "ttft-objective", "tpot-objective", "e2e-objective", "slo-attainment", "step-recovery",
+    "first-scale-up", "replicas-ready", "no-request-lost",
+})  # fmt: skip
+_INERT = _LATE | {"accelerator-hours", "return-to-minimum", "signal-moves"}
+
+CONSEQUENCES = {"signal-present": _INERT, "signal-reachable": _INERT, "capacity-ceiling": _LATE}
+"""Failures that explain others, the first to blame first, and what each explains."""
+
+
+def judge(recording: Recording) -> tuple[Finding, ...]:
+    """Return the findings of the scenario's checks, `generator-on-time` always first.
+
+    A check that does not apply to the plan has no finding.
+
+    Raises:
+        UsageError: if the scenario asks for a check that does not exist.
+    """
+    runs = [_run(check, recording, limit) for check, limit in _listed(recording.plan.scenario)]
+    gate, *others = [finding for finding in runs if finding is not None]
+    reason = _untrusted(gate, recording)
+    if reason:
+        return (gate, *(_doubted(finding, reason, gate.next_step) for finding in others))
+    return (gate, *_explained(others))
+
+
+def judge_signals(signals: Sequence[Signal]) -> tuple[Finding, ...]:
+    """Return the findings that need no run, for `scalecert lint`."""
+    outcomes = {
+        "signal-present": present_statically(signals),
+        "signal-reachable": reachable(signals),
+    }
+    return tuple(
+        _finding(find(name), LINT, "core", outcome, _static_limit(find(name)))
+        for name, outcome in outcomes.items()
+        if outcome is not None
+    )
+
+
+def unjudged(
+    scenario: Scenario, verdict: Verdict, reason: str, next_step: str = ""
+) -> tuple[Finding, ...]:
+    """Return a finding per check of a scenario that was skipped, or whose world broke."""
+    return tuple(
+        _without_measure(check, scenario, verdict, reason, next_step)
+        for check, _ in _listed(scenario)
+    )
+
+
+def _listed(scenario: Scenario) -> list[tuple[Check, float | None]]:
+    """Return the scenario's checks, the generator's first even if it is not listed."""
+    listed = list(requested(scenario.spec.checks))
+    if all(check.id != GENERATOR_ON_TIME for check, _ in listed):
+        listed.append((find(GENERATOR_ON_TIME), None))
+    return sorted(listed, key=lambda pair: pair[0].id != GENERATOR_ON_TIME)
+
+
+def _run(check: Check, recording: Recording, override: float | None) -> Finding | None:
+    scenario = recording.plan.scenario
+    try:
+        limit = check.limit_for(recording.plan, override)
+        outcome = None if limit is None else check.function(recording, limit)
+        if limit is None or outcome is None:
+            return None
+        return _finding(check, scenario.metadata.name, _level(check, scenario), outcome, limit)
+    except NoDataError as error:
+        reason = f"no data: {error}"
+    except Exception as error:  # noqa: BLE001 - whatever a check trips over, it is no verdict
+        reason = " ".join(f"the check crashed: {type(error).__name__}: {error}".split())
+    advice = "record the scenario again; if it stays, report the recording"
+    return _without_measure(check, scenario, Verdict.INCONCLUSIVE, reason, advice)
+
+
+def _level(check: Check, scenario: Scenario) -> Level:
+    both = check.level == "core" and scenario.spec.level == "core"
+    return "core" if both else "extended"
+
+
+def _static_limit(check: Check) -> float:
+    return check.default_limit if isinstance(check.default_limit, float) else math.nan
+
+
+def _finding(
+    check: Check, scenario: str, level: Level, outcome: Outcome, default_limit: float
+) -> Finding:
+    limit = default_limit if outcome.limit is None else outcome.limit
+    verdict = outcome.verdict or _compared(check, outcome.measured, limit)
+    return Finding(
+        id=check.id,
+        scenario=scenario,
+        level=level,
+        verdict=verdict,
+        measured=_figure(outcome.measured),
+        limit=_figure(limit),
+        unit=check.unit,
+        comparison=check.comparison,
+        message=outcome.message,
+        next_step="" if verdict is Verdict.PASS else outcome.next_step,
+        evidence={name: _plain(value) for name, value in outcome.evidence.items()},
+    )
+
+
+def _compared(check: Check, measured: float, limit: float) -> Verdict:
+    if math.isnan(measured) or math.isnan(limit):
+        return Verdict.INCONCLUSIVE
+    return Verdict.PASS if holds(measured, check.comparison, limit) else Verdict.FAIL
+
+
+def _figure(value: float) -> float | None:
+    """Return a finite figure to twelve digits (the rest is rounding), None for another."""
+    return float(f"{value:.12g}") if math.isfinite(value) else None
+
+
+def _plain(value: object) -> object:
+    """Return evidence as JSON has it: no NaN, no infinity, no types of numpy."""
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    return _figure(value) if isinstance(value, float) else value
+
+
+def _without_measure(
+    check: Check, scenario: Scenario, verdict: Verdict, reason: str, next_step: str
+) -> Finding:
+    return Finding(
+        id=check.id,
+        scenario=scenario.metadata.name,
+        level=_level(check, scenario),
+        verdict=verdict,
+        measured=None,
+        limit=None,
+        unit=check.unit,
+        comparison=check.comparison,
+        message=reason,
+        next_step=next_step,
+    )
+
+
+def _untrusted(gate: Finding, recording: Recording) -> str:
+    """Return why the run says nothing of the policy, empty if it does."""
+    if gate.verdict is not Verdict.PASS:
+        return f"{GENERATOR_ON_TIME} did not pass ({gate.message})"
+    canary = recording.series.get(CANARY_SERIES)
+    if canary is not None and len(canary):
+        share = 1 - float(np.count_nonzero(np.isnan(canary.astype(np.float64)))) / len(canary)
+        if share < LEAST_CANARY:
+            return (
+                f"the harness's own metric pipeline was dead at {(1 - share) * 100:.3g} % of syncs"
+            )
+    return ""
+
+
+def _doubted(finding: Finding, reason: str, next_step: str) -> Finding:
+    return msgspec.structs.replace(
+        finding,
+        verdict=Verdict.INCONCLUSIVE,
+        message=f"{reason}; what was measured: {finding.message}",
+        next_step=next_step or "run again once the metric pipeline of the world is healthy",
+    )
+
+
+def _explained(findings: list[Finding]) -> list[Finding]:
+    """Return the findings with those that follow from a known cause pointing to it."""
+    failed = {finding.id: finding for finding in findings if finding.verdict is Verdict.FAIL}
+    cause = next((failed[name] for name in CONSEQUENCES if name in failed), None)
+    if cause is None:
+        return findings
+    return [
+        msgspec.structs.replace(finding, next_step=f"fix {cause.id} first: {cause.message}")
+        if finding.id in failed and finding.id in CONSEQUENCES[cause.id]
+        else finding
+        for finding in findings
+    ]

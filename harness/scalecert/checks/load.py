@@ -1,0 +1,142 @@
+"""Checks of the load itself: offered on time, carried at all, and answered."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from scalecert.checks.finding import Verdict, format_measure
+from scalecert.checks.registry import NoDataError, Outcome, check
+from scalecert.checks.requests import column
+from scalecert.checks.timeline import needed
+from scalecert.engines.base import Status
+from scalecert.planning.fluid import replicas_needed
+from scalecert.recording.model import Recording
+from scalecert.recording.plan import Plan
+from scalecert.recording.quantiles import Floats, quantile
+
+GENERATOR_ON_TIME = "generator-on-time"
+LEAST_ACHIEVED = 0.99
+
+
+@check(
+    id=GENERATOR_ON_TIME,
+    title="Generator on time",
+    question="Did the load generator offer what it was asked to, when it was asked to?",
+    formula="p99 of sent - intended arrival; and achieved / asked rate >= 0.99, where achieved ="
+    " requests sent / span of sending. If not, every finding of the scenario is inconclusive",
+    source="open-loop load generation: a late generator hides queueing; 10 ms is a tenth of the"
+    " shortest latency limits in use (inference-perf asks for a median under 10 ms)",
+    unit="s",
+    default_limit=0.010,
+)
+def generator_on_time(recording: Recording, limit: float) -> Outcome:
+    """Judge the generator; its lateness is never the policy's failure."""
+    asked, sent = column(recording, "arrival_seconds"), column(recording, "sent_seconds")
+    if asked.size == 0:
+        raise NoDataError("no request was asked for")
+    delays = np.where(np.isnan(sent), np.inf, sent - asked)
+    delay, achieved = quantile(delays, 0.99), _achieved_share(asked, sent)
+    late = delay > limit or achieved < LEAST_ACHIEVED
+    return Outcome(
+        measured=delay,
+        message=f"schedule delay p99 {format_measure(delay, 's')}, achieved"
+        f" {achieved * 100:.4g} % of the asked rate",
+        next_step="give the load generator more CPU or more processes, and run again",
+        verdict=Verdict.INCONCLUSIVE if late else None,
+        evidence={
+            "requests": int(asked.size),
+            "notSent": int(np.count_nonzero(np.isnan(sent))),
+            "achievedToAsked": achieved,
+        },
+    )
+
+
+def _achieved_share(asked: Floats, sent: Floats) -> float:
+    """Return achieved / asked rate: the share sent, less what sending took longer than asked."""
+    done = sent[~np.isnan(sent)]
+    if done.size == 0:
+        return 0.0
+    span_asked, span_sent = float(np.ptp(asked)), float(np.ptp(done))
+    stretch = min(1.0, span_asked / span_sent) if span_sent > 0 else 1.0
+    return done.size / asked.size * stretch
+
+
+@check(
+    id="no-request-lost",
+    title="No request lost",
+    question="Was every request answered to its last token?",
+    formula="requests whose status is not OK: refused by a server, killed with one, or unanswered"
+    " when the recording ends",
+    source="scale-down must drain: Kubernetes ends a pod by SIGTERM and a grace period, in which"
+    " running requests can finish",
+    unit="requests",
+    comparison="==",
+    default_limit=0.0,
+)
+def no_request_lost(recording: Recording, limit: float) -> Outcome:  # noqa: ARG001
+    """Count the requests that were not answered, by reason."""
+    status = column(recording, "status")
+    if status.size == 0:
+        raise NoDataError("no request was offered")
+    counts = {
+        "rejected": int(np.count_nonzero(status == Status.REJECTED)),
+        "aborted": int(np.count_nonzero(status == Status.ABORTED)),
+        "unanswered": int(np.count_nonzero(status == Status.PENDING)),
+    }
+    lost = int(np.count_nonzero(status != Status.OK))
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items() if count)
+    return Outcome(
+        measured=float(lost),
+        message=f"{lost:,} of {status.size:,} requests lost: {reasons}"
+        if lost
+        else f"all {status.size:,} requests were answered",
+        next_step=_keep_requests(counts),
+        evidence={"requests": int(status.size), **counts},
+    )
+
+
+def _keep_requests(counts: dict[str, int]) -> str:
+    if counts["aborted"] >= max(counts.values()):
+        return (
+            "lengthen terminationGracePeriodSeconds beyond the longest answer, and add a preStop"
+            " hook so that a pod leaves the Service before it stops"
+        )
+    if counts["rejected"]:
+        return "raise the server's queue limit, or minReplicas, so that bursts are not refused"
+    return "raise maxReplicas or lower the target: the backlog was not drained when the run ended"
+
+
+def _fleet_rate(plan: Plan) -> float:
+    return plan.policy.max_replicas * plan.capacity.requests_per_second
+
+
+@check(
+    id="capacity-ceiling",
+    title="Capacity ceiling",
+    question="Can maxReplicas carry the peak of the load at all?",
+    formula="planned rate, highest mean over 60 s",
+    source="one replica's capacity: the highest Poisson rate at which it keeps the objective",
+    unit="requests/s",
+    default_limit=_fleet_rate,
+    limit_text="maxReplicas x capacity of one replica",
+)
+def capacity_ceiling(recording: Recording, limit: float) -> Outcome:
+    """Compare the planned peak with the whole fleet."""
+    plan, peak = recording.plan, recording.plan.load.peak_per_second
+    capacity = plan.capacity.requests_per_second
+    return Outcome(
+        measured=peak,
+        message=f"peak of {peak:.4g} requests/s against {plan.policy.max_replicas} replicas of"
+        f" {capacity:.4g} requests/s each",
+        next_step=f"raise maxReplicas from {plan.policy.max_replicas} to at least"
+        f" {replicas_needed(peak, capacity, 1)}",
+        # A peak of exactly the ceiling passes, whatever the last bit of the product.
+        verdict=Verdict.PASS if math.isclose(peak, limit, rel_tol=1e-9) else None,
+        evidence={
+            "replicasNeeded": needed(plan, peak),
+            "capacityPerReplica": capacity,
+            "leftOut": plan.load.left_out,
+        },
+    )

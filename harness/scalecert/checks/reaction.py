@@ -1,0 +1,222 @@
+"""Checks of what follows a step up in load: recovery, first scale-up, enough ready replicas.
+
+The steps are the plan's windows: steps that no pod can start for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scalecert.checks import advice
+from scalecert.checks.finding import Verdict, format_measure
+from scalecert.checks.registry import NoDataError, Outcome, check
+from scalecert.checks.requests import (
+    column,
+    keeps,
+    latency_seconds,
+    measure,
+    served,
+    windows,
+)
+from scalecert.checks.timeline import needed, replicas, run
+from scalecert.recording.intervals import Span, inside
+from scalecert.recording.model import Recording
+from scalecert.recording.plan import Plan, Window
+
+RECOVERY_SECONDS = 120.0
+"""How long after a window the objective is looked at: eight syncs of the HPA."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Recovery:
+    """One window: `ratios` of measured to limit per term in the two minutes after it."""
+
+    window: Span
+    ratios: dict[str, float]
+    requests_inside: int
+    attainment_inside: float | None
+    lost_inside: int
+
+    @property
+    def worst(self) -> float:
+        return max(self.ratios.values(), default=math.nan)
+
+    def evidence(self) -> dict[str, Any]:
+        return {
+            "startSeconds": self.window.start_seconds,
+            "endSeconds": self.window.end_seconds,
+            "requestsInside": self.requests_inside,
+            "attainmentInside": self.attainment_inside,
+            "lostInside": self.lost_inside,
+            "measuredToLimitAfter": self.ratios,
+        }
+
+
+@check(
+    id="step-recovery",
+    title="Recovery from a step",
+    question="After a step that no pod can start for: does the objective hold again by the end of"
+    " the window, and was every request that came inside it served?",
+    formula="worst measured / limit of the objective's terms over requests that arrive in the"
+    " 2 min after each window's end; every request that arrived inside it must be served",
+    source="window: start-up + two syncs + drain of the backlog at maxReplicas; 2 min are eight"
+    " syncs of the HPA",
+    unit="x limit",
+    default_limit=1.0,
+)
+def step_recovery(recording: Recording, limit: float) -> Outcome | None:
+    """Judge every window by what comes after it."""
+    spans = windows(recording.plan)
+    if not spans:
+        return None
+    if spans[-1].end_seconds >= run(recording.plan).end_seconds:
+        raise NoDataError(
+            f"the run ends inside the window that begins at {spans[-1].start_seconds:g} s"
+        )
+    found = [_recovery(recording, span, _after(spans, index)) for index, span in enumerate(spans)]
+    lost = sum(recovery.lost_inside for recovery in found)
+    tried = [recovery for recovery in found if recovery.ratios]
+    if not tried and not lost:
+        raise NoDataError("no request arrives in the 2 min after a window")
+    worst = max(tried or found, key=lambda recovery: recovery.worst)
+    return Outcome(
+        measured=worst.worst,
+        message=_recovery_message(worst, limit, lost),
+        next_step=advice.for_latency(recording, worst.worst),
+        verdict=Verdict.FAIL if lost else None,
+        evidence={"windows": [recovery.evidence() for recovery in found], "lostInside": lost},
+    )
+
+
+def _after(spans: list[Span], index: int) -> Span:
+    """Return the 2 min after a window, or up to the next one."""
+    end = spans[index].end_seconds
+    following = spans[index + 1].start_seconds if index + 1 < len(spans) else math.inf
+    return Span(end, min(end + RECOVERY_SECONDS, following))
+
+
+def _recovery(recording: Recording, window: Span, after: Span) -> _Recovery:
+    arrivals = column(recording, "arrival_seconds")
+    within, later = inside(arrivals, [window]), inside(arrivals, [after])
+    ratios = {}
+    for term in recording.plan.objective:
+        value = measure(latency_seconds(recording, term.metric)[later], term)
+        if value is not None:
+            ratios[term.text()] = value / term.limit_seconds
+    kept = keeps(recording, recording.plan.objective)[within]
+    return _Recovery(
+        window=window,
+        ratios=ratios,
+        requests_inside=int(kept.size),
+        attainment_inside=float(np.mean(kept)) if kept.size else None,
+        lost_inside=int(np.count_nonzero(~served(recording)[within])),
+    )
+
+
+def _recovery_message(worst: _Recovery, limit: float, lost: int) -> str:
+    if lost:
+        return f"{lost:,} requests that arrived inside a window were not served"
+    term = max(worst.ratios, key=lambda name: worst.ratios[name])
+    state = "holds" if worst.worst <= limit else "does not hold"
+    share = "" if worst.attainment_inside is None else f"{worst.attainment_inside * 100:.3g} %"
+    return (
+        f"{term} {state} after the window at {worst.window.start_seconds:g} s "
+        f"({worst.worst:.3g} x its limit); inside it {share or 'no request'} kept the objective"
+    )
+
+
+def _steps(recording: Recording) -> list[tuple[Window, int]]:
+    """Return the steps that found too few replicas, with the replicas that they needed."""
+    plan, ready, spec = recording.plan, replicas(recording, "ready"), replicas(recording, "spec")
+    found = []
+    for window in plan.windows:
+        count = needed(plan, window.rate_after)
+        there = max(ready.at(window.start_seconds), spec.at(window.start_seconds))
+        if there < count:
+            found.append((window, count))
+    return found
+
+
+@check(
+    id="first-scale-up",
+    title="First scale-up",
+    question="How soon after a step does the autoscaler ask for more replicas?",
+    formula="first increase of spec.replicas after the step - time of the step, worst step; steps"
+    " for which enough replicas are there already don't count",
+    source="maxHPAReactionTime of Kubernetes' own e2e tests (test/e2e/autoscaling, behavior.go):"
+    " metrics delay 75 s + sync 15 s + actuation 10 s",
+    unit="s",
+    default_limit=100.0,
+)
+def first_scale_up(recording: Recording, limit: float) -> Outcome | None:  # noqa: ARG001
+    """Judge the slowest reaction."""
+    steps = _steps(recording)
+    if not steps:
+        return None
+    spec = replicas(recording, "spec")
+    waits = {
+        window.start_seconds: spec.first_increase(window.start_seconds) - window.start_seconds
+        for window, _ in steps
+    }
+    step, wait = max(waits.items(), key=lambda pair: pair[1])
+    return Outcome(
+        measured=wait,
+        message=f"first scale-up {_later(wait)} the step at {step:g} s",
+        next_step=advice.for_slow_reaction(recording.plan),
+        evidence={"steps": [_timed(at, seconds) for at, seconds in waits.items()]},
+    )
+
+
+def _later(seconds: float) -> str:
+    return f"{format_measure(seconds, 's')} after" if math.isfinite(seconds) else "never came after"
+
+
+def _timed(step_seconds: float, wait: float) -> dict[str, float | None]:
+    return {"stepSeconds": step_seconds, "waitSeconds": wait if math.isfinite(wait) else None}
+
+
+def _shortest_window(plan: Plan) -> float | None:
+    return min((span.length_seconds for span in windows(plan)), default=None)
+
+
+@check(
+    id="replicas-ready",
+    title="Enough ready replicas",
+    question="How soon after a step are enough replicas ready for the new rate?",
+    formula="first time with ready replicas >= ceil(rate after / capacity) - time of the step,"
+    " for the step that is worst in proportion to its window",
+    source="the window's own length: start-up + two syncs + drain",
+    unit="s",
+    level="extended",
+    default_limit=_shortest_window,
+    limit_text="the length of the step's window",
+)
+def replicas_ready(recording: Recording, limit: float) -> Outcome | None:
+    """Judge the step that took longest in proportion to its window."""
+    steps = _steps(recording)
+    if not steps:
+        return None
+    ready, plan = replicas(recording, "ready"), recording.plan
+    scale = limit / (_shortest_window(plan) or limit)  # a scenario's own limit moves all alike
+    rows = []
+    for window, count in steps:
+        wait = ready.first_at_least(count, window.start_seconds) - window.start_seconds
+        end = min(window.end_seconds, run(plan).end_seconds)
+        rows.append((wait, (end - window.start_seconds) * scale, window.start_seconds, count))
+    wait, allowed, step, count = max(rows, key=lambda row: row[0] / row[1])
+    return Outcome(
+        measured=wait,
+        limit=allowed,
+        message=f"{count} replicas ready {_later(wait)} the step at {step:g} s",
+        next_step=advice.for_slow_reaction(plan),
+        evidence={
+            "steps": [
+                {**_timed(at, seconds), "replicasNeeded": need, "windowSeconds": window}
+                for seconds, window, at, need in rows
+            ]
+        },
+    )

@@ -1,0 +1,91 @@
+"""The request log as checks read it: latencies at the client, judged requests, attainment.
+
+Every latency counts from the intended arrival, so that a late client or a queue before the
+server can't hide (coordinated omission). A request that never got a token is infinitely late.
+
+- TTFT = first token - arrival
+- TPOT = (last token - first token) / (output tokens - 1); a request of one token has none
+- E2E = last token - arrival
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from scalecert.checks.registry import NoDataError
+from scalecert.engines.base import Status
+from scalecert.recording.intervals import Span, inside
+from scalecert.recording.model import Recording
+from scalecert.recording.plan import ObjectiveTerm, Plan
+from scalecert.recording.quantiles import Floats, quantile
+
+Metric = Literal["ttft", "tpot", "e2e"]
+Mask = npt.NDArray[np.bool_]
+
+
+def column(recording: Recording, name: str) -> Floats:
+    """Return a request column as float64.
+
+    Raises:
+        NoDataError: if the recording lacks it.
+    """
+    if name not in recording.requests:
+        raise NoDataError(f"the recording has no request column {name}")
+    return np.asarray(recording.requests[name], dtype=np.float64)
+
+
+def served(recording: Recording) -> Mask:
+    """Return for each request whether it was answered to its last token."""
+    return np.equal(column(recording, "status"), float(Status.OK))
+
+
+def latency_seconds(recording: Recording, metric: Metric) -> Floats:
+    """Return each request's latency; inf: it never came, NaN: the request has none by nature."""
+    first = column(recording, "first_token_seconds")
+    if metric == "ttft":
+        return _or_never(first - column(recording, "arrival_seconds"))
+    last = np.where(served(recording), column(recording, "last_token_seconds"), np.nan)
+    if metric == "e2e":
+        return _or_never(last - column(recording, "arrival_seconds"))
+    gaps = column(recording, "output_tokens") - 1
+    single = (gaps < 1) & np.isfinite(last)
+    return np.where(single, np.nan, _or_never((last - first) / np.maximum(gaps, 1)))
+
+
+def _or_never(latency: Floats) -> Floats:
+    return np.where(np.isnan(latency), np.inf, latency)
+
+
+def windows(plan: Plan) -> list[Span]:
+    """Return the plan's windows within the run, overlapping ones as one, in order."""
+    end = float(plan.scenario.spec.duration)
+    merged: list[Span] = []
+    for window in sorted(plan.windows, key=lambda window: window.start_seconds):
+        span = Span(window.start_seconds, min(window.end_seconds, end))
+        if merged and span.start_seconds <= merged[-1].end_seconds:
+            last = merged.pop()
+            span = Span(last.start_seconds, max(last.end_seconds, span.end_seconds))
+        merged.append(span)
+    return merged
+
+
+def judged(recording: Recording) -> Mask:
+    """Return which requests the objective judges: those that arrive outside every window."""
+    return ~inside(column(recording, "arrival_seconds"), windows(recording.plan))
+
+
+def keeps(recording: Recording, terms: tuple[ObjectiveTerm, ...]) -> Mask:
+    """Return for each request whether it keeps the limits of all terms (no TPOT keeps its)."""
+    mask = np.ones(column(recording, "arrival_seconds").shape, dtype=np.bool_)
+    for term in terms:
+        mask &= ~(latency_seconds(recording, term.metric) > term.limit_seconds)
+    return mask
+
+
+def measure(latencies: Floats, term: ObjectiveTerm) -> float | None:
+    """Return the term's quantile of the latencies that exist, None if there is none."""
+    present = latencies[~np.isnan(latencies)]
+    return quantile(present, term.quantile) if present.size else None

@@ -1,0 +1,218 @@
+"""Checks of the signal that the policy scales on: there, able to ask for more, moving with load.
+
+The static halves need signals only, no recording: `scalecert lint` judges a policy with them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from scalecert.checks import advice
+from scalecert.checks.registry import NoDataError, Outcome, check
+from scalecert.checks.timeline import replicas, series
+from scalecert.recording.model import Recording
+from scalecert.recording.plan import Plan, Signal
+from scalecert.recording.quantiles import Floats, quantile
+
+_GRACE_SECONDS = 60.0
+"""From the first ready pod to a value: scrape, ingestion, adapter, sync (15 s each)."""
+
+_LOAD_VARIES = 1.5
+"""Highest / lowest planned rate from which a signal has to show it."""
+
+
+@check(
+    id="signal-present",
+    title="Signal present",
+    question="Does the autoscaler get a value for every metric of the policy?",
+    formula="share of syncs with a value, from 60 s after the first pod is ready, metric with the"
+    " lowest share; 0 for a metric that the engine does not expose",
+    source="own figure: one missed scrape in twenty is no outage; 60 s are four steps of 15 s from"
+    " pod to HPA",
+    unit="share",
+    comparison=">=",
+    default_limit=0.95,
+)
+def signal_present(recording: Recording, limit: float) -> Outcome | None:  # noqa: ARG001
+    """Judge statically first, then by what the HPA saw."""
+    signals = recording.plan.signals
+    missing = present_statically(signals)
+    if missing is not None:
+        return missing
+    if not signals:
+        return None
+    shares = {signal.metric: _share_with_value(recording, signal.index) for signal in signals}
+    metric = min(shares, key=lambda name: shares[name])
+    signal = next(signal for signal in signals if signal.metric == metric)
+    return Outcome(
+        measured=shares[metric],
+        message=f"{metric} had a value at {shares[metric] * 100:.4g} % of syncs",
+        next_step=signal.hint or _look_for(signal),
+        evidence={"shares": shares, "failures": _failures(recording)},
+    )
+
+
+def _share_with_value(recording: Recording, index: int) -> float:
+    ready = replicas(recording, "ready").first_at_least(1, 0.0)
+    if math.isinf(ready):
+        raise NoDataError("no pod was ever ready")
+    due = series(recording, "sync.time_seconds") >= ready + _GRACE_SECONDS
+    if not due.any():
+        raise NoDataError("the HPA never synced after the first pod was ready for 60 s")
+    values = series(recording, f"sync.metric.{index}.value")[due]
+    return float(np.count_nonzero(~np.isnan(values))) / values.size
+
+
+def _look_for(signal: Signal) -> str:
+    name = signal.prometheus_name or signal.metric
+    return (
+        f"check that pods expose {name} on the port that is scraped, and that the adapter's rules,"
+        " labels and namespace select it"
+    )
+
+
+def _failures(recording: Recording) -> list[dict[str, Any]]:
+    """Return the HPA's first complaints, as its events have them."""
+    said = [
+        event for event in recording.events if str(event.get("reason", "")).startswith("Failed")
+    ]
+    return [dict(event) for event in said[:3]]
+
+
+def present_statically(signals: Sequence[Signal]) -> Outcome | None:
+    """Return the failure of a metric that can't exist, None if all may."""
+    gone = next((signal for signal in signals if not signal.exists), None)
+    if gone is None:
+        return None
+    return Outcome(
+        measured=0.0,
+        message=f"{gone.metric} does not exist{_because(gone)}",
+        next_step=gone.hint or _look_for(gone),
+        evidence={"missing": [signal.metric for signal in signals if not signal.exists]},
+    )
+
+
+def _because(signal: Signal) -> str:
+    return f": {signal.reason}" if signal.reason else ""
+
+
+@check(
+    id="signal-reachable",
+    title="Signal reachable",
+    question="Can every metric of the policy rise far enough to ask for more replicas?",
+    formula="highest value that the metric can show / (target x (1 + scale-up tolerance)), lowest"
+    " of all bounded metrics; it must exceed 1",
+    source="HPA: no scale-up while value / target <= 1 + tolerance (replica_calculator.go);"
+    " bounds: the engine's slots, batch and cache",
+    unit="x",
+    comparison=">",
+    default_limit=1.0,
+    limit_text="1; no finding if no metric is bounded",
+)
+def signal_reachable(recording: Recording, limit: float) -> Outcome | None:  # noqa: ARG001
+    """Judge the metric with the least room above its target."""
+    return reachable(recording.plan.signals)
+
+
+def reachable(signals: Sequence[Signal]) -> Outcome | None:
+    """Return the outcome for the bounded metrics, None if there is none."""
+    bounded = [signal for signal in signals if signal.exists and signal.maximum is not None]
+    if not bounded:
+        return None
+    ratios = {signal.metric: _room(signal) for signal in bounded}
+    worst = min(bounded, key=_room)
+    return Outcome(
+        measured=_room(worst),
+        message=_reach_message(worst),
+        next_step=worst.hint or _reach_advice(worst),
+        evidence={"room": ratios, "maximum": worst.maximum, "target": worst.target_value},
+    )
+
+
+def _threshold(signal: Signal) -> float:
+    """Return the value that the metric has to exceed for a scale-up."""
+    return signal.target_value * (1 + signal.tolerance_up)
+
+
+def _room(signal: Signal) -> float:
+    threshold = _threshold(signal)
+    # One ulp of rounding must not make a metric that just meets its threshold exceed it.
+    return round((signal.maximum or 0.0) / threshold, 12) if threshold > 0 else math.inf
+
+
+def _reach_message(signal: Signal) -> str:
+    highest, needed = f"{signal.maximum:g}", f"{_threshold(signal):.4g}"
+    if _room(signal) > 1:
+        return f"{signal.metric} can rise to {highest}, a scale-up needs more than {needed}"
+    if _is_unit_mismatch(signal):
+        return (
+            f"unit mismatch: {signal.metric} is a fraction 0-{highest} against a target of"
+            f" {signal.target_value:g}, it never scales up"
+        )
+    return (
+        f"{signal.metric} can't exceed {highest}, a scale-up needs more than {needed}"
+        f" (target {signal.target_value:g} + tolerance): it never scales up"
+    )
+
+
+def _is_unit_mismatch(signal: Signal) -> bool:
+    return signal.maximum is not None and signal.maximum <= 1 < signal.target_value
+
+
+def _reach_advice(signal: Signal) -> str:
+    if _is_unit_mismatch(signal):
+        then = signal.target_value / 100
+        if then < 1:
+            return f"did you mean {then:g} ({then * 1000:g}m)?"
+    about = 0.8 * (signal.maximum or 0.0) / (1 + signal.tolerance_up)
+    return (
+        f"lower the target of {signal.metric} from {advice.quantity(signal, signal.target_value)}"
+        f" to at most about {advice.quantity(signal, about)}"
+    )
+
+
+@check(
+    id="signal-moves",
+    title="Signal moves",
+    question="Does the signal follow the load, or is it pinned?",
+    formula="(p95 - p5 of the signal over all syncs) / target, metric that moves least, where the"
+    " planned rate varies by 1.5 x or more",
+    source="the HPA's own tolerance: a signal that moves by less than 10 % of its target can't be"
+    " told from a constant",
+    unit="x target",
+    level="extended",
+    comparison=">=",
+    default_limit=0.1,
+)
+def signal_moves(recording: Recording, limit: float) -> Outcome | None:  # noqa: ARG001
+    """Judge the metric that moves least."""
+    plan = recording.plan
+    signals = [signal for signal in plan.signals if signal.exists and signal.target_value > 0]
+    if not signals or not _load_varies(plan):
+        return None
+    spreads = {signal.metric: _spread(recording, signal) for signal in signals}
+    metric = min(spreads, key=lambda name: spreads[name])
+    return Outcome(
+        measured=spreads[metric],
+        message=f"{metric} moved by {spreads[metric]:.3g} x its target while the load varied",
+        next_step=f"scale on a metric that follows the load instead of {metric}, such as the"
+        " requests that a replica runs or holds in its queue",
+        evidence={"spreads": spreads},
+    )
+
+
+def _load_varies(plan: Plan) -> bool:
+    rates = [rate for part in plan.load.segments for rate in (part.rate_start, part.rate_end)]
+    return bool(rates) and max(rates) > 0 and max(rates) >= _LOAD_VARIES * min(rates)
+
+
+def _spread(recording: Recording, signal: Signal) -> float:
+    values: Floats = series(recording, f"sync.metric.{signal.index}.value")
+    present = values[~np.isnan(values)]
+    if present.size == 0:
+        raise NoDataError(f"{signal.metric} never had a value")
+    return (quantile(present, 0.95) - quantile(present, 0.05)) / signal.target_value

@@ -1,0 +1,133 @@
+"""The series of a recording as checks read them: replicas as step functions, spans of the run."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from scalecert.checks.registry import NoDataError
+from scalecert.checks.requests import windows
+from scalecert.planning.fluid import replicas_needed
+from scalecert.recording.intervals import Span, StepFunction, subtract
+from scalecert.recording.model import Recording
+from scalecert.recording.plan import Plan, Segment
+from scalecert.recording.quantiles import Floats
+
+
+def series(recording: Recording, name: str) -> Floats:
+    """Return a series as float64.
+
+    Raises:
+        NoDataError: if the recording lacks it, or it is empty.
+    """
+    values = recording.series.get(name)
+    if values is None or len(values) == 0:
+        raise NoDataError(f"the recording has no series {name}")
+    return np.asarray(values, dtype=np.float64)
+
+
+def replicas(recording: Recording, name: str) -> StepFunction:
+    """Return `pods.<name>` over time: spec, created, bound, ready or terminating."""
+    return StepFunction(series(recording, "pods.time_seconds"), series(recording, f"pods.{name}"))
+
+
+def run(plan: Plan) -> Span:
+    """Return the whole run."""
+    return Span(0.0, float(plan.scenario.spec.duration))
+
+
+def needed(plan: Plan, rate_per_second: float) -> int:
+    """Return the replicas that carry a rate, as many as the policy may have at most."""
+    count = replicas_needed(
+        rate_per_second, plan.capacity.requests_per_second, plan.policy.min_replicas
+    )
+    return min(count, plan.policy.max_replicas)
+
+
+def downscale_stabilization_seconds(plan: Plan) -> float:
+    """Return the HPA's window for scale-downs: its own, else the controller's flag."""
+    own = behavior(plan, "scaleDown", "stabilizationWindowSeconds")
+    controllers = plan.scenario.spec.cluster.controllers
+    return float(controllers.downscale_stabilization) if own is None else own
+
+
+def behavior(plan: Plan, direction: str, field: str) -> float | None:
+    """Return a number of `spec.behavior` of the HPA, None where the manifest has none."""
+    rules = (plan.policy.spec.get("behavior") or {}).get(direction) or {}
+    value = rules.get(field)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def settling_allowance_seconds(plan: Plan) -> float:
+    """Return how long after a change of load any policy may still be moving.
+
+    Start-up of a pod, two syncs, and the stabilization that a correction downwards has to wait
+    for.
+    """
+    sync = float(plan.scenario.spec.cluster.controllers.sync_period)
+    return plan.startup_seconds + 2 * sync + downscale_stabilization_seconds(plan)
+
+
+def constant_spans(plan: Plan) -> list[tuple[Span, float]]:
+    """Return the spans of one constant, positive rate, each with its rate per second."""
+    spans: list[tuple[Span, float]] = []
+    for segment in plan.load.segments:
+        if segment.rate_start != segment.rate_end or segment.rate_start <= 0:
+            continue
+        span = Span(segment.start_seconds, segment.end_seconds)
+        if spans and spans[-1][1] == segment.rate_start and _touch(spans[-1][0], span):
+            span = Span(spans.pop()[0].start_seconds, span.end_seconds)
+        spans.append((span, segment.rate_start))
+    return spans
+
+
+def _touch(before: Span, after: Span) -> bool:
+    return before.end_seconds == after.start_seconds
+
+
+def steady_spans(plan: Plan, least_seconds: float) -> list[Span]:
+    """Return the parts of constant spans, outside windows, in which replicas should stand still."""
+    allowance = settling_allowance_seconds(plan)
+    found = []
+    for span, _ in constant_spans(plan):
+        for part in subtract(span, windows(plan)):
+            rest = Span(part.start_seconds + allowance, part.end_seconds)
+            if rest.length_seconds >= least_seconds:
+                found.append(rest)
+    return found
+
+
+def until_load_changes(plan: Plan, after_seconds: float) -> float:
+    """Return when the rate that holds from `after_seconds` on ends; the run's end at the latest."""
+    for span, _ in constant_spans(plan):
+        if span.start_seconds <= after_seconds < span.end_seconds:
+            return span.end_seconds
+    ends = [part.end_seconds for part in plan.load.segments if part.end_seconds > after_seconds]
+    return min([*ends, run(plan).end_seconds])
+
+
+def load_falls_seconds(plan: Plan, rate_per_second: float) -> float | None:
+    """Return from when on the planned rate stays at or under a rate that it exceeded before.
+
+    None if it never exceeds it, or does so at the end.
+    """
+    last = max((_last_above(part, rate_per_second) for part in plan.load.segments), default=-1.0)
+    return last if 0 <= last < run(plan).end_seconds else None
+
+
+def _last_above(segment: Segment, rate_per_second: float) -> float:
+    """Return the end of the part of a segment above a rate, -1 if there is none."""
+    high, low = segment.rate_start, segment.rate_end
+    if low > rate_per_second:
+        return segment.end_seconds
+    if high <= rate_per_second:
+        return -1.0
+    share = (high - rate_per_second) / (high - low)
+    return segment.start_seconds + share * (segment.end_seconds - segment.start_seconds)
+
+
+def changes(recording: Recording, name: str, span: Span) -> int:
+    """Return how often `pods.<name>` changed within a span."""
+    values = replicas(recording, name).within(span)
+    return sum(1 for before, after in pairwise(values.tolist()) if before != after)
