@@ -31,6 +31,9 @@ DATA = ROOT / "fixtures" / "golden" / "vllm-h200"
 SERVERS = {"d1_micro": "A", "d2_sweep": "A", "d4_small": "B", "d7_dflt": "D"}
 BURST_WEIGHT = 0.1
 """Weight of a burst phase; phases under a lasting load have 1, as that is what is predicted."""
+LOADED_PHASES = {"p070", "p100", "cap_closed256"}
+LOADED_WEIGHT = 4.0
+"""Near saturation an error of the step time comes back several times larger in every latency."""
 HUBER = 0.08
 """Relative error beyond which a row counts linearly: hiccups of the machine."""
 LONG_CHUNK_TOKENS = 1500
@@ -202,9 +205,10 @@ def weights_of(rows: Rows, phases: list[Phase]) -> np.ndarray:
     """Return each row's weight: by phase and kind of step alike, within them by its seconds."""
     weights = np.zeros(len(rows.seconds))
     for number, phase in enumerate(phases):
+        share = BURST_WEIGHT if phase.name.startswith(("dec_", "pf_")) else 1.0
+        share *= LOADED_WEIGHT if phase.name in LOADED_PHASES else 1.0
         for mixed in (False, True):
             mine = (rows.phase == number) & (rows.mixed == mixed)
-            share = BURST_WEIGHT if phase.name.startswith(("dec_", "pf_")) else 1.0
             weights[mine] = share * rows.seconds[mine] / max(rows.seconds[mine].sum(), 1e-9)
     return weights
 
