@@ -1,4 +1,4 @@
-"""Which adapter answers for which metric, and which metric families that takes.
+"""Which adapter answers for which metric, and what that takes.
 
 Google's names go to custom-metrics-stackdriver-adapter, all others to prometheus-adapter. A real
 cluster has one of the two behind the custom metrics API; a policy that uses both kinds of name is
@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from scalecert import rng
 from scalecert.hpa.selectors import Selector
 from scalecert.hpa.types import CrossVersionObjectReference
+from scalecert.metrics.adapter_loading import read_rules
 from scalecert.metrics.conditions import MetricConditions
 from scalecert.metrics.families import Catalogue
-from scalecert.metrics.gke import GoogleAdapter, GoogleMetric
+from scalecert.metrics.gke import GoogleAdapter
 from scalecert.metrics.inputs import MetricsInput
-from scalecert.metrics.provider import MetricsProvider, metric_not_found
+from scalecert.metrics.needs import find_needs
+from scalecert.metrics.prometheus_adapter import PrometheusAdapter
+from scalecert.metrics.provider import MetricsProvider
 from scalecert.metrics.tsdb import TimeSeriesDatabase
 
 GOOGLE_INGESTION_DELAY_SECONDS = 5.0
@@ -23,25 +27,37 @@ GOOGLE_INGESTION_DELAY_SECONDS = 5.0
 
 
 class Adapters:
-    """Every adapter of the cluster, as one provider.
+    """Every adapter of the cluster, as one provider over one storage.
 
     Attributes:
         families: the metric families that the policy's metrics are made of.
+        database: where scrapes go.
+
+    Raises:
+        UsageError: if a rule of prometheus-adapter is outside of the documented subset.
     """
 
     def __init__(
-        self,
-        policy: MetricsInput,
-        catalogue: Catalogue,
-        conditions: MetricConditions,
-        database: TimeSeriesDatabase,
+        self, policy: MetricsInput, catalogue: Catalogue, conditions: MetricConditions, seed: int
     ) -> None:
-        names = [GoogleMetric.parse(wanted.name) for wanted in policy.wanted]
-        self.families = catalogue.families(one.name for one in names if one is not None)
-        self._google = GoogleAdapter(
-            database,
-            catalogue.kinds,
-            delay_seconds=_delay_seconds(conditions, GOOGLE_INGESTION_DELAY_SECONDS),
+        rules = read_rules(policy.rules)
+        for config in policy.scrape_configs:
+            catalogue.add_names(config.metric_relabelings)
+        needs = find_needs(policy.wanted, rules, (*catalogue, "up"))
+        self.families = catalogue.families(needs.names)
+        google_delay = _delay_seconds(conditions, GOOGLE_INGESTION_DELAY_SECONDS)
+        managed = any(config.google for config in policy.scrape_configs)
+        prometheus_delay = google_delay if managed else _delay_seconds(conditions, 0.0)
+        relist = float(conditions.adapter_relist_interval)
+        reach = max(needs.reach_seconds, 2 * relist) + google_delay
+        self.database = TimeSeriesDatabase(reach)
+        self._google = GoogleAdapter(self.database, catalogue.kinds, delay_seconds=google_delay)
+        self._prometheus = PrometheusAdapter(
+            self.database,
+            rules,
+            delay_seconds=prometheus_delay,
+            relist_seconds=relist,
+            relist_phase_seconds=rng.stream(seed, "adapter-relist").random() * relist,
         )
 
     def pod_metrics(
@@ -70,9 +86,7 @@ class Adapters:
 
     def _adapter_of(self, metric: str) -> MetricsProvider:
         # Only names of Cloud Monitoring have a slash, which the API writes as a bar.
-        if "|" not in metric:
-            raise metric_not_found(metric, "pods")
-        return self._google
+        return self._google if "|" in metric or "/" in metric else self._prometheus
 
 
 def _delay_seconds(conditions: MetricConditions, default: float) -> float:

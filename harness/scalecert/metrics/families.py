@@ -5,9 +5,11 @@ Names in policies and rules are names of series (`..._bucket`), engines are aske
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from scalecert.engines.base import MetricInfo
+from scalecert.metrics.relabel import RelabelRule, relabel
+from scalecert.metrics.tsdb import NAME_LABEL
 
 _PARTS = {
     "histogram": ("_bucket", "_sum", "_count"),
@@ -26,14 +28,18 @@ class Catalogue:
         self._family_of: dict[str, str] = {}
         self.kinds: dict[str, str] = {}
         """Kind of each series name; parts of histograms and summaries are counters."""
-        self.labels: dict[str, tuple[str, ...]] = {}
-        """Label names that the series of each name carry."""
         for family, info in metrics.items():
             for part in _PARTS.get(info.kind, ("",)):
                 name = family + part
                 self._family_of[name] = family
                 self.kinds[name] = info.kind if not part else "counter"
-                self.labels[name] = (*info.labels, "le") if part == "_bucket" else info.labels
+
+    def add_names(self, rules: Sequence[RelabelRule]) -> None:
+        """Note the names that series have after a monitor's relabelling."""
+        for name in list(self._family_of):
+            renamed = (relabel({NAME_LABEL: name}, rules) or {}).get(NAME_LABEL, name)
+            self._family_of.setdefault(renamed, self._family_of[name])
+            self.kinds.setdefault(renamed, self.kinds[name])
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names of all series."""

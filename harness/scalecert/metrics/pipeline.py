@@ -26,7 +26,6 @@ from scalecert.metrics.resource import CpuModel, MetricsServer
 from scalecert.metrics.schedule import PodSchedule
 from scalecert.metrics.scrape import Target
 from scalecert.metrics.scrape_config import ScrapedPod, default_scrape_config
-from scalecert.metrics.tsdb import TimeSeriesDatabase
 
 
 class Pipeline:
@@ -58,10 +57,10 @@ class Pipeline:
         self._configs = policy.scrape_configs or (
             default_scrape_config(float(conditions.scrape_interval)),
         )
-        self._database = TimeSeriesDatabase()
         self._pods = PodRegistry()
         self._resources = MetricsServer(cpu_model or CpuModel())
-        self._adapters = Adapters(policy, Catalogue(engine_metrics), conditions, self._database)
+        self._adapters = Adapters(policy, Catalogue(engine_metrics), conditions, seed)
+        self._database = self._adapters.database
         self._schedules: dict[str, PodSchedule] = {}
         self._pods_added = 0
 

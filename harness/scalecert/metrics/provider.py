@@ -14,6 +14,8 @@ from scalecert.hpa.metrics.interfaces import MetricsError
 from scalecert.hpa.selectors import Selector
 from scalecert.hpa.types import CrossVersionObjectReference
 
+_TWO_TO_63 = 2.0**63
+
 
 def metric_not_found(metric: str, resource: str, name: str | None = None) -> MetricsError:
     """Return the NotFound answer of custom-metrics-apiserver (`provider/errors.go`)."""
@@ -22,8 +24,14 @@ def metric_not_found(metric: str, resource: str, name: str | None = None) -> Met
 
 
 def to_milli(value: float) -> int:
-    """Return a value in whole milli-units, truncated as both adapters do; 0 if not finite."""
-    return int(value * 1000.0) if math.isfinite(value) else 0
+    """Return a value in whole milli-units, truncated as both adapters do.
+
+    NaN is 0. What int64 can't hold, infinity included, is its minimum: Go's conversion on amd64.
+    """
+    if math.isnan(value):
+        return 0
+    milli = value * 1000.0
+    return int(milli) if -_TWO_TO_63 <= milli < _TWO_TO_63 else -(2**63)
 
 
 def to_milliseconds(seconds: float) -> int:
