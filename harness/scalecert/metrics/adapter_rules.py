@@ -161,14 +161,6 @@ class DiscoveryRule:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RuleSet:
-    """Rules of the custom (`rules`) and of the external metrics API (`external`)."""
-
-    rules: tuple[DiscoveryRule, ...] = ()
-    external: tuple[DiscoveryRule, ...] = ()
-
-
 def _conditions(selector: Selector) -> Iterator[tuple[Matcher, str]]:
     """Yield each requirement of a metric selector as a matcher, with its values joined."""
     for requirement in selector.requirements:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from scalecert import rng
 from scalecert.hpa.selectors import Selector
 from scalecert.hpa.types import CrossVersionObjectReference
-from scalecert.metrics.adapter_loading import read_rules
+from scalecert.metrics.adapter_config import effective_rules
 from scalecert.metrics.conditions import MetricConditions
 from scalecert.metrics.families import Catalogue
 from scalecert.metrics.gke import GoogleAdapter
@@ -40,7 +40,7 @@ class Adapters:
     def __init__(
         self, policy: MetricsInput, catalogue: Catalogue, conditions: MetricConditions, seed: int
     ) -> None:
-        rules = read_rules(policy.rules)
+        rules = effective_rules(policy.rules)
         for config in policy.scrape_configs:
             catalogue.add_names(config.metric_relabelings)
         needs = find_needs(policy.wanted, rules, (*catalogue, "up"))

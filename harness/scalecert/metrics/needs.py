@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from scalecert.metrics.adapter_rules import DiscoveryRule, RuleSet
+from scalecert.metrics.adapter_config import AdapterRules
+from scalecert.metrics.adapter_rules import DiscoveryRule
 from scalecert.metrics.gke import REQUEST_WINDOW_SECONDS, GoogleMetric
 from scalecert.metrics.inputs import WantedMetric
 from scalecert.metrics.promql import reach_seconds, selectors
@@ -20,7 +21,7 @@ class Needs:
     reach_seconds: float
 
 
-def find_needs(wanted: Iterable[WantedMetric], rules: RuleSet, known: Sequence[str]) -> Needs:
+def find_needs(wanted: Iterable[WantedMetric], rules: AdapterRules, known: Sequence[str]) -> Needs:
     """Return what it takes to answer for the metrics that an HPA reads.
 
     Args:
@@ -46,7 +47,7 @@ def find_needs(wanted: Iterable[WantedMetric], rules: RuleSet, known: Sequence[s
 
 
 def _sources(
-    metric: WantedMetric, rules: RuleSet, known: Sequence[str]
+    metric: WantedMetric, rules: AdapterRules, known: Sequence[str]
 ) -> Iterator[tuple[DiscoveryRule, str]]:
     """Yield the rules that serve a metric, with the series that each serves it from."""
     external = metric.source == "External"

@@ -15,7 +15,8 @@ from typing import TypeAlias
 from scalecert.hpa.metrics.interfaces import MetricsError
 from scalecert.hpa.selectors import Selector
 from scalecert.hpa.types import CrossVersionObjectReference
-from scalecert.metrics.adapter_rules import UNABLE, DiscoveryRule, RuleSet
+from scalecert.metrics.adapter_config import AdapterRules
+from scalecert.metrics.adapter_rules import UNABLE, DiscoveryRule
 from scalecert.metrics.kube_resources import ROOT_SCOPED, find_resource, group_resource
 from scalecert.metrics.promql import Element, EvaluationError, Expression, evaluate
 from scalecert.metrics.provider import metric_not_found, to_milli
@@ -48,7 +49,7 @@ class PrometheusAdapter:
     def __init__(
         self,
         database: TimeSeriesDatabase,
-        rules: RuleSet,
+        rules: AdapterRules,
         *,
         delay_seconds: float,
         relist_seconds: float,
