@@ -28,6 +28,10 @@ from scalecert.engines.vllm.scheduler_limits import SchedulerLimits  # noqa: E40
 
 PROFILE = "vllm_llama-2-7b_h200"
 BLOCK_SIZE = 16
+ERRORS = ("ttft_mean", "ttft_p50", "ttft_p90", "ttft_p99")
+ERRORS += ("tpot_mean", "tpot_p50", "tpot_p90", "tpot_p99")
+COLUMNS = ("phase", "TTFT mean", "p50", "p90", "p99", "TPOT mean", "p50", "p90", "p99")
+COLUMNS += ("running", "waiting", "preemptions")
 Comparison = dict[str, dict[str, float | None]]
 
 
@@ -70,15 +74,9 @@ def table(comparisons: dict[str, Comparison]) -> str:
 
 def markdown(comparisons: dict[str, Comparison]) -> str:
     """Return the errors as a Markdown table, one row a phase."""
-    figures = ("ttft_mean", "ttft_p50", "ttft_p90", "ttft_p99")
-    figures += ("tpot_mean", "tpot_p50", "tpot_p90", "tpot_p99")
-    lines = [
-        "| phase | TTFT mean | p50 | p90 | p99 | TPOT mean | p50 | p90 | p99 | running | waiting"
-        " | preemptions |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
+    lines = [f"| {' | '.join(COLUMNS)} |", f"|---|{'---:|' * (len(COLUMNS) - 1)}"]
     for phase, comparison in comparisons.items():
-        errors = [_percent(comparison.get(name)) for name in figures]
+        errors = [_percent(comparison.get(name)) for name in ERRORS]
         pairs = [_pair(comparison.get(name)) for name in ("running", "waiting", "preemptions")]
         lines.append(f"| {phase} | {' | '.join(errors + pairs)} |")
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+
 from engine_replay.recorded import Gauges, Phase
 from engine_replay.simulated import Simulated
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 import numpy as np
-from engine_replay.recorded import Phase
 
+from engine_replay.recorded import Phase
 from scalecert.engines.base import RequestLog
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.vllm.engine import VllmEngine

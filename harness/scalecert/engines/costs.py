@@ -13,6 +13,9 @@ from functools import cached_property
 
 import msgspec
 
+LARGEST_GRAPH_TOKENS = 512
+"""vLLM captures no larger CUDA graph by default."""
+
 
 class StepCosts(
     msgspec.Struct, frozen=True, kw_only=True, dict=True, rename="camel", forbid_unknown_fields=True
@@ -57,10 +60,11 @@ class StepCosts(
     """The least that a step with prefill takes: its launch, as far as the step before does not
     hide it."""
     graph_tokens: int = 0
-    """Largest step that runs as a captured CUDA graph; 0 if graphs make no difference."""
+    """Largest step that runs as a captured CUDA graph, where few sequences make that matter
+    (`with_sequences`); 0 where it does not."""
     ungraphed_seconds: float = 0.0
-    """What a step with prefill adds where fewer sequences than usual make graphs smaller than
-    `graph_tokens`: its kernels are launched one by one, and too small to hide that."""
+    """What a step with prefill beyond `graph_tokens` adds: its kernels are launched one by one,
+    and are too small to hide that."""
     start_seconds: float = 0.0
     """What the first step after an idle time adds: no step before hides its launch."""
     arrival_seconds: float = 0.0
@@ -77,9 +81,8 @@ class StepCosts(
         (`vllm/config/vllm.py`, _set_cudagraph_sizes). Steps beyond 512 hide their launch behind
         the work of as many tokens, so nothing is added where that is the limit.
         """
-        graph_tokens = min(2 * max_num_seqs, self.graph_tokens)
-        if graph_tokens == self.graph_tokens:
-            return msgspec.structs.replace(self, graph_tokens=0, ungraphed_seconds=0.0)
+        captured = 2 * max_num_seqs
+        graph_tokens = captured if captured < LARGEST_GRAPH_TOKENS else 0
         return msgspec.structs.replace(self, graph_tokens=graph_tokens)
 
     def decode_coefficients(self, batch: int) -> tuple[float, float]:

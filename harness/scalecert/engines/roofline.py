@@ -141,7 +141,6 @@ def estimate_costs(model: ModelShape, accelerator: Accelerator, *, count: int = 
         beside_request_seconds=costs.beside_request_seconds / costs.context_seconds * context,
         attention_seconds=costs.attention_seconds * _pair_work(model, shape) * flops_slower,
         step_floor_seconds=costs.step_floor_seconds,
-        graph_tokens=costs.graph_tokens,
         ungraphed_seconds=costs.ungraphed_seconds * layers,
         start_seconds=costs.start_seconds * layers,
         arrival_seconds=costs.arrival_seconds,
@@ -151,6 +150,26 @@ def estimate_costs(model: ModelShape, accelerator: Accelerator, *, count: int = 
     hidden = estimated.decode_coefficients(1)[0]
     floor = max(LAUNCH_SECONDS_PER_LAYER * model.layers - hidden, 0.0)
     return _rounded(msgspec.structs.replace(estimated, prefill_floor_seconds=floor))
+
+
+def efficiencies() -> dict[str, float]:
+    """Return what the reference reaches of its accelerator's peaks, by kind of work.
+
+    `weights` and `context` are shares of the bandwidth, `compute` and `attention` of the FLOP/s,
+    `tile_tokens` the tokens of context that a decoding request reads beyond its own.
+    """
+    reference = load_profile(REFERENCE).spec
+    costs, shape = reference.costs, reference.model
+    peak = load_accelerator(reference.accelerator.name)
+    pair_flop = 4 * shape.layers * shape.heads * shape.head_width
+    head = costs.token_seconds * shape.head_weights / shape.layer_weights
+    return {
+        "weights": _streamed(shape) / costs.weights_seconds / peak.bytes_per_second,
+        "context": shape.kv_bytes_per_token / costs.context_seconds / peak.bytes_per_second,
+        "compute": 2 * shape.layer_weights / costs.token_seconds / peak.flops_per_second,
+        "attention": pair_flop / costs.attention_seconds / peak.flops_per_second,
+        "tile_tokens": (costs.decode_request_seconds - head) / costs.context_seconds,
+    }
 
 
 def _streamed(model: ModelShape) -> float:
@@ -236,5 +255,5 @@ def _startup(model: ModelShape) -> Startup:
 def _rounded(costs: StepCosts) -> StepCosts:
     """Return costs with four digits: an estimate has no more, and files stay readable."""
     values = msgspec.structs.asdict(costs)
-    seconds = {name: float(f"{value:.4g}") for name, value in values.items()}
-    return msgspec.structs.replace(costs, **{**seconds, "graph_tokens": costs.graph_tokens})
+    del values["graph_tokens"]
+    return msgspec.structs.replace(costs, **{k: float(f"{v:.4g}") for k, v in values.items()})
