@@ -1,0 +1,1 @@
+"""How the HPA controller gets and averages metrics (pkg/controller/podautoscaler/metrics)."""
