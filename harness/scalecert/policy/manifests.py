@@ -191,6 +191,7 @@ class ReplicatedSpec(_Part, frozen=True):
     template: PodTemplateDocument
     replicas: int | None = None
     strategy: StrategyDocument = StrategyDocument()
+    pod_management_policy: str = "OrderedReady"
 
 
 class LeaderWorkerTemplate(_Part, frozen=True):

@@ -42,16 +42,19 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container of the pod template.
+    """One container of the pod template; `arg_lines` are the lines of `args`.
 
     `env` has the variables with plain values; `hidden_env` names those that come from Secrets,
     ConfigMaps or fields, whose values are not looked at. `ports` maps names (or the number's
-    text, for a port without a name) to numbers.
+    text, for a port without a name) to numbers. `requests` are the limits where none are given,
+    as the API server has it.
     """
 
     name: str
     image: str
+    place: Place
     args: tuple[str, ...] = ()
+    arg_lines: tuple[int, ...] = ()
     command: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     hidden_env: tuple[str, ...] = ()
@@ -108,6 +111,7 @@ class Target:
         kind: Deployment, StatefulSet or LeaderWorkerSet.
         replicas: spec.replicas; None where the manifest leaves it to the HPA.
         selector: of its pods.
+        pod_management: a StatefulSet's policy, `OrderedReady` or `Parallel`.
         pods_per_replica: 1, or a LeaderWorkerSet's group size.
         template: of its pods; of the workers, in a LeaderWorkerSet with pods of two sorts.
         leader: of the first pod of each LeaderWorkerSet group, where it differs.
@@ -124,6 +128,7 @@ class Target:
     strategy: Strategy = Strategy()
     annotations: Mapping[str, str] = field(default_factory=dict)
     pods_per_replica: int = 1
+    pod_management: str = "OrderedReady"
     leader: PodTemplate | None = None
 
     @property
@@ -133,27 +138,19 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One endpoint of a monitor: how it is scraped, under which HTTP path."""
-
-    scrape: ScrapeConfig
-    path: str
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
 class Monitor:
     """A PodMonitoring, ClusterPodMonitoring, PodMonitor or ServiceMonitor.
 
-    `endpoints` has what it scrapes; those of a ServiceMonitor are there once per Service that it
-    selects, so not at all if no Service in the input fits.
+    `endpoints` has what it scrapes and `paths` the HTTP path of each; those of a ServiceMonitor
+    are there once per Service that it selects, so not at all if no Service in the input fits.
     """
 
     kind: str
     name: str
     namespace: str
     place: Place
-    endpoints: tuple[Endpoint, ...]
+    endpoints: tuple[ScrapeConfig, ...]
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +213,7 @@ class Policy:
     @property
     def scrape_configs(self) -> tuple[ScrapeConfig, ...]:
         """What all monitors scrape."""
-        return tuple(one.scrape for monitor in self.monitors for one in monitor.endpoints)
+        return tuple(one for monitor in self.monitors for one in monitor.endpoints)
 
     @property
     def annotations(self) -> Mapping[str, str]:

@@ -22,7 +22,7 @@ from scalecert.metrics.scrape_config import (
     ScrapeConfig,
 )
 from scalecert.policy.manifests import ObjectMeta
-from scalecert.policy.model import Endpoint, Monitor, Place, Service
+from scalecert.policy.model import Monitor, Place, Service
 from scalecert.policy.targets import read_selector
 from scalecert.units import Duration
 
@@ -133,8 +133,15 @@ def _read_google(document: Document, kind: str, _services: Sequence[Service]) ->
             from_pod=tuple((pair.from_, pair.to or _safe(pair.from_)) for pair in labels.from_pod),
             metric_relabelings=_rules(document, f"{path}.metricRelabeling", one.metric_relabeling),
         )
-        endpoints.append(Endpoint(scrape, one.path, _place(document, path)))
-    return Monitor(kind, name, namespace, _place(document), tuple(endpoints))
+        endpoints.append(scrape)
+    return Monitor(
+        kind=kind,
+        name=name,
+        namespace=namespace,
+        place=Place(document.file, document.line),
+        endpoints=tuple(endpoints),
+        paths=tuple(one.path for one in read.spec.endpoints),
+    )
 
 
 def _read_pod_monitor(document: Document, kind: str, _services: Sequence[Service]) -> Monitor:
@@ -150,7 +157,7 @@ def _read_pod_monitor(document: Document, kind: str, _services: Sequence[Service
             port=next((port for port in ports if port is not None), None),
             job_pod_label=read.spec.job_label,
         )
-        endpoints.append(Endpoint(scrape, one.path, _place(document, path)))
+        endpoints.append((scrape, one.path))
     return _operator_monitor(document, kind, read, endpoints)
 
 
@@ -176,7 +183,7 @@ def _read_service_monitor(document: Document, kind: str, services: Sequence[Serv
                 job=service.labels.get(read.spec.job_label, service.name),
                 static_labels=_from_service(service, read.spec.target_labels),
             )
-            endpoints.append(Endpoint(scrape, one.path, _place(document, path)))
+            endpoints.append((scrape, one.path))
     return _operator_monitor(document, kind, read, endpoints)
 
 
@@ -195,10 +202,19 @@ def _read_operator(document: Document) -> _OperatorMonitor:
 
 
 def _operator_monitor(
-    document: Document, kind: str, read: _OperatorMonitor, endpoints: Sequence[Endpoint]
+    document: Document,
+    kind: str,
+    read: _OperatorMonitor,
+    endpoints: Sequence[tuple[ScrapeConfig, str]],
 ) -> Monitor:
-    name, namespace = read.metadata.name, read.metadata.namespace
-    return Monitor(kind, name, namespace, _place(document), tuple(endpoints))
+    return Monitor(
+        kind=kind,
+        name=read.metadata.name,
+        namespace=read.metadata.namespace,
+        place=Place(document.file, document.line),
+        endpoints=tuple(scrape for scrape, _ in endpoints),
+        paths=tuple(path for _, path in endpoints),
+    )
 
 
 def _operator_scrape(
@@ -260,7 +276,3 @@ def _timeout(timeout: Duration | None) -> float:
 def _safe(label: str) -> str:
     """Return a Kubernetes label's name as Prometheus writes it."""
     return _UNSAFE.sub("_", label)
-
-
-def _place(document: Document, path: str = "") -> Place:
-    return Place(document.file, document.line_of(path))

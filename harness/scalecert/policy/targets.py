@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from scalecert.documents import Document, check_spelling, decode
 from scalecert.hpa.selectors import Selector, SelectorError, label_selector_as_selector
@@ -55,9 +56,10 @@ def read_target(document: Document) -> Target:
         place=Place(document.file, document.line),
         replicas=read.spec.replicas,
         selector=read_selector(document, read.spec.selector, "spec.selector"),
-        template=_template(read.spec.template),
+        template=_template(document, "spec.template", read.spec.template),
         strategy=Strategy(read.spec.strategy.type, bounds.max_surge, bounds.max_unavailable),
         annotations=read.metadata.annotations,
+        pod_management=read.spec.pod_management_policy,
     )
 
 
@@ -96,6 +98,8 @@ def _leader_worker_set(document: Document) -> Target:
     group = read.spec.leader_worker_template
     of_leaders = {_GROUP_NAME_LABEL: read.metadata.name, _WORKER_INDEX_LABEL: "0"}
     leader = group.leader_template
+    path = "spec.leaderWorkerTemplate"
+    worker = _template(document, f"{path}.workerTemplate", group.worker_template)
     return Target(
         kind="LeaderWorkerSet",
         api_version=document.get_text("apiVersion"),
@@ -104,22 +108,39 @@ def _leader_worker_set(document: Document) -> Target:
         place=Place(document.file, document.line),
         replicas=read.spec.replicas,
         selector=label_selector_as_selector(LabelSelector(match_labels=of_leaders)),
-        template=_template(group.worker_template, of_leaders if leader is None else {}),
+        template=_labelled(worker, of_leaders) if leader is None else worker,
         annotations=read.metadata.annotations,
         pods_per_replica=group.size,
-        leader=None if leader is None else _template(leader, of_leaders),
+        leader=None
+        if leader is None
+        else _labelled(_template(document, f"{path}.leaderTemplate", leader), of_leaders),
     )
 
 
-def _template(read: PodTemplateDocument, labels: dict[str, str] | None = None) -> PodTemplate:
+def _template(document: Document, path: str, read: PodTemplateDocument) -> PodTemplate:
+    """Return the pod template that stands at a path of the document."""
+    containers, init_containers = (
+        tuple(
+            _container(document, f"{path}.spec.{field}[{index}]", one)
+            for index, one in enumerate(listed)
+        )
+        for field, listed in (
+            ("containers", read.spec.containers),
+            ("initContainers", read.spec.init_containers),
+        )
+    )
     return PodTemplate(
-        labels=read.metadata.labels | (labels or {}),
+        labels=read.metadata.labels,
         annotations=read.metadata.annotations,
-        containers=tuple(map(_container, read.spec.containers)),
-        init_containers=tuple(map(_container, read.spec.init_containers)),
+        containers=containers,
+        init_containers=init_containers,
         node_labels=_node_labels(read.spec),
         termination_grace_seconds=float(read.spec.termination_grace_period_seconds),
     )
+
+
+def _labelled(template: PodTemplate, labels: dict[str, str]) -> PodTemplate:
+    return replace(template, labels={**template.labels, **labels})
 
 
 def _node_labels(spec: PodSpec) -> dict[str, str]:
@@ -133,16 +154,19 @@ def _node_labels(spec: PodSpec) -> dict[str, str]:
     return required | spec.node_selector
 
 
-def _container(read: ContainerDocument) -> Container:
+def _container(document: Document, path: str, read: ContainerDocument) -> Container:
+    lines = (document.line_of(f"{path}.args[{index}]") for index in range(len(read.args)))
     return Container(
         name=read.name,
         image=read.image,
+        place=Place(document.file, document.line_of(path)),
         args=read.args,
+        arg_lines=tuple(lines),
         command=read.command,
         env={one.name: one.value or "" for one in read.env if one.value_from is None},
         hidden_env=tuple(one.name for one in read.env if one.value_from is not None),
         ports={port.name or str(port.container_port): port.container_port for port in read.ports},
-        requests=read.resources.requests,
+        requests=read.resources.limits | read.resources.requests,
         limits=read.resources.limits,
         readiness=_probe(read.readiness_probe),
         startup=_probe(read.startup_probe),

@@ -1,0 +1,93 @@
+"""The engine profile that fits what the manifests say, and what to do where none does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scalecert.engines.base import EngineKind
+from scalecert.engines.profiles import EngineProfile, load_profile, profile_names
+from scalecert.errors import UsageError
+from scalecert.policy.hardware import Hardware
+from scalecert.policy.model import Policy
+from scalecert.policy.model_ids import means_model
+
+
+def pick_profile(
+    policy: Policy, engine: str, model: str | None, hardware: Hardware
+) -> EngineProfile:
+    """Return the shipped profile of an engine, a model (as the manifest names it) and hardware.
+
+    Raises:
+        UsageError: if no profile fits; it names those that nearly do.
+    """
+    names = [name for name in profile_names() if name.split("_")[0] == engine]
+    of_model = [name for name in names if model and means_model(model, name.split("_")[1])]
+    fitting = [name for name in of_model if name.split("_")[2] == hardware.name]
+    if not fitting:
+        raise _no_profile(policy, engine, model, hardware, of_model or names)
+    for profile in map(load_profile, fitting):
+        if hardware.count in (0, profile.spec.accelerator.count):
+            return profile
+    raise _error(
+        policy,
+        f"found {hardware.count} accelerators per replica, expected as many as in a profile",
+        f"scalecert profile estimate, or --profile {fitting[0]} to take it for one",
+    )
+
+
+def engine_of_profile(
+    profile: EngineProfile, kinds: Sequence[EngineKind], given: str
+) -> EngineKind:
+    """Return the engine that a profile is for, one of `kinds`; UsageError if it is not."""
+    for kind in kinds:
+        if kind.name == profile.spec.engine:
+            return kind
+    names = ", ".join(kind.name for kind in kinds)
+    problem = f"found a profile of {profile.spec.engine} in {given}, expected one of {names}"
+    raise UsageError(problem, field="--profile")
+
+
+def no_target(policy: Policy) -> UsageError:
+    """Return the error about an HPA whose target is not in the input."""
+    reference = policy.hpa.scale_target_ref
+    return UsageError(
+        f"found no {reference.kind} {reference.name} in the input, so no engine",
+        file=policy.file,
+        line=policy.place("spec.scaleTargetRef").line,
+        field="spec.scaleTargetRef",
+        hint=f"add its manifest, or --profile with one of {', '.join(profile_names())}",
+    )
+
+
+def no_engine(policy: Policy, kinds: Sequence[EngineKind]) -> UsageError:
+    """Return the error about a target none of whose containers runs a known engine."""
+    images = [one.image for one in policy.target.serving.containers] if policy.target else []
+    engines = ", ".join(kind.name for kind in kinds)
+    return _error(
+        policy,
+        f"found no container that runs an engine (images {', '.join(images)}), expected {engines}",
+        f"--profile with one of {', '.join(profile_names())}",
+    )
+
+
+def _no_profile(
+    policy: Policy, engine: str, model: str | None, hardware: Hardware, candidates: Sequence[str]
+) -> UsageError:
+    if model is None:
+        problem = f"found no model in args or env of the {engine} container"
+    elif not hardware.name:
+        problem = f"found no accelerator for {model} (nodeSelector says none)"
+    else:
+        problem = f"found no engine profile of {model} on {hardware.name}"
+    return _error(
+        policy,
+        problem,
+        f"--profile with one of {', '.join(candidates)}; or make one with scalecert profile"
+        f" estimate --engine {engine}",
+    )
+
+
+def _error(policy: Policy, problem: str, hint: str) -> UsageError:
+    place = policy.target.place if policy.target is not None else policy.place()
+    field = policy.target.kind if policy.target is not None else None
+    return UsageError(problem, file=place.file, line=place.line, field=field, hint=hint)

@@ -1,0 +1,208 @@
+"""Static findings on manifests: what is wrong before anything runs.
+
+They concern the manifests alone; whether the signal exists and can rise is judged from `signals`
+by `scalecert.checks.signal`, for lint as for a recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from scalecert.metrics.scrape_config import ScrapeConfig, ScrapedPod
+from scalecert.policy.model import Container, Monitor, Place, PodTemplate, Policy
+from scalecert.policy.resolve import Resolved
+from scalecert.scenario.model import PodStartup
+
+Verdict = Literal["pass", "fail", "warning"]
+
+METRICS_PATH = "/metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class LintFinding:
+    """One static finding. A `warning` fails nothing."""
+
+    id: str
+    verdict: Verdict
+    message: str
+    file: str
+    line: int
+    hint: str = ""
+
+
+def lint_manifests(policy: Policy, resolved: Resolved) -> tuple[LintFinding, ...]:
+    """Return the findings on a policy's manifests, one for each rule that applies."""
+    return tuple(finding for rule in _RULES for finding in rule(policy, resolved))
+
+
+def _scrape_target(policy: Policy, resolved: Resolved) -> Iterator[LintFinding]:
+    """`scrape-target`: some monitor scrapes the engine's port of the target's pods."""
+    target, container = policy.target, resolved.container
+    if target is None or container is None or not _reads_engine(policy):
+        return
+    if not policy.monitors:
+        yield finding_at(
+            policy.place(),
+            "scrape-target",
+            "warning",
+            "no PodMonitoring, PodMonitor or ServiceMonitor in the input: the scenario's default"
+            " scrape is assumed",
+            "add the monitor, so that its interval, port and selector are tested too",
+        )
+        return
+    pod = _pod(policy, target.serving, container)
+    problems = []
+    for monitor in policy.monitors:
+        problem = _monitor_problem(monitor, pod)
+        if problem is None:
+            message = f"{monitor.kind} {monitor.name} scrapes container {container.name}"
+            yield finding_at(monitor.place, "scrape-target", "pass", message)
+            return
+        problems.append((monitor, problem))
+    for monitor, (message, hint) in problems:
+        yield finding_at(monitor.place, "scrape-target", "fail", message, hint)
+
+
+def _reads_engine(policy: Policy) -> bool:
+    return any(one.type not in ("Resource", "ContainerResource") for one in policy.hpa.metrics)
+
+
+def _pod(policy: Policy, template: PodTemplate, container: Container) -> ScrapedPod:
+    return ScrapedPod("pod", policy.namespace, template.labels, container.ports, container.name)
+
+
+def _monitor_problem(monitor: Monitor, pod: ScrapedPod) -> tuple[str, str] | None:
+    """Return why no endpoint of a monitor scrapes the pod, and what to do; None if one does."""
+    if not monitor.endpoints:
+        message = f"{monitor.kind} {monitor.name} selects no Service of the input"
+        return message, "check its selector against the Service's labels"
+    problems = [
+        _endpoint_problem(monitor, scrape, path, pod)
+        for scrape, path in zip(monitor.endpoints, monitor.paths, strict=True)
+    ]
+    return None if None in problems else problems[0]
+
+
+def _endpoint_problem(
+    monitor: Monitor, scrape: ScrapeConfig, path: str, pod: ScrapedPod
+) -> tuple[str, str] | None:
+    name = f"{monitor.kind} {monitor.name}"
+    if scrape.namespaces is not None and pod.namespace not in scrape.namespaces:
+        found = ", ".join(scrape.namespaces)
+        return f"{name} looks in the namespace {found}, the pods are in {pod.namespace}", ""
+    if not scrape.selector.matches(pod.labels):
+        labels = ",".join(f"{key}={value}" for key, value in sorted(pod.labels.items()))
+        return f"{name} selects {scrape.selector}, the pods have {labels}", "align the labels"
+    if scrape.port_of(pod) is None or not _is_container_port(scrape, pod):
+        ports = ", ".join(f"{port} ({number})" for port, number in pod.ports.items()) or "none"
+        message = f"{name} scrapes port {scrape.port}, container {pod.container} has {ports}"
+        return message, "name the port that serves the engine's metrics"
+    if path != METRICS_PATH:
+        return f"{name} scrapes {path}, the engine has {METRICS_PATH}", "set the path"
+    if scrape.target_labels(pod) is None:
+        return f"{name} drops the pods by its relabelings", "check keep and drop rules"
+    return None
+
+
+def _is_container_port(scrape: ScrapeConfig, pod: ScrapedPod) -> bool:
+    """Tell whether a port by number is one of the container's, where it lists any."""
+    return not isinstance(scrape.port, int) or not pod.ports or scrape.port in pod.ports.values()
+
+
+def _target_selector(policy: Policy, _resolved: Resolved) -> Iterator[LintFinding]:
+    """`target-selector`: the selector of the scaled object matches its own pods."""
+    target = policy.target
+    if target is None:
+        return
+    if target.selector.matches(target.serving.labels):
+        message = f"{target.kind} {target.name} selects its pods"
+        yield finding_at(target.place, "target-selector", "pass", message)
+        return
+    message = f"{target.kind} {target.name} selects {target.selector}, which its pods are not"
+    yield finding_at(
+        target.place, "target-selector", "fail", message, "align selector and pod labels"
+    )
+
+
+def _replica_range(policy: Policy, _resolved: Resolved) -> Iterator[LintFinding]:
+    """`replica-range`: there is room between minReplicas and maxReplicas."""
+    least, most = policy.hpa.min_replicas or 0, policy.hpa.max_replicas
+    place = policy.place("spec.maxReplicas")
+    if least == most:
+        message = f"minReplicas and maxReplicas are both {most}: nothing is ever scaled"
+        yield finding_at(place, "replica-range", "warning", message, "raise maxReplicas")
+    else:
+        yield finding_at(place, "replica-range", "pass", f"{least} to {most} replicas")
+
+
+def _scaling_disabled(policy: Policy, _resolved: Resolved) -> Iterator[LintFinding]:
+    """`scaling-disabled`: neither direction is switched off."""
+    behavior = policy.hpa.behavior
+    for field, word, rules in (
+        ("scaleUp", "up", behavior and behavior.scale_up),
+        ("scaleDown", "down", behavior and behavior.scale_down),
+    ):
+        if rules and rules.select_policy == "Disabled":
+            place = policy.place(f"spec.behavior.{field}.selectPolicy")
+            message = f"behavior.{field} is Disabled: it never scales {word}"
+            yield finding_at(place, "scaling-disabled", "warning", message)
+
+
+def _stabilization(policy: Policy, resolved: Resolved) -> Iterator[LintFinding]:
+    """`stabilization-window`: scaling down waits at least as long as a start-up takes."""
+    behavior = policy.hpa.behavior
+    rules = behavior.scale_down if behavior else None
+    window = rules.stabilization_window_seconds if rules else None
+    startup = PodStartup().image_pull + resolved.profile.spec.startup.model_load_seconds
+    if window is not None and window < startup:
+        path = "spec.behavior.scaleDown.stabilizationWindowSeconds"
+        yield finding_at(
+            policy.place(path),
+            "stabilization-window",
+            "warning",
+            f"scaling down waits {window} s, a new server takes about {startup:g} s to come back",
+            "raise it to the start-up time or more",
+        )
+
+
+def _probes(policy: Policy, resolved: Resolved) -> Iterator[LintFinding]:
+    """`readiness-probe`: pods get requests only when their server answers."""
+    container, target = resolved.container, policy.target
+    if container is None or target is None:
+        return
+    if container.readiness is None:
+        message = f"container {container.name} has no readinessProbe: it counts as ready unloaded"
+        yield finding_at(target.place, "readiness-probe", "warning", message, "probe /health")
+    else:
+        message = f"container {container.name} is probed for readiness"
+        yield finding_at(target.place, "readiness-probe", "pass", message)
+
+
+def _accelerators(policy: Policy, resolved: Resolved) -> Iterator[LintFinding]:
+    """`accelerator-request`: the container asks for the accelerator that it is certified on."""
+    container, target = resolved.container, policy.target
+    if container is None or target is None or container.accelerators():
+        return
+    message = f"container {container.name} requests no accelerator"
+    hint = 'set resources.limits "nvidia.com/gpu" or "google.com/tpu"'
+    yield finding_at(target.place, "accelerator-request", "warning", message, hint)
+
+
+_RULES: tuple[Callable[[Policy, Resolved], Iterator[LintFinding]], ...] = (
+    _scrape_target,
+    _target_selector,
+    _replica_range,
+    _scaling_disabled,
+    _stabilization,
+    _probes,
+    _accelerators,
+)
+
+
+def finding_at(
+    place: Place, id_: str, verdict: Verdict, message: str, hint: str = ""
+) -> LintFinding:
+    """Return a finding at a place."""
+    return LintFinding(id_, verdict, message, place.file, place.line, hint)

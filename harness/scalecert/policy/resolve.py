@@ -1,0 +1,201 @@
+"""Where things come from: engine, version, limits, accelerator, model and profile of a policy.
+
+The order is fixed and every answer is recorded with its source:
+
+    engine and version   the container's image, else the profile
+    limits               args, then env, then the profile
+    accelerator          nodeSelector and resources, else the profile
+    model                args, then env, else the profile
+    profile              --profile, else the shipped one of engine, model and accelerator
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scalecert.engines.base import EngineKind, Limits
+from scalecert.engines.profiles import EngineProfile, load_profile
+from scalecert.engines.registry import engine_kinds
+from scalecert.errors import UsageError
+from scalecert.policy.candidates import (
+    engine_of_profile,
+    no_engine,
+    no_target,
+    pick_profile,
+)
+from scalecert.policy.command_line import command_line, model_of, served_name
+from scalecert.policy.hardware import Hardware, hardware_of
+from scalecert.policy.model import Container, Policy
+from scalecert.recording.plan import Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What serves a policy's pods.
+
+    Attributes:
+        kind: the engine.
+        version: its version; None if neither image nor profile says.
+        profile: its costs and limits on this model and accelerator.
+        limits: of the server process.
+        model_name: what the server calls its model (metric label `model_name`).
+        container: the engine's container; None if the target is not in the input.
+        accelerators_per_replica: GPUs or TPU chips.
+        provenance: what came from where, in the order of the answers.
+    """
+
+    kind: EngineKind
+    version: str | None
+    profile: EngineProfile
+    limits: Limits
+    model_name: str
+    container: Container | None
+    accelerators_per_replica: int
+    provenance: tuple[Provenance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """The container that runs the engine, with the place of its image in the manifest."""
+
+    kind: EngineKind
+    container: Container
+    hardware: Hardware
+
+
+def resolve(
+    policy: Policy, profile: str | None = None, kinds: Sequence[EngineKind] | None = None
+) -> Resolved:
+    """Return what serves a policy's pods.
+
+    Args:
+        policy: the policy.
+        profile: `--profile`, the name or file of an engine profile.
+        kinds: the engines to recognise; all that there are by default.
+
+    Raises:
+        UsageError: if the manifests do not say enough, or no profile fits; it names the candidates.
+    """
+    known = engine_kinds() if kinds is None else kinds
+    server = _server(policy, known)
+    if server is None:
+        return _from_profile_alone(policy, profile, known)
+    chosen, why = _profile(policy, server, profile)
+    container = server.container
+    version = server.kind.version_of(container.image)
+    limits = _limits(server, chosen, version)
+    return Resolved(
+        kind=server.kind,
+        version=version or chosen.spec.engine_version or None,
+        profile=chosen,
+        limits=limits,
+        model_name=served_name(container) or chosen.spec.model.name,
+        container=container,
+        accelerators_per_replica=server.hardware.count or chosen.spec.accelerator.count,
+        provenance=(*_from_server(server, version, chosen), *_rest(chosen, why, limits)),
+    )
+
+
+def _server(policy: Policy, kinds: Sequence[EngineKind]) -> _Server | None:
+    target = policy.target
+    if target is None:
+        return None
+    template = target.serving
+    for container in template.containers:
+        for kind in kinds:
+            if kind.recognises(container.image):
+                hardware = hardware_of(template, container, target.pods_per_replica)
+                return _Server(kind, container, hardware)
+    return None
+
+
+def _profile(policy: Policy, server: _Server, given: str | None) -> tuple[EngineProfile, str]:
+    """Return the profile and its source: what was given, else the one that fits."""
+    if given is not None:
+        profile = load_profile(given)
+        engine_of_profile(profile, [server.kind], given)
+        return profile, "--profile"
+    model = model_of(server.container)
+    profile = pick_profile(policy, server.kind.name, model[0] if model else None, server.hardware)
+    return profile, "engine, model and accelerator"
+
+
+def _limits(server: _Server, profile: EngineProfile, version: str | None) -> Limits:
+    """Return the limits of the server; a flag that can't be used is named with its line."""
+    container = server.container
+    words = command_line(container)
+    try:
+        return server.kind.limits(profile, words, container.env, version=version)
+    except UsageError as error:
+        line = container.place.line
+        for word, line_of_word in zip(container.args, container.arg_lines, strict=True):
+            if error.field and word.startswith(error.field):
+                line = line_of_word
+        raise UsageError(
+            error.problem,
+            file=container.place.file,
+            line=line,
+            field=error.field,
+            hint=error.hint,
+        ) from error
+
+
+def _from_profile_alone(policy: Policy, given: str | None, kinds: Sequence[EngineKind]) -> Resolved:
+    """Resolve a policy whose manifests show no engine: the profile says everything."""
+    if given is None:
+        raise no_target(policy) if policy.target is None else no_engine(policy, kinds)
+    profile = load_profile(given)
+    kind = engine_of_profile(profile, kinds, given)
+    limits = kind.limits(profile, (), {}, version=profile.spec.engine_version)
+    spec = profile.spec
+    answers = (
+        Provenance("engine", kind.name, "profile"),
+        Provenance("version", spec.engine_version, "profile"),
+        Provenance("model", spec.model.name, "profile"),
+        Provenance("accelerator", f"{spec.accelerator.count} x {spec.accelerator.name}", "profile"),
+    )
+    return Resolved(
+        kind=kind,
+        version=spec.engine_version or None,
+        profile=profile,
+        limits=limits,
+        model_name=spec.model.name,
+        container=None,
+        accelerators_per_replica=spec.accelerator.count,
+        provenance=(*answers, *_rest(profile, "--profile", limits)),
+    )
+
+
+def _from_server(
+    server: _Server, version: str | None, profile: EngineProfile
+) -> tuple[Provenance, ...]:
+    image = f"image {server.container.image}"
+    model, said = model_of(server.container) or (profile.spec.model.name, "profile")
+    assumed = profile.spec.accelerator
+    hardware = server.hardware
+    return (
+        Provenance("engine", server.kind.name, image),
+        Provenance("version", version, image)
+        if version
+        else Provenance("version", profile.spec.engine_version, "profile (the tag does not say)"),
+        Provenance("model", model, said),
+        Provenance(
+            "accelerator",
+            f"{hardware.count or assumed.count} x {hardware.name or assumed.name}",
+            hardware.source or "profile",
+        ),
+    )
+
+
+def _rest(profile: EngineProfile, why: str, limits: Limits) -> tuple[Provenance, ...]:
+    """Return where profile and limits come from; limits that the profile leaves alone stay out."""
+    provenance = profile.spec.provenance
+    named = Provenance("profile", f"{profile.name} ({provenance.kind})", why)
+    return (
+        named,
+        *(
+            Provenance(name, str(value), limits.sources.get(name, "profile"))
+            for name, value in limits.values.items()
+        ),
+    )

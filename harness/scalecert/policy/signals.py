@@ -1,0 +1,145 @@
+"""The signals that a policy scales on, as far as they are known without running anything.
+
+One `Signal` per metric of the HPA: does the engine's version expose it, with these labels, and how
+far can it rise. Planning, checks and lint read them.
+"""
+
+from __future__ import annotations
+
+import math
+
+from scalecert.engines.base import MetricInfo
+from scalecert.hpa.types import MetricIdentifier, MetricSpec, MetricTarget
+from scalecert.metrics.adapter_config import effective_rules
+from scalecert.metrics.names import ParsedName, parse_metric_name
+from scalecert.policy.exposure import Exposed, Exposure, with_labels
+from scalecert.policy.model import Policy
+from scalecert.policy.resolve import Resolved
+from scalecert.recording.plan import Signal
+
+DEFAULT_TOLERANCE = 0.1
+"""--horizontal-pod-autoscaler-tolerance (pkg/controller/podautoscaler/config/v1alpha1)."""
+
+_OTHER_EXPORTERS = ("dcgm_", "duty_cycle", "tpu_", "container_", "node_", "kube_")
+
+
+def signals(
+    policy: Policy, resolved: Resolved, *, tolerance: float = DEFAULT_TOLERANCE
+) -> tuple[Signal, ...]:
+    """Return the signals of a policy, in the order of `spec.metrics`.
+
+    Args:
+        policy: the policy.
+        resolved: its engine and limits.
+        tolerance: of the controller, where the HPA sets none for scaling up.
+
+    Raises:
+        UsageError: for a metric of a system that ScaleCert does not model (accelerators, nodes),
+            or adapter rules outside of the documented subset.
+    """
+    rules = effective_rules([one.document for one in policy.rules])
+    exposed = Exposed(resolved.kind, resolved.version, rules)
+    behavior = policy.hpa.behavior
+    own = behavior.scale_up.tolerance if behavior and behavior.scale_up else None
+    tolerance_up = tolerance if own is None else own.as_approximate_float64()
+    found = []
+    for index, spec in enumerate(policy.hpa.metrics):
+        name, target, _ = parts_of(spec)
+        exposure = _exposure(policy, exposed, index, spec)
+        found.append(
+            Signal(
+                index=index,
+                source_type=spec.type,
+                metric=name,
+                exists=exposure.exists,
+                target_type=target.type,
+                target_value=target_value(target),
+                tolerance_up=tolerance_up,
+                prometheus_name=exposure.series,
+                unit=_unit(target, exposure.info),
+                maximum=_maximum(policy, resolved, spec, exposure.info),
+                reason=exposure.reason,
+                hint=exposure.hint,
+            )
+        )
+    return tuple(found)
+
+
+def parts_of(spec: MetricSpec) -> tuple[str, MetricTarget, MetricIdentifier | None]:
+    """Return name, target and identifier of a metric's source; no identifier for a resource."""
+    for named in (spec.pods, spec.object, spec.external):
+        if named is not None:
+            return named.metric.name, named.target, named.metric
+    for resource in (spec.resource, spec.container_resource):
+        if resource is not None:
+            return resource.name, resource.target, None
+    return "", MetricTarget(), None
+
+
+def target_value(target: MetricTarget) -> float:
+    """Return what a metric is compared with, in its own unit; percent for Utilization."""
+    if target.average_utilization is not None:
+        return float(target.average_utilization)
+    quantity = target.average_value or target.value
+    return quantity.as_approximate_float64() if quantity is not None else 0.0
+
+
+def _unit(target: MetricTarget, info: MetricInfo | None) -> str:
+    if target.type == "Utilization":
+        return "percent"
+    return info.unit if info is not None else ""
+
+
+def _exposure(policy: Policy, exposed: Exposed, index: int, spec: MetricSpec) -> Exposure:
+    name, _, identifier = parts_of(spec)
+    if identifier is None:
+        return _resource_exposure(policy, spec, name)
+    parsed = parse_metric_name(name, spec.type)
+    if _is_foreign(name, parsed) and not exposed.knows(parsed.prometheus_name or name):
+        path = f"spec.metrics[{index}]"
+        raise policy.document.error(
+            f"found {name}, expected a metric of the engine",
+            field=path,
+            hint="metrics of accelerators, nodes and other exporters are not modelled",
+        )
+    return with_labels(exposed.look_up(name, spec.type, parsed), identifier)
+
+
+def _is_foreign(name: str, parsed: ParsedName) -> bool:
+    """Tell whether a metric is another exporter's: that it does not exist would be wrong to say."""
+    series = (parsed.prometheus_name or name).lower()
+    return parsed.kind == "gke-system" or series.startswith(_OTHER_EXPORTERS)
+
+
+def _resource_exposure(policy: Policy, spec: MetricSpec, name: str) -> Exposure:
+    """Judge CPU or memory: utilization needs a request in every container that counts."""
+    target = policy.target
+    if target is None or parts_of(spec)[1].type != "Utilization":
+        return Exposure(exists=True)
+    only = spec.container_resource.container if spec.container_resource else None
+    template = target.template
+    sidecars = [one for one in template.init_containers if one.restarts_always]
+    counted = [one for one in (*template.containers, *sidecars) if only in (None, one.name)]
+    if not counted:
+        return Exposure(exists=False, reason=f"no container is called {only}")
+    for container in counted:
+        if name not in container.requests:
+            reason = f"container {container.name} requests no {name}, so there is no utilization"
+            hint = f"set resources.requests.{name} of container {container.name}"
+            return Exposure(exists=False, reason=reason, hint=hint)
+    return Exposure(exists=True)
+
+
+def _maximum(
+    policy: Policy, resolved: Resolved, spec: MetricSpec, info: MetricInfo | None
+) -> float | None:
+    """Return the highest value that the HPA can see while it runs minReplicas.
+
+    External with a plain Value is the sum over pods, every other kind is per pod.
+    """
+    if info is None or info.maximum is None:
+        return None
+    pods = max(1, policy.hpa.min_replicas or 1)
+    summed = spec.external is not None and parts_of(spec)[1].type == "Value"
+    highest = info.maximum(resolved.limits) * (pods if summed else 1)
+    return highest if math.isfinite(highest) else None
