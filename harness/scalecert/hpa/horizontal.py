@@ -1,8 +1,9 @@
 """The HPA controller (pkg/controller/podautoscaler/horizontal.go).
 
-`HorizontalController.reconcile` is one sync of one HPA: scale, pods and metrics in, a replica count
-and a status out. It has no clock, thread or client: the caller gives the time and carries the
-status from one sync to the next; what the process itself would remember is in `memory`.
+`HorizontalController.reconcile` is one sync of one HPA: spec, status, scale, pods, metrics and time
+in, a replica count and a status out. It has no clock, thread or client: the caller gives the time
+and carries the status from one sync to the next; what the process itself would remember is in
+`memory`.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ from scalecert.hpa.sync import (
 from scalecert.hpa.types import HorizontalPodAutoscalerSpec, MetricSourceType
 from scalecert.hpa.usage_ratio import Tolerances
 
+__all__ = ["HorizontalController", "HorizontalControllerConfig"]
+
 
 class _Decision(NamedTuple):
     """The replica count to have, and why. `error` is of metrics that could not be computed."""
@@ -72,16 +75,16 @@ class HorizontalController:
     config: HorizontalControllerConfig = field(default_factory=HorizontalControllerConfig)
     memory: ControllerMemory = field(default_factory=ControllerMemory)
 
-    def reconcile(
+    def reconcile(  # noqa: PLR0917 - all that one sync is made of
         self,
         key: str,
         spec: HorizontalPodAutoscalerSpec,
         status: HorizontalPodAutoscalerStatus,
         scale: Scale,
-        *,
         pods: Sequence[Pod],
         metrics: MetricsClient,
         now_ms: int,
+        *,
         times: SyncTimes = SyncTimes(),  # noqa: B008 - immutable
         faults: ApiFaults = NO_FAULTS,
     ) -> SyncOutcome:
