@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from scalecert.engines.profiles import EngineProfile
 
 
 class Status(IntEnum):
@@ -69,7 +72,11 @@ class Engine(Protocol):
         """Return the number of requests that were offered, have arrived and are not finished."""
 
     def next_finish_seconds(self) -> float:
-        """Return when the next request would finish if no other arrived; inf if none runs."""
+        """Return a time before which no request finishes; inf if none is here.
+
+        It is when the next one finishes if no other arrived, while requests only decode; else
+        an earlier time, and advancing to it repeatedly leads to the finish.
+        """
 
     def abort(self) -> list[int]:
         """Drop every unfinished request (SIGKILL); return their ids, logged as ABORTED."""
@@ -137,9 +144,20 @@ class EngineKind(Protocol):
         """Return the engine's version by the image's tag, None if the tag does not say."""
 
     def limits(
-        self, profile: Mapping[str, Any], args: Sequence[str], env: Mapping[str, str]
+        self,
+        profile: EngineProfile,
+        args: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        version: str | None = None,
     ) -> Limits:
         """Return the limits: the profile's, overridden by env, overridden by args.
+
+        Args:
+            profile: the engine profile.
+            args: the words of the server's command line, as a shell has split them.
+            env: the container's plain variables.
+            version: the engine's, the profile's if None; defaults differ between versions.
 
         Raises:
             UsageError: for a flag value that can't be used.
@@ -153,7 +171,7 @@ class EngineKind(Protocol):
 
     def start(
         self,
-        profile: Mapping[str, Any],
+        profile: EngineProfile,
         limits: Limits,
         log: RequestLog,
         *,

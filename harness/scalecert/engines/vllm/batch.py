@@ -62,6 +62,7 @@ class Counts:
     prefix_queries: int = 0
     rejected_by_requests: int = 0
     rejected_by_tokens: int = 0
+    rejected_as_too_long: int = 0
 
 
 class Batch:

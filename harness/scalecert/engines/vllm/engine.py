@@ -17,20 +17,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import inf, sqrt
 
-from scalecert.engines.base import RequestLog, Status
+from scalecert.engines.base import RequestLog, Sample, Status
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.vllm.batch import SERIAL_BITS, TIE_SECONDS, Batch, Chunk, Request
 from scalecert.engines.vllm.composition import arrive, compose
+from scalecert.engines.vllm.exposition import Exposition
+from scalecert.engines.vllm.history import History
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 
 _REJECTED = int(Status.REJECTED)
 _ABORTED = int(Status.ABORTED)
+_PACK_AFTER = 256
+"""Finished requests after which they are packed."""
 
 
 class VllmEngine(Batch):
     """One vLLM server process; implements `scalecert.engines.base.Engine`."""
 
-    __slots__ = ("idle_seconds", "now", "ordinal", "started")
+    __slots__ = ("_exposition", "_history", "idle_seconds", "now", "ordinal", "started")
 
     def __init__(
         self,
@@ -40,8 +44,11 @@ class VllmEngine(Batch):
         *,
         ordinal: int,
         now: float,
+        model_name: str = "",
     ) -> None:
         super().__init__(limits, costs, log, now)
+        self._history = History()
+        self._exposition = Exposition(self, self._history, model_name)
         self.now = now
         self.started = now
         self.ordinal = ordinal
@@ -94,6 +101,8 @@ class VllmEngine(Batch):
                 break
         if self.limited:
             arrive(self, limit)
+        if len(self.finished) > _PACK_AFTER:
+            self._history.take(self.finished)
         self.now = until_seconds
 
     def outstanding(self) -> int:
@@ -135,6 +144,10 @@ class VllmEngine(Batch):
         self.forget()
         return lost
 
+    def samples(self, names: Sequence[str]) -> dict[str, list[Sample]]:
+        """Return the current samples of the metric families `names`, as `/metrics` shows them."""
+        return self._exposition.samples(names)
+
     def busy_seconds(self) -> float:
         """Return the seconds since start in which a step was running, up to `now`."""
         until = self.now if self.running else self.end
@@ -145,6 +158,7 @@ class VllmEngine(Batch):
         if request[2] + request[3] <= self.longest_request:
             return True
         self.log.status[request[1]] = _REJECTED
+        self.counts.rejected_as_too_long += 1
         return False
 
     def _wake(self, settled: float) -> bool:

@@ -1,0 +1,62 @@
+"""Finished requests of one engine, packed: what its histograms are made of when asked for.
+
+A request is 36 bytes here, and no histogram costs anything until someone scrapes it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from scalecert.engines.vllm.batch import Admitted
+
+_ARRIVAL, _IDENT, _INPUT, _OUTPUT, _SCHEDULED = map(itemgetter, range(5))
+
+
+class History:
+    """Finished requests in the order in which they finished."""
+
+    __slots__ = ("_arrival", "_ident", "_input", "_output", "_scheduled", "output_tokens")
+
+    def __init__(self) -> None:
+        self._ident = array("q")
+        self._arrival = array("d")
+        self._scheduled = array("d")
+        self._input = array("i")
+        self._output = array("i")
+        self.output_tokens = 0
+        """Sum over all of them."""
+
+    def __len__(self) -> int:
+        return len(self._ident)
+
+    def take(self, finished: list[Admitted]) -> None:
+        """Take over finished requests; the list is empty afterwards."""
+        self._ident.extend(map(_IDENT, finished))
+        self._arrival.extend(map(_ARRIVAL, finished))
+        self._scheduled.extend(map(_SCHEDULED, finished))
+        self._input.extend(map(_INPUT, finished))
+        self._output.extend(map(_OUTPUT, finished))
+        self.output_tokens += sum(map(_OUTPUT, finished))
+        finished.clear()
+
+    def idents(self, begin: int) -> Sequence[int]:
+        """Return the ids in the log of those from `begin` on."""
+        return self._ident[begin:]
+
+    def columns(self, begin: int) -> dict[str, npt.NDArray[np.float64]]:
+        """Return arrival, scheduled, input and output of those from `begin` on, as float64."""
+        import numpy as np
+
+        return {
+            "arrival": np.array(self._arrival[begin:], dtype=np.float64),
+            "scheduled": np.array(self._scheduled[begin:], dtype=np.float64),
+            "input": np.array(self._input[begin:], dtype=np.float64),
+            "output": np.array(self._output[begin:], dtype=np.float64),
+        }

@@ -1,0 +1,69 @@
+"""vLLM as an engine kind: all that the rest of ScaleCert asks of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from scalecert.engines.base import Limits, MetricInfo, RequestLog
+from scalecert.engines.profiles import EngineProfile
+from scalecert.engines.vllm.engine import VllmEngine
+from scalecert.engines.vllm.metrics import families, replacement
+from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
+from scalecert.engines.vllm.server_limits import server_limits
+from scalecert.engines.vllm.versions import is_vllm_image, version_of_image
+
+
+class VllmKind:
+    """vLLM, V1 engine; implements `scalecert.engines.base.EngineKind`."""
+
+    name = "vllm"
+
+    def recognises(self, image: str) -> bool:
+        """Tell whether a container image is a vLLM server."""
+        return is_vllm_image(image)
+
+    def version_of(self, image: str) -> str | None:
+        """Return the version by the image's tag, None if the tag does not say."""
+        return version_of_image(image)
+
+    def limits(
+        self,
+        profile: EngineProfile,
+        args: Sequence[str],
+        env: Mapping[str, str],  # noqa: ARG002 - no variable of vLLM sets a limit
+        *,
+        version: str | None = None,
+    ) -> Limits:
+        """Return the limits of a server with the command line `args`."""
+        return server_limits(profile, args, version)
+
+    def metrics(self, version: str | None) -> Mapping[str, MetricInfo]:
+        """Return every metric family that this version exposes, by name."""
+        return families(version)
+
+    def replaced_by(self, name: str, version: str | None) -> str | None:
+        """Return what this version calls a metric that it does not have under `name`."""
+        return replacement(name, version)
+
+    def start(
+        self,
+        profile: EngineProfile,
+        limits: Limits,
+        log: RequestLog,
+        *,
+        ordinal: int,
+        model_name: str,
+        now: float,
+    ) -> VllmEngine:
+        """Return a started, idle engine whose first step can begin at `now`."""
+        return VllmEngine(
+            SchedulerLimits.of(limits),
+            profile.spec.costs,
+            log,
+            ordinal=ordinal,
+            model_name=model_name,
+            now=now,
+        )
+
+
+KIND = VllmKind()

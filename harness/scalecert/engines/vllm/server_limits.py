@@ -1,0 +1,147 @@
+"""The limits of one vLLM server: profile, flags, and what vLLM derives from both.
+
+vLLM sizes its KV cache when it starts, from the memory that flags leave; a server whose flags
+don't go together does not start, so they are refused here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scalecert.engines.base import Limits
+from scalecert.engines.profiles import EngineProfile, kv_room_tokens
+from scalecert.engines.vllm.flags import Value, parse_flags
+from scalecert.engines.vllm.versions import at_least
+from scalecert.errors import UsageError
+
+_ASYNC_SINCE = "0.14.0"
+"""The first version that schedules asynchronously by default."""
+
+
+def server_limits(profile: EngineProfile, args: Sequence[str], version: str | None) -> Limits:
+    """Return the limits of a server of `version` with the flags `args`.
+
+    Raises:
+        UsageError: for a flag that vLLM would not take or start with; it names the flag.
+    """
+    flags = parse_flags(args)
+    given = profile.spec.limits
+    values: dict[str, Value] = {
+        "max_num_seqs": given.max_num_seqs,
+        "max_num_batched_tokens": given.max_num_batched_tokens,
+        "max_model_len": given.max_model_len,
+        "block_size": given.block_size,
+        "gpu_memory_utilization": given.gpu_memory_utilization,
+        "tensor_parallel_size": profile.spec.accelerator.count,
+        "enable_prefix_caching": True,
+        "shared_prefix_tokens": 0,
+        "long_prefill_token_threshold": 0,
+        "async_scheduling": at_least(version or profile.spec.engine_version, _ASYNC_SINCE),
+    }
+    sources = dict.fromkeys(values, "profile")
+    for name in values.keys() & _DEFAULTS:
+        sources[name] = "default"
+    values |= flags
+    sources |= dict.fromkeys(flags, "args")
+    _check_accelerators(profile, flags)
+    _size_kv_cache(profile, values, sources)
+    _fit_context(profile, values, sources)
+    _check_budget(values, sources)
+    return Limits(values, sources)
+
+
+_DEFAULTS = {
+    "enable_prefix_caching",
+    "shared_prefix_tokens",
+    "long_prefill_token_threshold",
+    "async_scheduling",
+}
+
+
+def _check_accelerators(profile: EngineProfile, flags: dict[str, Value]) -> None:
+    count = profile.spec.accelerator.count
+    wanted = flags.get("tensor_parallel_size", count)
+    if wanted != count:
+        raise UsageError(
+            f"found {wanted}, but profile {profile.name} is of {count} accelerator(s) a replica",
+            field="--tensor-parallel-size",
+            hint="name a profile of as many accelerators with --profile",
+        )
+
+
+def _size_kv_cache(
+    profile: EngineProfile, values: dict[str, Value], sources: dict[str, str]
+) -> None:
+    """Set `num_gpu_blocks` and `kv_tokens`."""
+    block = int(values["block_size"])
+    if "num_gpu_blocks" in values:
+        sources["kv_tokens"] = sources["num_gpu_blocks"]
+    else:
+        tokens, sources["kv_tokens"] = _kv_tokens(profile, values)
+        values["num_gpu_blocks"] = tokens // block
+        sources["num_gpu_blocks"] = sources["kv_tokens"]
+    values["kv_tokens"] = int(values["num_gpu_blocks"]) * block
+
+
+def _kv_tokens(profile: EngineProfile, values: dict[str, Value]) -> tuple[int, str]:
+    """Return the KV cache's tokens and their source.
+
+    Other memory flags than the profile's change its figure by the calculated difference, so that
+    a measured figure stays what everything is relative to.
+    """
+    given = profile.spec.limits
+    utilization = float(values["gpu_memory_utilization"])
+    budget = int(values["max_num_batched_tokens"])
+    if (utilization, budget) == (given.gpu_memory_utilization, given.max_num_batched_tokens):
+        return given.kv_tokens, "profile"
+    asked = kv_room_tokens(
+        profile, gpu_memory_utilization=utilization, max_num_batched_tokens=budget
+    )
+    usual = kv_room_tokens(
+        profile,
+        gpu_memory_utilization=given.gpu_memory_utilization,
+        max_num_batched_tokens=given.max_num_batched_tokens,
+    )
+    tokens = given.kv_tokens + asked - usual
+    if tokens < 2 * int(values["block_size"]):
+        raise UsageError(
+            f"found {utilization:g}, which leaves no room for a KV cache",
+            field="--gpu-memory-utilization",
+            hint=f"profile {profile.name} has {given.gpu_memory_utilization:g}",
+        )
+    return tokens, "args"
+
+
+def _fit_context(profile: EngineProfile, values: dict[str, Value], sources: dict[str, str]) -> None:
+    """Refuse a context that model or KV cache can't hold, as vLLM does when it starts."""
+    longest = profile.spec.model.max_context
+    room = int(values["kv_tokens"]) - int(values["block_size"])
+    context = values["max_model_len"]
+    if context == "auto" or (sources["max_model_len"] == sources["kv_tokens"] == "profile"):
+        values["max_model_len"] = min(longest if context == "auto" else int(context), room)
+        return
+    if int(context) > longest:
+        raise UsageError(
+            f"found {context}, but {profile.spec.model.name} has positions for {longest} tokens",
+            field="--max-model-len",
+        )
+    if int(context) > room:
+        raise UsageError(
+            f"found {context}, but the KV cache has room for {room} tokens",
+            field="--max-model-len",
+            hint="vLLM does not start so; lower it, or raise --gpu-memory-utilization",
+        )
+
+
+def _check_budget(values: dict[str, Value], sources: dict[str, str]) -> None:
+    """Hold `max_num_seqs` under the step's budget, as vLLM's SchedulerConfig does."""
+    budget, seats = int(values["max_num_batched_tokens"]), int(values["max_num_seqs"])
+    if budget >= seats:
+        return
+    if sources["max_num_seqs"] == "profile":
+        values["max_num_seqs"], sources["max_num_seqs"] = budget, sources["max_num_batched_tokens"]
+        return
+    raise UsageError(
+        f"found {seats}, but a step computes at most {budget} tokens (--max-num-batched-tokens)",
+        field="--max-num-seqs",
+    )
