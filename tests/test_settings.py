@@ -17,5 +17,5 @@ def test_values_may_hold_anything():
 @pytest.mark.parametrize("pair", ["A", "=1", "1A=2", "A-B=1", ""])
 def test_what_is_no_pair_is_refused(pair: str):
     """The message says the form."""
-    with pytest.raises(UsageError, match="--set: .*expected NAME=VALUE"):
+    with pytest.raises(UsageError, match=r"--set: .*expected NAME=VALUE"):
         parse_settings([pair])

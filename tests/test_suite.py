@@ -51,7 +51,11 @@ def test_a_case_knows_its_suite():
 def test_a_folder_without_suite_file_is_a_suite(own: Path):
     """An author needs two files and no ceremony."""
     found = suite.load_suite(own)
-    assert (found.name, found.version, [case.id for case in found.cases]) == ("own", "0", ["steady"])
+    assert (found.name, found.version, [case.id for case in found.cases]) == (
+        "own",
+        "0",
+        ["steady"],
+    )
 
 
 @pytest.mark.parametrize("name", ["steady.yaml", "test_steady.py"])

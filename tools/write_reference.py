@@ -1,10 +1,10 @@
-"""Write the generated parts of docs/reference: run after a change of checks or certificate."""
+"""Write the generated parts of docs/reference: run after a change of checks or documents."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from scalecert.certificate import document
+from scalecert import schemas
 from scalecert.checks import reference
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -13,10 +13,10 @@ REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
 def generated() -> dict[Path, str]:
     """Return every file with generated parts, as it should be."""
     page = REFERENCE / "checks.md"
-    return {
-        page: reference.updated(page.read_text(encoding="utf-8")),
-        REFERENCE / "certificate.schema.json": document.schema().decode(),
+    described = {
+        REFERENCE / f"{name}.schema.json": schemas.schema_text(name) for name in schemas.names()
     }
+    return {page: reference.updated(page.read_text(encoding="utf-8")), **described}
 
 
 if __name__ == "__main__":

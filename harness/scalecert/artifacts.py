@@ -60,9 +60,7 @@ def _folders_of_several(out: Path) -> tuple[Path, ...]:
     if out.resolve() == Path.cwd():
         return ()
     return tuple(
-        path.parent
-        for path in out.glob(f"*/{CERTIFICATE}")
-        if (path.parent / RECORDINGS).is_dir()
+        path.parent for path in out.glob(f"*/{CERTIFICATE}") if (path.parent / RECORDINGS).is_dir()
     )
 
 

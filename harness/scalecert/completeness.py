@@ -7,13 +7,14 @@ failed is a finding too. `recheck` can't find these out from recordings, so it c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
 
 from scalecert.checks.finding import Finding, Verdict
-from scalecert.suite import Case
+from scalecert.recording.plan import Plan
+from scalecert.suite import Case, suites
 
 COMPLETED = "case-completed"
 ASSERTION = "author-assertion"
@@ -79,3 +80,14 @@ def complete(
         extra = finding_about(case, problem)
         found.setdefault(extra.id, extra)
     return tuple(found.values())
+
+
+def missing(plans: Sequence[Plan]) -> list[Finding]:
+    """Return findings about the cases of shipped suites that no plan is of.
+
+    Which cases an author's own suite has, a plan can't tell.
+    """
+    recorded = {plan.scenario.metadata.name for plan in plans}
+    versions = {plan.suite for plan in plans}
+    cases = [case for suite in suites() for case in suite.cases if case.suite in versions]
+    return [finding_about(case, NOT_RUN) for case in cases if case.id not in recorded]

@@ -1,7 +1,7 @@
 """JSON Schemas of the documents, for editors and validators.
 
-Made from the types that read the documents, so they can't differ. Those that are published under
-docs/reference are written by `scalecert schema NAME`.
+Made from the types that read the documents, so they can't differ. `tools/write_reference.py`
+publishes them under docs/reference, and `scalecert schema NAME` prints one.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from scalecert.documents import did_you_mean
 from scalecert.errors import UsageError
 from scalecert.scalars import encode_hook, schema_hook
 
+_BASE = "https://scalecert.dev/schemas/v1"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def names() -> tuple[str, ...]:
-    """Return the documents that have a schema."""
+    """Return the documents that have a schema; `docs/reference/<name>.schema.json` has it."""
     return tuple(_types())
 
 
@@ -35,8 +36,23 @@ def schema(name: str) -> dict[str, Any]:
     if name not in types:
         hint = did_you_mean(name, types)
         raise UsageError(f"found {name!r}, expected the name of a document", hint=hint)
-    title = types[name].__name__.removesuffix("File")
-    return {"$schema": _DIALECT, "title": title, **_generated(types[name])}
+    head = {"$schema": _DIALECT, "$id": f"{_BASE}/{name}.schema.json"}
+    return {**head, **_with_check_ids(_generated(types[name]))}
+
+
+def _with_check_ids(described: dict[str, Any]) -> dict[str, Any]:
+    """Let editors complete the ids of the checks that ship; an author may add others."""
+    from scalecert.checks.shipped import shipped
+
+    request = described["$defs"].get("CheckRequest")
+    if request is not None:
+        request["properties"]["id"] = {
+            "anyOf": [
+                {"enum": [check.id for check in shipped()]},
+                {"type": "string"},
+            ]
+        }
+    return described
 
 
 def schema_text(name: str) -> str:
@@ -57,15 +73,20 @@ def _generated(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 def _types() -> dict[str, type[msgspec.Struct]]:
     from scalecert.certificate.document import Certificate
+    from scalecert.engines.catalog import AcceleratorCatalog, ModelCatalog
     from scalecert.engines.profiles import EngineProfile
     from scalecert.recording.plan import Plan
     from scalecert.scenario.model import Scenario
     from scalecert.suite import SuiteFile
+    from scalecert.workload.override import WorkloadFile
 
     return {
         "scenario": Scenario,
         "suite": SuiteFile,
+        "workload": WorkloadFile,
         "profile": EngineProfile,
+        "accelerators": AcceleratorCatalog,
+        "models": ModelCatalog,
         "plan": Plan,
         "certificate": Certificate,
     }

@@ -21,29 +21,15 @@ UNUSABLE_INPUT = 2
 INCONCLUSIVE = 3
 INTERRUPTED = 130
 
-_COMMANDS = {
-    "certify": "Run a suite against a policy and issue its certificate.",
-    "lint": "Check manifests without running anything.",
-    "run": "Record one scenario under a policy.",
-    "recheck": "Judge stored recordings again, without a world.",
-    "explain": "Say what a check or a scenario is for.",
-    "suites": "List the suites and their cases.",
-    "profiles": "List the engine profiles, or estimate a new one.",
-    "init": "Make a first case of your own.",
-    "schema": "Print the JSON Schema of a document, for editors.",
-}
-
 
 @click.group(
     cls=LazyGroup,
-    commands=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="scalecert")
 def scalecert() -> None:
     """Certify autoscaling policies for LLM inference on Kubernetes.
 
-    \b
     scalecert certify policy.yaml --objective ttft_p95=2s,tpot_p95=100ms
 
     Exit codes: 0 certified, 1 not certified, 2 unusable input, 3 inconclusive, 130 interrupted.

@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from scalecert.cli import child
-from scalecert.cli.inputs import Words, input_options, kept_standard_input
+from scalecert.cli.inputs import Words, input_options, inputs_of, pytest_arguments
 
 if TYPE_CHECKING:
     from scalecert.pipeline import Subject
@@ -37,15 +37,16 @@ if TYPE_CHECKING:
     "--jobs", type=click.IntRange(min=1), help="Scenarios at once; default: one per core."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the certificate itself.")
-@click.option("-v", "--verbose", is_flag=True, help="Show provenance and pytest's log.")
+@click.option("-v", "--verbose", is_flag=True, help="Show pytest's log and tracebacks.")
 def command(
+    *,
     policies: tuple[str, ...],
     suite: str,
     out: Path,
     jobs: int | None,
     as_json: bool,
     verbose: bool,
-    **words: Any,
+    **words: Unpack[Words],
 ) -> int:
     """Run a suite against a policy and issue its certificate.
 
@@ -54,21 +55,20 @@ def command(
 
     Exit codes: 0 certified, 1 not certified, 2 unusable input, 3 inconclusive, 130 interrupted.
     """
-    from scalecert import pipeline
+    from scalecert import pipeline, standard_input
     from scalecert.cli import rendering
     from scalecert.suite import find_suite
 
-    given = Words(**words)
-    with kept_standard_input(policies) as stdin:
-        subjects = pipeline.subjects(given.inputs(policies))
-        order = _Order(policies, given, find_suite(suite), subjects, out, stdin)
+    with standard_input.kept(needed="-" in policies) as stdin:
+        subjects = pipeline.subjects(inputs_of(policies, words))
+        order = _Order(policies, words, find_suite(suite), subjects, out, stdin)
         _run(order, jobs=jobs or _cores(), verbose=verbose)
     certificates = [rendering.read_certificate(folder) for folder in order.folders]
     if as_json:
-        rendering.print_json(certificates)
+        rendering.print_certificates_json(certificates)
     else:
-        rendering.print_certificates(certificates, verbose=verbose)
-        rendering.print_places(order.folders)
+        rendering.print_certificates(certificates)
+    click.echo(f"certificate: {', '.join(str(folder) for folder in order.folders)}", err=True)
     return rendering.exit_code(certificates)
 
 
@@ -98,8 +98,8 @@ class _Order:
 
     def command(self, jobs: int) -> list[str]:
         """Return the command line of pytest."""
-        arguments = [f"--policy={policy}" for policy in self.policies]
-        arguments += [*self.words.pytest_arguments(), f"--scalecert-out={self.out}"]
+        arguments = pytest_arguments(self.policies, self.words)
+        arguments.append(f"--scalecert-out={self.out}")
         if self.stdin is not None:
             arguments.append(f"--scalecert-stdin={self.stdin}")
         tests = [case.test_file for case in self.suite.cases]
@@ -120,7 +120,9 @@ def _run(order: _Order, *, jobs: int, verbose: bool) -> None:
         if verbose:
             click.echo(log.read_text(errors="replace"), err=True)
         progress.raise_usage()
-        if status not in (0, 1) or not all((f / "certificate.json").is_file() for f in order.folders):
+        if status not in (0, 1) or not all(
+            (f / "certificate.json").is_file() for f in order.folders
+        ):
             raise _broken(order.out, log, status)
 
 
@@ -157,7 +159,9 @@ class _Progress:
             return
         name = f"{event['subject']}: " if self._several else ""
         problem = f" ({event['problem']})" if event["problem"] else ""
-        line = f"[{self._done}/{self._total}] {name}{event['scenario']}: {event['verdict']}{problem}"
+        line = (
+            f"[{self._done}/{self._total}] {name}{event['scenario']}: {event['verdict']}{problem}"
+        )
         click.echo(line, err=True)
 
     def raise_usage(self) -> None:

@@ -51,8 +51,8 @@ def run(command: Sequence[str], log: Path, on_event: Callable[[Event], None]) ->
         KeyboardInterrupt: at Ctrl-C or SIGTERM; no process is left behind by then.
     """
     reading, writing = os.pipe()
-    with log.open("wb") as output, _interrupted_by(signal.SIGTERM):
-        with subprocess.Popen(  # noqa: S603 - our own command
+    with _interrupted_by(signal.SIGTERM), log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own command
             [*command, f"--scalecert-events={writing}"],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -60,12 +60,12 @@ def run(command: Sequence[str], log: Path, on_event: Callable[[Event], None]) ->
             env=_environment(),
             pass_fds=(writing,),
             start_new_session=True,
-        ) as process:
-            os.close(writing)
-            with _ended_with_us(process), open(reading, encoding="utf-8") as events:  # noqa: PTH123 - a descriptor
-                for line in events:
-                    on_event(json.loads(line))
-                return process.wait()
+        )
+        os.close(writing)
+        with _ended_with_us(process), open(reading, encoding="utf-8") as events:  # noqa: PTH123 - a descriptor
+            for line in events:
+                on_event(json.loads(line))
+            return process.wait()
 
 
 def _environment() -> dict[str, str]:
@@ -91,4 +91,5 @@ def _ended_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
         yield
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         raise

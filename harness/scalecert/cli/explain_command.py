@@ -41,12 +41,11 @@ _HEAD = {"kind", "level", "title"}
 
 def _everything() -> dict[str, dict[str, Any]]:
     """Return what is known of every id: first the scenarios, then the checks."""
-    from scalecert.checks import judge  # noqa: F401 - registers every check
-    from scalecert.checks.registry import CHECKS
+    from scalecert.checks.shipped import shipped
     from scalecert.suite import suites
 
     scenarios = {case.id: _of_case(case) for suite in suites() for case in suite.cases}
-    return scenarios | {check.id: _of_check(check) for check in CHECKS.values()}
+    return scenarios | {check.id: _of_check(check) for check in shipped()}
 
 
 def _of_case(case: Case) -> dict[str, Any]:
@@ -64,14 +63,15 @@ def _of_case(case: Case) -> dict[str, Any]:
 
 
 def _of_check(check: Check) -> dict[str, Any]:
-    default = "" if callable(check.default_limit) else f"{check.default_limit:g} {check.unit}"
+    from scalecert.checks.reference import limit_text
+
     return {
         "kind": "check",
         "level": check.level,
         "title": check.title,
         "question": check.question,
         "formula": check.formula,
-        "limit": f"{check.comparison} {check.limit_text or default}".strip(),
+        "limit": limit_text(check),
         "unit": check.unit,
         "source": check.source,
     }

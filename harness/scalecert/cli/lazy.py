@@ -1,31 +1,39 @@
-"""A click group that imports a command when it runs, and knows the others by their one-liners."""
+"""The commands by name, and a click group that imports one when it runs."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
-from typing import Any
 
 import click
 
+COMMANDS = {
+    "certify": "Run a suite against a policy and issue its certificate.",
+    "lint": "Check manifests without running anything.",
+    "run": "Record one scenario under a policy.",
+    "recheck": "Judge stored recordings again, without a world.",
+    "explain": "Say what a check or a scenario is for.",
+    "suites": "List the suites and their cases.",
+    "profiles": "List the engine profiles.",
+    "profile": "Make an engine profile.",
+    "init": "Make a first case of your own.",
+    "schema": "Print the JSON Schema of a document, for editors.",
+}
+"""Each is `command` in `scalecert.cli.<name>_command`; here is the first line of its help."""
+
 
 class LazyGroup(click.Group):
-    """Commands by name and help line; each is `command` in `scalecert.cli.<name>_command`."""
-
-    def __init__(self, *, commands: Mapping[str, str], **settings: Any) -> None:
-        super().__init__(**settings)
-        self._help = commands
+    """Knows commands by their table, so that `--help` imports none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in order of the table, which is the order of use."""
+        """Return the names in order of use."""
         del ctx
-        return list(self._help)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command."""
         del ctx
-        if cmd_name not in self._help:
+        if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"scalecert.cli.{cmd_name}_command")
         command: click.Command = module.command
@@ -35,9 +43,9 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or say which one was meant."""
-        if args and args[0] not in self._help and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], self._help, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(self._help)}"
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(COMMANDS)}"
             raise click.UsageError(f"no such command: {args[0]} ({hint})")
         return super().resolve_command(ctx, args)
 
@@ -45,4 +53,4 @@ class LazyGroup(click.Group):
         """Write the table of commands without importing one."""
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl(list(self._help.items()))
+            formatter.write_dl(list(COMMANDS.items()))

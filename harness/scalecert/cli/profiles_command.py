@@ -24,6 +24,7 @@ def command(as_json: bool) -> None:
         return
     head = ("NAME", "ENGINE", "MODEL", "ACCELERATOR", "PER HOUR", "NUMBERS")
     rendering.print_table([head, *(_row(profile) for profile in profiles)], indent="")
+    click.echo("\nscalecert profile estimate makes one for another model or accelerator")
 
 
 def _row(profile: EngineProfile) -> tuple[str, ...]:
@@ -37,5 +38,5 @@ def _row(profile: EngineProfile) -> tuple[str, ...]:
         spec.model.name,
         accelerator,
         price,
-        f"{spec.provenance.kind}: {spec.provenance.what}",
+        spec.provenance.kind,
     )

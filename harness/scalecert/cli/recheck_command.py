@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,16 +13,18 @@ from scalecert.cli import rendering
 
 if TYPE_CHECKING:
     from scalecert.certificate.document import Certificate
+    from scalecert.checks.finding import Finding
+    from scalecert.recording.plan import Plan
 
 
 @click.command("recheck")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the certificate itself.")
-@click.option("-v", "--verbose", is_flag=True, help="Show provenance.")
-def command(folder: Path, as_json: bool, verbose: bool) -> int:
+def command(folder: Path, as_json: bool) -> int:
     """Judge stored recordings again, without a world.
 
-    DIR is what --out named, or one recording below it. Nothing is written.
+    DIR is what --out named, or one recording below it; of one recording the findings are shown,
+    for one case is no certificate. Nothing is written.
 
     Exit codes: 0 certified, 1 not certified, 2 unusable input, 3 inconclusive.
     """
@@ -32,22 +35,60 @@ def command(folder: Path, as_json: bool, verbose: bool) -> int:
     if not recordings:
         hint = "the folder that --out named, or one recording below it"
         raise UsageError("found no recording (scenario.json)", file=str(folder), hint=hint)
-    certificates = [
-        _certificate(list(group)) for _, group in groupby(recordings, key=lambda one: one.parent)
-    ]
+    if recordings == (folder,):
+        return _recheck_one(folder, as_json=as_json)
+    by_policy = groupby(recordings, key=lambda one: one.parent.parent)
+    certificates = [_certificate(place, list(group)) for place, group in by_policy]
     if as_json:
         rendering.print_certificates_json(certificates)
     else:
-        rendering.print_certificates(certificates, verbose=verbose)
+        rendering.print_certificates(certificates)
     return rendering.exit_code(certificates)
 
 
-def _certificate(folders: list[Path]) -> Certificate:
-    """Judge the recordings of one HPA."""
+def _recheck_one(folder: Path, *, as_json: bool) -> int:
+    from scalecert.checks.verdict import exit_code, overall
+
+    plan, findings = _judged(folder)
+    verdict = overall(findings, level=plan.scenario.spec.level)
+    if as_json:
+        rendering.print_json(findings)
+        return exit_code(verdict)
+    rendering.print_rows(findings)
+    objective = ",".join(term.text() for term in plan.objective)
+    click.echo(f"\n{verdict} {plan.scenario.metadata.name}: {plan.policy.name}, {objective}")
+    return exit_code(verdict)
+
+
+def _certificate(place: Path, folders: Iterable[Path]) -> Certificate:
+    """Judge the recordings of one HPA; `place` is where its certificate lies."""
     from scalecert import clock, pipeline
+
+    judged = [_judged(folder) for folder in folders]
+    plans = [plan for plan, _ in judged]
+    findings = [finding for _, found in judged for finding in found]
+    findings += _of_cases(place, plans)
+    return pipeline.issue(plans[0].policy.name, plans, findings, clock.utc_now())
+
+
+def _judged(folder: Path) -> tuple[Plan, tuple[Finding, ...]]:
+    from scalecert import pipeline
     from scalecert.recording.store import load
 
-    recordings = [load(folder) for folder in folders]
-    plans = [recording.plan for recording in recordings]
-    findings = [finding for recording in recordings for finding in pipeline.judge(recording)]
-    return pipeline.issue(plans[0].policy.name, plans, findings, clock.utc_now())
+    recording = load(folder)
+    return recording.plan, pipeline.judge(recording)
+
+
+def _of_cases(place: Path, plans: Sequence[Plan]) -> list[Finding]:
+    """Return what recordings can't tell: cases that were not run, and assertions of authors.
+
+    The certificate beside the recordings has it; without one, the shipped suites say which cases
+    are missing.
+    """
+    from scalecert.artifacts import CERTIFICATE
+    from scalecert.completeness import OF_CASES, missing
+
+    if not (place / CERTIFICATE).is_file():
+        return missing(plans)
+    certificate = rendering.read_certificate(place)
+    return [finding for finding in certificate.findings if finding.id in OF_CASES]

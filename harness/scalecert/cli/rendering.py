@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +12,58 @@ import click
 
 if TYPE_CHECKING:
     from scalecert.certificate.document import Certificate
+    from scalecert.checks.finding import Finding
+
+
+def read_certificate(folder: Path) -> Certificate:
+    """Return the certificate that a run left in a folder."""
+    from scalecert.artifacts import CERTIFICATE
+    from scalecert.certificate.document import load
+
+    return load(folder / CERTIFICATE)
+
+
+def exit_code(certificates: Iterable[Certificate]) -> int:
+    """Return the exit code of several certificates: a failure first, then anything open."""
+    from scalecert.checks.verdict import exit_code as code_of
+
+    codes = {code_of(certificate.spec.verdict) for certificate in certificates}
+    return next(code for code in (1, 3, 0) if code in codes)
+
+
+def print_certificates(certificates: Iterable[Certificate]) -> None:
+    """Print a row per scenario and check, then the summary, of each certificate."""
+    from scalecert.certificate import text
+
+    colour = _colour()
+    for certificate in certificates:
+        print_rows(certificate.findings)
+        click.echo(f"\n{text.summary(certificate, colour=colour)}", color=colour)
+
+
+def print_rows(findings: Iterable[Finding]) -> None:
+    """Print a row per finding, under a header."""
+    from scalecert.certificate import text
+
+    colour = _colour()
+    click.echo(text.header())
+    for finding in findings:
+        click.echo(text.row(finding, colour=colour), color=colour)
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def print_certificates_json(certificates: Sequence[Certificate]) -> None:
+    """Print the certificate; several as a list."""
+    print_json(certificates[0] if len(certificates) == 1 else certificates)
 
 
 def print_json(value: object) -> None:
-    """Print any of our values as JSON; a list of one prints as that one."""
+    """Print any of our values as JSON."""
     from scalecert.documents import canonical_json
 
-    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1:
-        value = value[0]
     click.echo(canonical_json(value).decode(), nl=False)
 
 

@@ -10,7 +10,8 @@ import click
 def command(name: str) -> None:
     """Print the JSON Schema of a document, for editors.
 
-    NAME is scenario (the default), suite, profile, plan or certificate.
+    NAME is scenario (the default), suite, workload, profile, accelerators, models, plan or
+    certificate.
     """
     from scalecert.schemas import schema_text
 

@@ -10,10 +10,15 @@ With it, `session` does the work. Both doors run cases through `scalecert.pipeli
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from scalecert.pytest_plugin import options
 from scalecert.pytest_plugin.case import Case
+
+if TYPE_CHECKING:
+    from scalecert.pipeline import Subject
 
 __all__ = ["Case", "case", "scalecert_subject"]
 
@@ -35,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def scalecert_subject(request: pytest.FixtureRequest) -> object:
+def scalecert_subject(request: pytest.FixtureRequest) -> Subject:
     """The policy of this test: its HPA with engine and objective (`pipeline.Subject`)."""
     from scalecert.pytest_plugin.session import SESSION
 
@@ -43,7 +48,7 @@ def scalecert_subject(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
-def case(request: pytest.FixtureRequest, scalecert_subject: object) -> Case:
+def case(request: pytest.FixtureRequest, scalecert_subject: Subject) -> Case:
     """The scenario beside this test file, bound to the policy: record it, then judge it."""
     from scalecert.pytest_plugin.session import SESSION
 
@@ -54,10 +59,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each case once per HPA of the policy."""
     if SUBJECT not in metafunc.fixturenames:
         return
-    from scalecert.pytest_plugin.session import SESSION
+    names: list[str] = []
+    if options.policies(metafunc.config):
+        from scalecert.pytest_plugin.session import SESSION
 
-    session = metafunc.config.stash.get(SESSION, None)
-    names = session.names if session else []
+        names = metafunc.config.stash[SESSION].names
     metafunc.parametrize(SUBJECT, names, indirect=True, ids=names)
 
 

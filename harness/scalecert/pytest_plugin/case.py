@@ -57,7 +57,10 @@ class Case:
         return recording
 
     def judge(self, recording: Recording) -> tuple[Finding, ...]:
-        """Run the scenario's checks and return the findings if they all pass.
+        """Run the scenario's checks and return the findings if those that decide pass.
+
+        In a core case the core findings decide, and extended ones are reported only; in an
+        extended case all do.
 
         Raises:
             FindingsFailed: if one failed; its text lists each with its next step.
@@ -67,13 +70,14 @@ class Case:
         from scalecert.checks.finding import Verdict
 
         self.plan, self.findings = recording.plan, pipeline.judge(recording)
-        failed = [finding for finding in self.findings if finding.verdict is Verdict.FAIL]
+        level = self.definition.scenario.spec.level
+        deciding = [finding for finding in self.findings if finding.level in ("core", level)]
+        failed = [finding for finding in deciding if finding.verdict is Verdict.FAIL]
         if failed:
             raise FindingsFailed(_listed(failed))
-        open_ends = {Verdict.INCONCLUSIVE, Verdict.SKIPPED}
-        unclear = [finding for finding in self.findings if finding.verdict in open_ends]
-        if unclear:
-            raise FindingsInconclusive(_listed(unclear))
+        unclear = [finding for finding in deciding if finding.verdict is not Verdict.PASS]
+        if unclear or not deciding:
+            raise FindingsInconclusive(_listed(unclear) or "no finding that decides")
         return self.findings
 
 

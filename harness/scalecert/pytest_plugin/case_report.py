@@ -38,15 +38,20 @@ class CaseReport(msgspec.Struct, frozen=True):
         """The verdict of this case alone."""
         if self.problem and self.problem.kind == "assertion":
             return Verdict.FAIL
-        return Verdict.INCONCLUSIVE if self.problem else overall(self.findings)
+        if self.problem or self.plan is None:
+            return Verdict.INCONCLUSIVE
+        return overall(self.findings, level=self.plan.scenario.spec.level)
 
 
-def attach(report: pytest.TestReport, case_report: CaseReport) -> None:
-    """Put the case's report on pytest's; findings are properties of its JUnit entry too."""
+def attach(item: pytest.Item, report: pytest.TestReport, case_report: CaseReport) -> None:
+    """Put the case's report on pytest's; findings become properties of the test too.
+
+    Properties go by the test because JUnit files take them from the report of its teardown.
+    """
     text = msgspec.json.encode(case_report, enc_hook=encode_hook).decode()
     setattr(report, _ATTRIBUTE, text)
     for finding in case_report.findings:
-        report.user_properties.append((finding.id, f"{finding.verdict}: {finding.message}"))
+        item.user_properties.append((finding.id, f"{finding.verdict}: {finding.message}"))
 
 
 def attached(report: pytest.TestReport) -> CaseReport | None:

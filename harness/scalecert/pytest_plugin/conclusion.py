@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scalecert import artifacts, clock, pipeline
-from scalecert.certificate import junit, text
+from scalecert.certificate import document, junit, text
 from scalecert.certificate.document import Certificate
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.verdict import overall
 from scalecert.completeness import complete
-from scalecert.documents import canonical_json, write_atomic
+from scalecert.documents import write_atomic
 from scalecert.errors import UsageError
 from scalecert.pytest_plugin import case_report, options
 from scalecert.pytest_plugin.case_report import CaseReport
@@ -28,6 +28,7 @@ from scalecert.suite import Case, load_case, suite_of
 
 if TYPE_CHECKING:
     from scalecert.pytest_plugin.session import Session
+
 
 class Conclusion:
     """Collects what the tests report, and concludes."""
@@ -82,7 +83,8 @@ class Conclusion:
         """Print each certificate's rows and verdict."""
         for certificate in self._certificates:
             terminalreporter.section("scalecert")
-            for line in text.lines(certificate):
+            rows = [text.header(), *(text.row(finding) for finding in certificate.findings)]
+            for line in (*rows, "", *text.summary(certificate).splitlines()):
                 terminalreporter.write_line(line)
         for remark in self._remarks:
             terminalreporter.write_line(f"scalecert: {remark}")
@@ -115,9 +117,12 @@ class Conclusion:
         findings = [
             finding for path, case in cases.items() for finding in _findings_of(case, by_case[path])
         ]
+        if not plans:
+            self._remarks.append(f"{name}: nothing was recorded, so there is no certificate")
+            return
         certificate = pipeline.issue(name, plans, findings, clock.utc_now())
         folder = self._session.folder(name)
-        write_atomic(folder / artifacts.CERTIFICATE, canonical_json(certificate))
+        document.save(certificate, folder / artifacts.CERTIFICATE)
         write_atomic(folder / artifacts.JUNIT, junit.render(certificate))
         self._certificates.append(certificate)
 
@@ -129,13 +134,19 @@ class Conclusion:
         """
         if session.exitstatus != pytest.ExitCode.OK:
             return
-        run = {(report.subject, report.path) for report in self._reports}
-        for subject, path in sorted(run):
-            reports = [r for r in self._reports if (r.subject, r.path) == (subject, path)]
-            found = _findings_of(cases[Path(path)], reports)
+        for name in self._session.names:
+            reports = [report for report in self._reports if report.subject == name]
+            run = {Path(report.path) for report in reports}
+            found = [
+                finding
+                for path in sorted(run)
+                for finding in _findings_of(
+                    cases[path], [report for report in reports if Path(report.path) == path]
+                )
+            ]
             verdict = overall(found)
             if verdict is not Verdict.PASS:
-                self._remarks.append(f"{Path(path).stem} is {verdict}: {_reason(found)}")
+                self._remarks.append(f"{name} is {verdict}: {_reason(found)}")
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _tell(self, **event: object) -> None:
@@ -163,8 +174,13 @@ def _cases_of(reports: Iterable[CaseReport]) -> dict[Path, Case]:
 
 
 def _reason(findings: Iterable[Finding]) -> str:
-    undecided = [finding for finding in findings if finding.verdict is not Verdict.PASS]
-    return "; ".join(f"{finding.id}: {finding.message}" for finding in undecided)
+    """Return what keeps findings from being a pass, in one line."""
+    undecided = [
+        f"{finding.scenario}: {finding.id}: {finding.message}"
+        for finding in findings
+        if finding.verdict is not Verdict.PASS and finding.level == "core"
+    ]
+    return "; ".join(undecided) or "no core finding, so nothing was shown"
 
 
 def _open_events(descriptor: str | None) -> int | None:

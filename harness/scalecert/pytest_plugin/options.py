@@ -92,7 +92,22 @@ def policies(config: pytest.Config) -> tuple[str, ...]:
 
 def out(config: pytest.Config) -> Path:
     """Return the folder that everything is written to."""
-    return config.invocation_params.dir / config.getoption("scalecert_out")
+    return config.invocation_params.dir / str(config.getoption("scalecert_out"))
+
+
+def kept_standard_input(config: pytest.Config) -> Path | None:
+    """Return the file with what the command line read from standard input, None without.
+
+    Raises:
+        UsageError: if a policy is `-` and nobody kept it: pytest captures standard input.
+    """
+    from scalecert.errors import UsageError
+
+    file = config.getoption("scalecert_stdin")
+    if "-" in policies(config) and file is None:
+        hint = "scalecert certify - reads standard input"
+        raise UsageError("found -, expected files or folders", file="--policy", hint=hint)
+    return Path(file) if file else None
 
 
 def inputs(config: pytest.Config) -> Inputs:
@@ -104,17 +119,15 @@ def inputs(config: pytest.Config) -> Inputs:
     from scalecert.pipeline import Inputs
     from scalecert.settings import parse_settings
 
-    def value(name: str) -> Any:
-        return config.getoption(f"scalecert_{name}")
-
+    get = config.getoption
     return Inputs(
         policies=policies(config),
-        settings=parse_settings(value("set")),
-        objective=value("objective"),
-        profile=value("profile"),
-        workload=value("workload"),
-        price_per_hour=value("price"),
-        capacity_per_second=value("capacity"),
-        seed=value("seed"),
-        world=value("world"),
+        settings=parse_settings(get("scalecert_set")),
+        objective=get("scalecert_objective"),
+        profile=get("scalecert_profile"),
+        workload=get("scalecert_workload"),
+        price_per_hour=get("scalecert_price"),
+        capacity_per_second=get("scalecert_capacity"),
+        seed=get("scalecert_seed"),
+        world=get("scalecert_world"),
     )

@@ -5,10 +5,17 @@ They derive from pytest's own outcome, so that an author's `except Exception` ca
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+if TYPE_CHECKING:
+    from _pytest.outcomes import Failed
+else:
+    Failed = pytest.fail.Exception  # its public name, which type checkers can't subclass
 
-class FindingsFailed(pytest.fail.Exception):
+
+class FindingsFailed(Failed):
     """At least one finding is `fail`: a test failure."""
 
     __module__ = "builtins"
@@ -17,7 +24,7 @@ class FindingsFailed(pytest.fail.Exception):
         super().__init__(text, pytrace=False)
 
 
-class FindingsInconclusive(pytest.fail.Exception):
+class FindingsInconclusive(Failed):
     """No finding is `fail`, but one is `inconclusive`: an error, for nothing was shown."""
 
     __module__ = "builtins"

@@ -6,19 +6,17 @@ the controller does with the reports is `conclusion`.
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from scalecert import artifacts, pipeline
+from scalecert import artifacts, pipeline, standard_input, suite
+from scalecert.checks.registry import requested
 from scalecert.errors import UsageError
 from scalecert.pytest_plugin import case_report, options
 from scalecert.pytest_plugin.case import Case
 from scalecert.pytest_plugin.conclusion import Conclusion
-from scalecert.suite import load_case, scenario_path
 
 
 class Session:
@@ -26,7 +24,7 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self._out = options.out(config)
-        with _standard_input(config.getoption("scalecert_stdin")):
+        with standard_input.read_from(options.kept_standard_input(config)):
             subjects = pipeline.subjects(options.inputs(config))
         self._subjects = {subject.name: subject for subject in subjects}
         self._cases: dict[pytest.Item, Case] = {}
@@ -46,7 +44,8 @@ class Session:
 
     def case(self, item: pytest.Item, subject: pipeline.Subject) -> Case:
         """Return the case of a test: the scenario beside its file, under that policy."""
-        definition = load_case(scenario_path(item.path))
+        definition = suite.load_case(suite.scenario_path(item.path))
+        _check_requests(definition)
         recordings = self.folder(subject.name) / artifacts.RECORDINGS
         self._cases[item] = Case(subject, definition, recordings)
         return self._cases[item]
@@ -62,7 +61,7 @@ class Session:
             return report
         described = case_report.describe(item.path, name, self._cases.get(item), call)
         if described is not None:
-            case_report.attach(report, described)
+            case_report.attach(item, report, described)
         if call.excinfo is not None and isinstance(call.excinfo.value, UsageError):
             report.longrepr = str(call.excinfo.value)
         if call.when == "call" and report.failed and case_report.is_inconclusive(call):
@@ -100,21 +99,23 @@ def start(config: pytest.Config) -> None:
         config.pluginmanager.register(Conclusion(config, session), "scalecert-conclusion")
 
 
+def _check_requests(case: suite.Case) -> None:
+    """Refuse checks that don't exist before the scenario is run; the test file may add its own.
+
+    Raises:
+        UsageError: naming the scenario's file and the nearest check.
+    """
+    from scalecert.checks import shipped  # noqa: F401 - registers the checks that ship
+
+    try:
+        requested(case.scenario.spec.checks)
+    except UsageError as error:
+        raise UsageError(
+            error.problem, file=str(case.path), field=error.field, hint=error.hint
+        ) from None
+
+
 def _subject_name(item: pytest.Item) -> str | None:
     """Return the name of the HPA that a test runs under, None for tests that are no case."""
     callspec = getattr(item, "callspec", None)
     return callspec.params.get("scalecert_subject") if callspec else None
-
-
-@contextlib.contextmanager
-def _standard_input(file: str | None) -> Iterator[None]:
-    """Let `--policy -` read what the command line read before: each process reads it anew."""
-    if file is None:
-        yield
-        return
-    before = sys.stdin
-    with Path(file).open(encoding="utf-8") as sys.stdin:
-        try:
-            yield
-        finally:
-            sys.stdin = before

@@ -1,0 +1,66 @@
+"""`scalecert lint`: static checks of manifests, at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from scalecert.cli import rendering
+
+if TYPE_CHECKING:
+    from scalecert.policy.lint import LintFinding
+
+
+@click.command("lint")
+@click.argument("policies", metavar="POLICY...", nargs=-1, required=True)
+@click.option("--profile", metavar="NAME", help="Engine profile, name or file.")
+@click.option(
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Value of a placeholder such as $HPA_AVERAGEVALUE_TARGET; repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    policies: tuple[str, ...], profile: str | None, settings: tuple[str, ...], as_json: bool
+) -> int:
+    """Check manifests without running anything.
+
+    POLICY is a file, a folder or - for standard input. Exit codes: 0 nothing fails, 1 a finding
+    fails, 2 unusable input.
+    """
+    found = _findings(policies, profile, settings)
+    if as_json:
+        rendering.print_json([{"policy": name, "findings": list(one)} for name, one in found])
+    else:
+        _print(found)
+    return int(any(finding.verdict == "fail" for _, findings in found for finding in findings))
+
+
+def _findings(
+    policies: tuple[str, ...], profile: str | None, settings: tuple[str, ...]
+) -> list[tuple[str, tuple[LintFinding, ...]]]:
+    """Return the findings by HPA."""
+    from scalecert.linting import lint
+    from scalecert.policy.loading import load_policies
+    from scalecert.policy.resolve import resolve
+    from scalecert.settings import parse_settings
+
+    loaded = load_policies(policies, parse_settings(settings))
+    return [(policy.name, lint(policy, resolve(policy, profile))) for policy in loaded]
+
+
+def _print(found: list[tuple[str, tuple[LintFinding, ...]]]) -> None:
+    for name, findings in found:
+        for finding in findings:
+            hint = f" ({finding.hint})" if finding.hint else ""
+            place = f"{finding.file}:{finding.line}"
+            click.echo(f"{place}: {finding.verdict}: {finding.id}: {finding.message}{hint}")
+        verdicts: list[str] = [finding.verdict for finding in findings]
+        counts = ", ".join(
+            f"{verdicts.count(word)} {label}"
+            for word, label in (("fail", "failed"), ("warning", "warnings"), ("pass", "passed"))
+        )
+        click.echo(f"{name}: {counts}")

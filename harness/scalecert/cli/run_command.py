@@ -1,0 +1,104 @@
+"""`scalecert run`: one scenario under a policy, recorded and not judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+import click
+
+from scalecert.cli import rendering
+from scalecert.cli.inputs import Words, input_options, inputs_of
+
+if TYPE_CHECKING:
+    from scalecert.recording.model import Recording
+
+
+@click.command("run")
+@click.argument("scenario")
+@click.option(
+    "--policy",
+    "policies",
+    metavar="PATH",
+    multiple=True,
+    required=True,
+    help="Manifests: a file, a folder or - for standard input; repeatable.",
+)
+@input_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("out"),
+    show_default=True,
+    help="The recording goes to DIR/recordings/<scenario>.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("-v", "--verbose", is_flag=True, help="Show tracebacks.")
+def command(
+    scenario: str,
+    policies: tuple[str, ...],
+    out: Path,
+    as_json: bool,
+    verbose: bool,
+    **words: Unpack[Words],
+) -> None:
+    """Record one scenario under a policy.
+
+    SCENARIO is the id of one that ships (scalecert suites) or a file.
+    """
+    del verbose  # the entry point reads it
+    from scalecert import artifacts, pipeline, standard_input
+    from scalecert.suite import find_case
+
+    case = find_case(scenario)
+    with standard_input.kept(needed="-" in policies):
+        subjects = pipeline.subjects(inputs_of(policies, words))
+    results = []
+    for subject in subjects:
+        folder = artifacts.certificate_folder(out, subject.name, several=len(subjects) > 1)
+        recordings = folder / artifacts.RECORDINGS
+        recording = pipeline.record(subject, case, recordings)
+        results.append({**_facts(recording), "folder": str(recordings / case.id)})
+    if as_json:
+        rendering.print_json(results)
+        return
+    for result in results:
+        _print(result)
+
+
+def _facts(recording: Recording) -> dict[str, Any]:
+    """Return a recording in a few figures."""
+    from scalecert.engines.base import Status
+
+    status, ready = recording.requests["status"], recording.series["pods.ready"]
+    plan = recording.plan
+    return {
+        "scenario": plan.scenario.metadata.name,
+        "policy": plan.policy.name,
+        "durationSeconds": float(plan.scenario.spec.duration),
+        "requests": int(status.size),
+        "served": int((status == Status.OK).sum()),
+        "peakPerSecond": plan.load.peak_per_second,
+        "capacityPerSecond": plan.capacity.requests_per_second,
+        "readyReplicasLeast": int(ready.min()),
+        "readyReplicasMost": int(ready.max()),
+        "scaleEvents": sum(event["kind"] == "scale" for event in recording.events),
+    }
+
+
+def _print(facts: dict[str, Any]) -> None:
+    from scalecert.units import format_seconds
+
+    click.echo(
+        f"{facts['scenario']} under {facts['policy']}: {format_seconds(facts['durationSeconds'])},"
+        f" {facts['served']:,} of {facts['requests']:,} requests served"
+    )
+    click.echo(
+        f"  load up to {facts['peakPerSecond']:.3g}/s, one replica carries"
+        f" {facts['capacityPerSecond']:.3g}/s"
+    )
+    click.echo(
+        f"  {facts['readyReplicasLeast']} to {facts['readyReplicasMost']} ready replicas,"
+        f" {facts['scaleEvents']} scale events"
+    )
+    click.echo(f"recorded in {facts['folder']}; judge it: scalecert recheck {facts['folder']}")
