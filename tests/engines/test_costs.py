@@ -1,0 +1,105 @@
+"""Step costs: the facts that closed-form stepping and every comparison of batches rely on."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scalecert.engines.costs import LARGEST_GRAPH_TOKENS, StepCosts
+
+MILLI, MICRO = 1e-3, 1e-6
+costs_strategy = st.builds(
+    StepCosts,
+    weights_seconds=st.floats(0.1 * MILLI, 100 * MILLI),
+    token_seconds=st.floats(MICRO, 500 * MICRO),
+    blend=st.floats(1, 8),
+    overhead_seconds=st.floats(0, 5 * MILLI),
+    decode_request_seconds=st.floats(0, 100 * MICRO),
+    context_seconds=st.floats(0, MICRO),
+    beside_request_seconds=st.floats(0, 100 * MICRO),
+    attention_seconds=st.floats(0, MICRO / 100),
+    step_floor_seconds=st.floats(0, 5 * MILLI),
+    prefill_floor_seconds=st.floats(0, 5 * MILLI),
+    graph_tokens=st.sampled_from([0, 16, 64, 256]),
+    ungraphed_seconds=st.floats(0, 10 * MILLI),
+)
+batches = st.integers(1, 600)
+tokens = st.integers(1, 4096)
+quick = settings(max_examples=60, deadline=None, derandomize=True)
+
+
+@quick
+@given(costs=costs_strategy, batch=batches, context=st.integers(0, 10**6))
+def test_decoding_more_never_takes_less(costs: StepCosts, batch: int, context: int) -> None:
+    """A decode step grows with its batch and its context."""
+    fixed, per_context = costs.decode_coefficients(batch)
+    larger, larger_per_context = costs.decode_coefficients(batch + 1)
+    assert larger >= fixed > 0
+    assert larger + larger_per_context * (context + 1) >= fixed + per_context * context
+
+
+@quick
+@given(costs=costs_strategy, prompt=tokens, batch=batches, context=st.integers(0, 10**5))
+def test_a_mixed_step_grows_with_everything_in_it(
+    costs: StepCosts, prompt: int, batch: int, context: int
+) -> None:
+    """More prompt tokens, attention, decoding requests or context never make a step shorter."""
+    seconds = costs.mixed_seconds(prompt, prompt**2 / 2, 1, batch, context)
+    assert costs.mixed_seconds(prompt + 1, prompt**2 / 2, 1, batch, context) >= seconds
+    assert costs.mixed_seconds(prompt, prompt**2, 1, batch, context) >= seconds
+    assert costs.mixed_seconds(prompt, prompt**2 / 2, 1, batch + 1, context) >= seconds
+    assert costs.mixed_seconds(prompt, prompt**2 / 2, 1, batch, context + 1) >= seconds
+
+
+@quick
+@given(costs=costs_strategy, prompt=tokens, batch=batches)
+def test_a_prefill_beside_decoding_is_no_gift(costs: StepCosts, prompt: int, batch: int) -> None:
+    """Above the floors, adding a prompt to a decode step never shortens it."""
+    costs = msgspec.structs.replace(costs, step_floor_seconds=0.0)
+    fixed, per_context = costs.decode_coefficients(batch)
+    mixed = costs.mixed_seconds(prompt, prompt**2 / 2, 1, batch, 100 * batch)
+    assert mixed >= (fixed + per_context * 100 * batch) * (1 - 1e-12)
+
+
+@quick
+@given(costs=costs_strategy, sizes=st.lists(batches, min_size=1, max_size=5))
+def test_tables_do_not_depend_on_the_order_of_asking(costs: StepCosts, sizes: list[int]) -> None:
+    """The shared tables hold the same numbers however far they were filled before."""
+    fresh = msgspec.structs.replace(costs)
+    for size in sizes:
+        costs.decode_tables(size)
+    for size in sizes:
+        assert costs.decode_coefficients(size) == fresh.decode_coefficients(size)
+
+
+@pytest.mark.parametrize(("sequences", "graphs"), [(32, 64), (255, 510), (256, 0), (1024, 0)])
+def test_few_sequences_make_small_graphs(sequences: int, graphs: int) -> None:
+    """Graphs hold twice the sequences; from 512 tokens on they make no difference."""
+    costs = StepCosts(weights_seconds=4e-3, token_seconds=2e-5, ungraphed_seconds=9e-3)
+    costs = costs.with_sequences(sequences)
+    assert costs.graph_tokens == graphs
+    limit = graphs or LARGEST_GRAPH_TOKENS
+    step = costs.mixed_seconds(limit + 1, 0.0, 1, 0, 0) - costs.mixed_seconds(limit, 0.0, 1, 0, 0)
+    assert (step > 9e-3) == bool(graphs)
+
+
+def test_the_newest_request_of_a_large_step_is_delivered_last() -> None:
+    """The server writes a step's tokens one request after another."""
+    costs = StepCosts(
+        weights_seconds=4e-3,
+        token_seconds=2e-5,
+        delivery_seconds=1.5e-3,
+        delivery_request_seconds=5e-5,
+    )
+    assert costs.first_token_delivery_seconds(1) == pytest.approx(1.5e-3)
+    assert costs.first_token_delivery_seconds(201) == pytest.approx(11.5e-3)
+
+
+def test_costs_are_read_from_documents() -> None:
+    """A profile's `costs` are these fields in camelCase, and nothing else."""
+    plain = {"weightsSeconds": 4e-3, "tokenSeconds": 2e-5, "contextSeconds": 1e-7}
+    assert msgspec.convert(plain, StepCosts).context_seconds == 1e-7
+    with pytest.raises(msgspec.ValidationError, match="contextSecond"):
+        msgspec.convert({**plain, "contextSecond": 1}, StepCosts)
