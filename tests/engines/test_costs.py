@@ -85,18 +85,6 @@ def test_few_sequences_make_small_graphs(sequences: int, graphs: int) -> None:
     assert (step > 9e-3) == bool(graphs)
 
 
-def test_the_newest_request_of_a_large_step_is_delivered_last() -> None:
-    """The server writes a step's tokens one request after another."""
-    costs = StepCosts(
-        weights_seconds=4e-3,
-        token_seconds=2e-5,
-        delivery_seconds=1.5e-3,
-        delivery_request_seconds=5e-5,
-    )
-    assert costs.first_token_delivery_seconds(1) == pytest.approx(1.5e-3)
-    assert costs.first_token_delivery_seconds(201) == pytest.approx(11.5e-3)
-
-
 def test_costs_are_read_from_documents() -> None:
     """A profile's `costs` are these fields in camelCase, and nothing else."""
     plain = {"weightsSeconds": 4e-3, "tokenSeconds": 2e-5, "contextSeconds": 1e-7}

@@ -72,7 +72,8 @@ class StepCosts(
     delivery_seconds: float = 0.0
     """From a step's end to its tokens at the client: detokenizer, HTTP, network."""
     delivery_request_seconds: float = 0.0
-    """What every other request of the step adds to that: the server writes them one by one."""
+    """What every other request of the step adds to that for a first token: the server writes them
+    one by one, the newest last."""
 
     def with_sequences(self, max_num_seqs: int) -> StepCosts:
         """Return the costs of a server with that limit, which decides the sizes of its graphs.
@@ -130,13 +131,6 @@ class StepCosts(
         if self.graph_tokens and tokens > self.graph_tokens:
             seconds += self.ungraphed_seconds
         return max(seconds, self.prefill_floor_seconds)
-
-    def first_token_delivery_seconds(self, batch: int) -> float:
-        """Return the delay to the client of a request's first token, from a step of `batch`.
-
-        The newest request is the last of its step that the server writes.
-        """
-        return self.delivery_seconds + self.delivery_request_seconds * max(batch - 1, 0)
 
     @cached_property
     def _tables(self) -> tuple[list[float], list[float]]:

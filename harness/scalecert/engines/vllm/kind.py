@@ -58,7 +58,7 @@ class VllmKind:
         """Return a started, idle engine whose first step can begin at `now`."""
         return VllmEngine(
             SchedulerLimits.of(limits),
-            profile.spec.costs,
+            profile.spec.costs.with_sequences(limits.integer("max_num_seqs")),
             log,
             ordinal=ordinal,
             model_name=model_name,
