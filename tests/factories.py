@@ -13,6 +13,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from scalecert.certificate.document import Certificate, issue
+from scalecert.checks.finding import Finding
+from scalecert.checks.judge import judge
 from scalecert.engines.base import Status
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import (
@@ -233,3 +236,22 @@ def make_recording(
         requests=make_requests() if requests is None else dict(requests),
         events=tuple(events),
     )
+
+
+def find_one(recording: Recording, check_id: str, *, limit: float | None = None) -> Finding | None:
+    """Return what the one check says of a recording, whatever its scenario lists."""
+    request: dict[str, Any] = {"id": check_id} | ({} if limit is None else {"limit": limit})
+    spec = msgspec.structs.replace(
+        recording.plan.scenario.spec,
+        checks=make_scenario(checks=[request]).spec.checks,
+    )
+    scenario = msgspec.structs.replace(recording.plan.scenario, spec=spec)
+    plan = msgspec.structs.replace(recording.plan, scenario=scenario)
+    asked = Recording(plan, recording.series, recording.requests, recording.events)
+    return next((finding for finding in judge(asked) if finding.id == check_id), None)
+
+
+def make_certificate(*checks: str, date: str = "2026-01-01T00:00:00Z", **parts: Any) -> Certificate:
+    """Return the certificate of one recording, judged by these checks."""
+    recording = make_recording(plan=make_plan(checks=checks or ("ttft-objective",)), **parts)
+    return issue("vllm", [recording.plan], judge(recording), date)

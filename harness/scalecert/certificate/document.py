@@ -7,7 +7,6 @@ let fields pass that they don't know; the JSON Schema does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -20,8 +19,6 @@ from scalecert.documents import canonical_json, write_atomic
 from scalecert.errors import HarnessBug, UsageError
 from scalecert.recording import plan as planned
 from scalecert.recording.plan import Plan
-
-SCHEMA_ID = "https://scalecert.dev/schemas/v1/certificate.schema.json"
 
 P = TypeVar("P", bound=msgspec.Struct)
 
@@ -282,10 +279,3 @@ def load(path: Path) -> Certificate:
         raise UsageError(f"can't be read: {error.strerror}", file=str(path)) from error
     except msgspec.MsgspecError as error:
         raise UsageError(f"is no certificate: {error}", file=str(path)) from error
-
-
-def schema() -> bytes:
-    """Return the JSON Schema of a certificate, as docs/reference/certificate.schema.json has it."""
-    described = msgspec.json.schema(Certificate)
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID}
-    return f"{json.dumps({**head, **described}, indent=2, ensure_ascii=False)}\n".encode()

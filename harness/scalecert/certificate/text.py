@@ -50,7 +50,7 @@ def row(finding: Finding, *, colour: bool = False) -> str:
 def _measured(finding: Finding) -> str:
     """Return the figure; a failure without a finite one was infinitely late."""
     if finding.measured is None:
-        return "never" if finding.verdict is Verdict.FAIL else "-"
+        return "never" if finding.verdict is Verdict.FAIL and finding.limit is not None else "-"
     return format_measure(finding.measured, finding.unit)
 
 

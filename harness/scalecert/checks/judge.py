@@ -73,16 +73,6 @@ def judge_signals(signals: Sequence[Signal]) -> tuple[Finding, ...]:
     )
 
 
-def unjudged(
-    scenario: Scenario, verdict: Verdict, reason: str, next_step: str = ""
-) -> tuple[Finding, ...]:
-    """Return a finding per check of a scenario that was skipped, or whose world broke."""
-    return tuple(
-        _without_measure(check, scenario, verdict, reason, next_step)
-        for check, _ in _listed(scenario)
-    )
-
-
 def _listed(scenario: Scenario) -> list[tuple[Check, float | None]]:
     """Return the scenario's checks, the generator's first even if it is not listed."""
     listed = list(requested(scenario.spec.checks))
@@ -103,8 +93,7 @@ def _run(check: Check, recording: Recording, override: float | None) -> Finding 
         reason = f"no data: {error}"
     except Exception as error:  # noqa: BLE001 - whatever a check trips over, it is no verdict
         reason = " ".join(f"the check crashed: {type(error).__name__}: {error}".split())
-    advice = "record the scenario again; if it stays, report the recording"
-    return _without_measure(check, scenario, Verdict.INCONCLUSIVE, reason, advice)
+    return _without_measure(check, scenario, reason)
 
 
 def _level(check: Check, scenario: Scenario) -> Level:
@@ -139,7 +128,9 @@ def _finding(
 def _compared(check: Check, measured: float, limit: float) -> Verdict:
     if math.isnan(measured) or math.isnan(limit):
         return Verdict.INCONCLUSIVE
-    return Verdict.PASS if holds(measured, check.comparison, limit) else Verdict.FAIL
+    if not holds(measured, check.comparison, limit):
+        return Verdict.FAIL
+    return Verdict.PASS if math.isfinite(measured) else Verdict.INCONCLUSIVE
 
 
 def _figure(value: float) -> float | None:
@@ -158,20 +149,18 @@ def _plain(value: object) -> object:
     return _figure(value) if isinstance(value, float) else value
 
 
-def _without_measure(
-    check: Check, scenario: Scenario, verdict: Verdict, reason: str, next_step: str
-) -> Finding:
+def _without_measure(check: Check, scenario: Scenario, reason: str) -> Finding:
     return Finding(
         id=check.id,
         scenario=scenario.metadata.name,
         level=_level(check, scenario),
-        verdict=verdict,
+        verdict=Verdict.INCONCLUSIVE,
         measured=None,
         limit=None,
         unit=check.unit,
         comparison=check.comparison,
         message=reason,
-        next_step=next_step,
+        next_step="record the scenario again; if it stays, report it with the recording",
     )
 
 

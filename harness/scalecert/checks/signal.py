@@ -45,15 +45,23 @@ def signal_present(recording: Recording, limit: float) -> Outcome | None:  # noq
         return missing
     if not signals:
         return None
-    shares = {signal.metric: _share_with_value(recording, signal.index) for signal in signals}
-    metric = min(shares, key=lambda name: shares[name])
-    signal = next(signal for signal in signals if signal.metric == metric)
+    shares = [(_share_with_value(recording, signal.index), signal) for signal in signals]
+    share, signal = _lowest(shares)
     return Outcome(
-        measured=shares[metric],
-        message=f"{metric} had a value at {shares[metric] * 100:.4g} % of syncs",
-        next_step=signal.hint or _look_for(signal),
-        evidence={"shares": shares, "failures": _failures(recording)},
+        measured=share,
+        message=f"{signal.metric} had a value at {share * 100:.4g} % of syncs",
+        next_step=_look_for(signal),
+        evidence={"metrics": _by_metric("share", shares), "failures": _failures(recording)},
     )
+
+
+def _lowest(figures: Sequence[tuple[float, Signal]]) -> tuple[float, Signal]:
+    return min(figures, key=lambda pair: pair[0])
+
+
+def _by_metric(word: str, figures: Sequence[tuple[float, Signal]]) -> list[dict[str, Any]]:
+    """Return figures as evidence; names may repeat, indexes in `spec.metrics` do not."""
+    return [{"index": one.index, "metric": one.metric, word: value} for value, one in figures]
 
 
 def _share_with_value(recording: Recording, index: int) -> float:
@@ -120,16 +128,21 @@ def signal_reachable(recording: Recording, limit: float) -> Outcome | None:  # n
 
 def reachable(signals: Sequence[Signal]) -> Outcome | None:
     """Return the outcome for the bounded metrics, None if there is none."""
-    bounded = [signal for signal in signals if signal.exists and signal.maximum is not None]
+    there = [signal for signal in signals if signal.exists and signal.target_value > 0]
+    bounded = [signal for signal in there if signal.maximum is not None]
     if not bounded:
         return None
-    ratios = {signal.metric: _room(signal) for signal in bounded}
-    worst = min(bounded, key=_room)
+    rooms = [(_room(signal), signal) for signal in bounded]
+    room, worst = _lowest(rooms)
     return Outcome(
-        measured=_room(worst),
+        measured=room,
         message=_reach_message(worst),
         next_step=worst.hint or _reach_advice(worst),
-        evidence={"room": ratios, "maximum": worst.maximum, "target": worst.target_value},
+        evidence={
+            "metrics": _by_metric("room", rooms),
+            "maximum": worst.maximum,
+            "target": worst.target_value,
+        },
     )
 
 
@@ -139,9 +152,8 @@ def _threshold(signal: Signal) -> float:
 
 
 def _room(signal: Signal) -> float:
-    threshold = _threshold(signal)
     # One ulp of rounding must not make a metric that just meets its threshold exceed it.
-    return round((signal.maximum or 0.0) / threshold, 12) if threshold > 0 else math.inf
+    return round((signal.maximum or 0.0) / _threshold(signal), 12)
 
 
 def _reach_message(signal: Signal) -> str:
@@ -164,10 +176,9 @@ def _is_unit_mismatch(signal: Signal) -> bool:
 
 
 def _reach_advice(signal: Signal) -> str:
-    if _is_unit_mismatch(signal):
-        then = signal.target_value / 100
-        if then < 1:
-            return f"did you mean {then:g} ({then * 1000:g}m)?"
+    then = signal.target_value / 100
+    if _is_unit_mismatch(signal) and then * (1 + signal.tolerance_up) < (signal.maximum or 0.0):
+        return f"did you mean {then:g} ({then * 1000:g}m)?"
     about = 0.8 * (signal.maximum or 0.0) / (1 + signal.tolerance_up)
     return (
         f"lower the target of {signal.metric} from {advice.quantity(signal, signal.target_value)}"
@@ -194,14 +205,14 @@ def signal_moves(recording: Recording, limit: float) -> Outcome | None:  # noqa:
     signals = [signal for signal in plan.signals if signal.exists and signal.target_value > 0]
     if not signals or not _load_varies(plan):
         return None
-    spreads = {signal.metric: _spread(recording, signal) for signal in signals}
-    metric = min(spreads, key=lambda name: spreads[name])
+    spreads = [(_spread(recording, signal), signal) for signal in signals]
+    spread, signal = _lowest(spreads)
     return Outcome(
-        measured=spreads[metric],
-        message=f"{metric} moved by {spreads[metric]:.3g} x its target while the load varied",
-        next_step=f"scale on a metric that follows the load instead of {metric}, such as the"
-        " requests that a replica runs or holds in its queue",
-        evidence={"spreads": spreads},
+        measured=spread,
+        message=f"{signal.metric} moved by {spread:.3g} x its target while the load varied",
+        next_step=f"scale on a metric that follows the load instead of {signal.metric}, such as"
+        " the requests that a replica runs or holds in its queue",
+        evidence={"metrics": _by_metric("spread", spreads)},
     )
 
 

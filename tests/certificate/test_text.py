@@ -1,0 +1,122 @@
+"""The terminal: rows that align in 100 columns, a summary that begins with the answer."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from factories import make_certificate, make_plan, make_requests, make_scenario
+from msgspec.structs import replace
+
+from scalecert.certificate import text
+from scalecert.certificate.document import issue
+from scalecert.checks.finding import Finding, Verdict
+from scalecert.checks.shipped import shipped
+from scalecert.recording.plan import Capacity
+
+DATE = "2026-01-01T00:00:00Z"
+WIDE = Finding(
+    "a-check-whose-name-is-far-too-long",
+    "a-scenario-with-a-name-that-nobody-should-give",
+    "core",
+    Verdict.INCONCLUSIVE,
+    1234567.891,
+    1234567.0,
+    "requests/s",
+    "<=",
+    "message",
+)
+
+
+def slow() -> dict[str, object]:
+    requests = make_requests()
+    requests["first_token_seconds"] += 9.0
+    return requests
+
+
+def plain(line: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", line)
+
+
+def test_a_row_has_scenario_check_measured_limit_and_verdict() -> None:
+    """What somebody scans for, in that order."""
+    (finding,) = [f for f in make_certificate().findings if f.id == "ttft-objective"]
+    assert text.row(finding).split() == [
+        "steady", "ttft-objective", "500", "ms", "<=", "2", "s", "pass",
+    ]  # fmt: skip
+
+
+def test_rows_align_and_fit_100_columns() -> None:
+    """However long names and figures are, every verdict starts in the same column."""
+    findings = [*make_certificate(*(check.id for check in shipped())).findings, WIDE]
+    column = text.header().index("VERDICT")
+    for finding in findings:
+        line = text.row(finding)
+        assert len(line) <= 100
+        assert line[column:] == str(finding.verdict)
+        assert line[column - 1] == " "
+
+
+@pytest.mark.parametrize("finding", [WIDE])
+def test_colour_changes_nothing_but_colour(finding: Finding) -> None:
+    """Without its escapes a coloured row is the plain one."""
+    coloured = text.row(finding, colour=True)
+    assert coloured != text.row(finding)
+    assert plain(coloured) == text.row(finding)
+
+
+def test_a_figure_that_never_came_reads_never() -> None:
+    """A failed latency without a figure was infinite; an inconclusive one is unknown."""
+    never = Finding("id", "steady", "core", Verdict.FAIL, None, 2.0, "s", "<=", "")
+    unknown = Finding("id", "steady", "core", Verdict.INCONCLUSIVE, None, None, "s", "<=", "")
+    assert text.row(never).split() == ["steady", "id", "never", "<=", "2", "s", "fail"]
+    assert text.row(unknown).split() == ["steady", "id", "-", "-", "inconclusive"]
+
+
+def test_an_extended_failure_does_not_look_like_a_deciding_one() -> None:
+    """It is in parentheses."""
+    extended = Finding("id", "steady", "extended", Verdict.FAIL, 3.0, 2.0, "x", "<=", "")
+    assert text.row(extended).endswith("(fail)")
+
+
+@pytest.mark.parametrize(
+    ("requests", "headline"), [(make_requests(), "CERTIFIED"), (slow(), "NOT CERTIFIED")]
+)
+def test_the_first_line_is_the_answer(requests: dict[str, object], headline: str) -> None:
+    """Verdict, policy and objective: all that most readers need."""
+    first = text.summary(make_certificate(requests=requests)).splitlines()[0]
+    assert first == f"{headline} vllm: objective ttft_p95=2s,tpot_p95=0.1s"
+
+
+def test_an_undecided_certificate_says_so_first() -> None:
+    """Inconclusive never reads like certified."""
+    certificate = issue("vllm", [make_plan()], (), DATE)
+    assert text.summary(certificate).startswith("INCONCLUSIVE vllm")
+
+
+def test_the_summary_says_capacity_provenance_and_each_problem() -> None:
+    """Figures in requests and tokens, where inputs came from, message and next step."""
+    lines = text.summary(make_certificate(requests=slow()))
+    assert "one replica carries 3 requests/s (768 input + 384 output tokens/s): bisection" in lines
+    assert re.search(r"engine +vllm +\[image\]", lines)
+    assert "fail steady / ttft-objective\n  TTFT p95 is 9.5 s" in lines
+    assert "\n  next: lower the target of vllm:num_requests_running" in lines
+    assert all(len(line) <= 100 for line in lines.splitlines())
+
+
+def test_several_capacities_name_their_scenarios() -> None:
+    """Which sizes a figure is for must not be guessed."""
+    plans = [
+        make_plan(scenario=make_scenario(name=name), capacity=Capacity(rate, 256.0, 128.0, "m"))
+        for name, rate in (("a", 3.0), ("b", 5.0))
+    ]
+    lines = text.summary(issue("vllm", plans, (), DATE))
+    assert "in a: m" in lines
+    assert "in b: m" in lines
+
+
+def test_requests_left_out_are_said() -> None:
+    """A trace that was cut is not the trace."""
+    plan = make_plan()
+    certificate = issue("vllm", [replace(plan, load=replace(plan.load, left_out=7))], (), DATE)
+    assert "7 requests longer than the model's context were left out" in text.summary(certificate)

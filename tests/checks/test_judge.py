@@ -1,0 +1,239 @@
+"""Judging never crashes, never passes by accident, and points at causes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+import pytest
+from factories import (
+    make_load,
+    make_plan,
+    make_recording,
+    make_requests,
+    make_series,
+    make_signal,
+    make_window,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scalecert.checks.finding import Finding, Verdict
+from scalecert.checks.judge import CANARY_SERIES, CONSEQUENCES, judge
+from scalecert.checks.registry import CHECKS, Outcome, check
+from scalecert.checks.shipped import shipped
+from scalecert.documents import canonical_json
+from scalecert.errors import UsageError
+from scalecert.recording.model import Recording
+
+IDS = [entry.id for entry in shipped()]
+STEADY = settings(max_examples=80, derandomize=True, deadline=None)
+
+
+def rich_plan(**changes: object) -> object:
+    """Return a plan to which every check applies but e2e."""
+    facts = {
+        "checks": IDS,
+        "load": make_load(
+            (0.0, 300.0, 3.0, 3.0), (300.0, 1000.0, 15.0, 15.0), (1000.0, 1200.0, 0.0, 0.0)
+        ),
+        "windows": (make_window(300.0, 600.0, 3.0, 15.0),),
+    }
+    return make_plan(**{**facts, **changes})
+
+
+def by_id(recording: Recording) -> dict[str, Finding]:
+    return {finding.id: finding for finding in judge(recording)}
+
+
+@pytest.fixture
+def own_checks() -> Iterator[None]:
+    """Forget the checks that a test registers."""
+    known = dict(CHECKS)
+    yield
+    CHECKS.clear()
+    CHECKS.update(known)
+
+
+def register(name: str, function: object) -> None:
+    check(id=name, title="", question="", formula="", source="", unit="count", default_limit=1.0)(
+        function
+    )
+
+
+def test_findings_come_in_the_scenarios_order_with_the_generator_first() -> None:
+    """It is judged even where the scenario does not list it."""
+    recording = make_recording(plan=make_plan(checks=["no-request-lost", "ttft-objective"]))
+    assert [finding.id for finding in judge(recording)] == [
+        "generator-on-time",
+        "no-request-lost",
+        "ttft-objective",
+    ]
+
+
+def test_a_good_run_passes_everything() -> None:
+    """Each shipped check can pass."""
+    recording = make_recording(
+        plan=rich_plan(), series=make_series((0.0, 1), (330.0, 6), (1100.0, 1))
+    )
+    found = by_id(recording)
+    assert {finding.verdict for finding in found.values()} == {Verdict.PASS}
+    assert set(IDS) - set(found) == {"e2e-objective", "steady-swing"}
+    assert all(finding.next_step == "" for finding in found.values())
+
+
+def test_a_late_generator_makes_everything_inconclusive() -> None:
+    """What was measured is still said, a failure is no failure any more."""
+    requests = make_requests(status=np.zeros(12_000, np.int8))
+    requests["sent_seconds"] = requests["arrival_seconds"] + 0.5
+    findings = judge(make_recording(plan=rich_plan(), requests=requests))
+    assert {finding.verdict for finding in findings} == {Verdict.INCONCLUSIVE}
+    assert all("generator-on-time did not pass" in finding.message for finding in findings[1:])
+    assert all(finding.next_step for finding in findings)
+
+
+def test_a_dead_canary_makes_everything_inconclusive() -> None:
+    """Where the harness's own constant was lost, the missing signal is not the policy's fault."""
+    missing = np.full(80, np.nan)
+    series = make_series(sync__metric__0__value=missing) | {CANARY_SERIES: missing}
+    findings = judge(make_recording(plan=rich_plan(), series=series))
+    assert findings[0].verdict is Verdict.PASS
+    assert {finding.verdict for finding in findings[1:]} == {Verdict.INCONCLUSIVE}
+    assert "metric pipeline was dead at 100 % of syncs" in findings[1].message
+
+
+def test_a_living_canary_leaves_the_failure_to_the_policy() -> None:
+    """The same gap with the canary there is the policy's."""
+    series = make_series(sync__metric__0__value=np.full(80, np.nan))
+    found = by_id(make_recording(plan=rich_plan(), series=series | {CANARY_SERIES: np.ones(80)}))
+    assert found["signal-present"].verdict is Verdict.FAIL
+
+
+def test_a_check_that_crashes_is_inconclusive_and_says_so(own_checks: None) -> None:
+    """One line with the kind of error; the other checks are judged all the same."""
+
+    def crash(recording: Recording, limit: float) -> Outcome:
+        raise ZeroDivisionError("on\nno account")
+
+    register("crash", crash)
+    found = by_id(make_recording(plan=make_plan(checks=["crash", "no-request-lost"])))
+    assert found["crash"].verdict is Verdict.INCONCLUSIVE
+    assert found["crash"].message == "the check crashed: ZeroDivisionError: on no account"
+    assert found["no-request-lost"].verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("measured", "verdict", "shown"),
+    [
+        (1.0, Verdict.PASS, 1.0),
+        (1.5, Verdict.FAIL, 1.5),
+        (float("inf"), Verdict.FAIL, None),
+        (float("nan"), Verdict.INCONCLUSIVE, None),
+    ],
+)
+def test_an_own_check_is_compared_with_its_limit(
+    own_checks: None, measured: float, verdict: Verdict, shown: float | None
+) -> None:
+    """Infinite breaks a limit; not a number is no answer."""
+    register("own", lambda recording, limit: Outcome(measured, "counted", "count less"))
+    finding = by_id(make_recording(plan=make_plan(checks=["own"])))["own"]
+    assert (finding.verdict, finding.measured, finding.limit) == (verdict, shown, 1.0)
+
+
+def test_evidence_is_plain_json(own_checks: None) -> None:
+    """Whatever numpy or infinities a check hands over, the certificate can hold it."""
+    evidence = {"a": np.float64(np.inf), "b": [np.int64(3), {"c": np.nan}], "d": (True, "x")}
+    register("own", lambda recording, limit: Outcome(1.0, "", evidence=evidence))
+    finding = by_id(make_recording(plan=make_plan(checks=["own"])))["own"]
+    assert finding.evidence == {"a": None, "b": [3, {"c": None}], "d": [True, "x"]}
+    assert canonical_json(finding)
+
+
+@pytest.mark.parametrize("cause", list(CONSEQUENCES))
+def test_consequences_point_at_their_cause(cause: str) -> None:
+    """Whoever reads that TTFT failed is sent to what to fix first."""
+    changes = {
+        "signal-present": {"signals": (make_signal(exists=False),)},
+        "signal-reachable": {"signals": (make_signal(target_value=999.0),)},
+        "capacity-ceiling": {"load": make_load(peak_per_second=99.0)},
+    }[cause]
+    requests = make_requests()
+    requests["first_token_seconds"] += 60.0
+    found = by_id(make_recording(plan=rich_plan(**changes), requests=requests))
+    assert found["ttft-objective"].next_step == f"fix {cause} first: {found[cause].message}"
+    assert not found[cause].next_step.startswith("fix")
+
+
+def test_an_extended_scenario_has_extended_findings_only() -> None:
+    """A core check in it is reported, but does not decide."""
+    plan = make_plan(checks=["ttft-objective"])
+    spec = msgspec.structs.replace(plan.scenario.spec, level="extended")
+    scenario = msgspec.structs.replace(plan.scenario, spec=spec)
+    recording = make_recording(plan=msgspec.structs.replace(plan, scenario=scenario))
+    assert {finding.level for finding in judge(recording)} == {"extended"}
+
+
+@pytest.mark.parametrize(
+    ("checks", "problem"),
+    [
+        (["ttft-objektive"], "expected the id of a check (did you mean ttft-objective?)"),
+        (["no-request-lost", "no-request-lost"], "no-request-lost is listed twice"),
+    ],
+)
+def test_a_scenario_that_lists_wrong_checks_is_the_users_error(
+    checks: list[str], problem: str
+) -> None:
+    """A typo never means a check fewer."""
+    with pytest.raises(UsageError) as caught:
+        judge(make_recording(plan=make_plan(checks=checks)))
+    assert problem in str(caught.value)
+
+
+REQUESTS = st.fixed_dictionaries(
+    {},
+    optional={
+        name: st.sampled_from([None, np.nan, np.inf, -1.0, 0.0, 1e300])
+        for name in make_requests(np.arange(3.0))
+    },
+)
+SERIES = st.dictionaries(
+    st.sampled_from(sorted(make_series())),
+    st.sampled_from([None, (), (np.nan,), (np.inf, 0.0), (-5.0,), (1.0, 1.0, 1.0)]),
+)
+
+
+@STEADY
+@given(columns=REQUESTS, series=SERIES, count=st.sampled_from([0, 1, 50]))
+def test_no_recording_makes_judging_crash(
+    columns: dict[str, float | None], series: dict[str, tuple[float, ...] | None], count: int
+) -> None:
+    """Missing, empty, absurd: findings come back, and they can be written down."""
+    requests = make_requests(np.linspace(0.0, 1199.0, count))
+    for name, value in columns.items():
+        if value is None:
+            del requests[name]
+        else:
+            requests[name] = np.full(count, value)
+    found = make_series((0.0, 1), (330.0, 6))
+    for name, values in series.items():
+        if values is None:
+            del found[name]
+        else:
+            found[name] = np.array(values, float)
+    with np.errstate(all="ignore"):
+        findings = judge(make_recording(plan=rich_plan(), requests=requests, series=found))
+    assert findings[0].id == "generator-on-time"
+    assert len({finding.id for finding in findings}) == len(findings)
+    for finding in findings:
+        assert canonical_json(finding)
+        assert "\n" not in finding.message
+        assert bool(finding.next_step) == (finding.verdict is not Verdict.PASS)
+        if finding.verdict is Verdict.PASS:
+            assert finding.measured is not None
+
+
+def test_judging_is_deterministic() -> None:
+    """The same recording gives the same bytes."""
+    first, second = (canonical_json(judge(make_recording(plan=rich_plan()))) for _ in range(2))
+    assert first == second

@@ -1,0 +1,100 @@
+"""The load: offered on time or nothing is known, carried by maxReplicas, answered to the end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from factories import find_one, make_load, make_plan, make_recording, make_requests
+
+from scalecert.checks.finding import Verdict
+from scalecert.engines.base import Status
+from scalecert.recording.model import Recording
+
+
+def sent(delay_seconds: np.ndarray | float) -> Recording:
+    arrivals = np.arange(1000.0)
+    return make_recording(requests=make_requests(arrivals, sent_seconds=arrivals + delay_seconds))
+
+
+def late(count: int, seconds: float) -> np.ndarray:
+    delays = np.zeros(1000)
+    delays[:count] = seconds
+    return delays
+
+
+@pytest.mark.parametrize(
+    ("delay", "verdict"),
+    [
+        (0.0, Verdict.PASS),
+        (late(10, 1.0), Verdict.PASS),
+        (late(11, 1.0), Verdict.INCONCLUSIVE),
+        (late(10, np.nan), Verdict.PASS),
+        (late(11, np.nan), Verdict.INCONCLUSIVE),
+        (np.linspace(0, 50, 1000), Verdict.INCONCLUSIVE),
+        (np.full(1000, np.nan), Verdict.INCONCLUSIVE),
+    ],
+    ids=[
+        "on time",
+        "1 % late",
+        "more late",
+        "1 % unsent",
+        "more unsent",
+        "drifting",
+        "nothing sent",
+    ],
+)
+def test_a_late_generator_is_never_the_policys_failure(
+    delay: np.ndarray | float, verdict: Verdict
+) -> None:
+    """p99 of the delay within 10 ms and 99 % of the rate achieved, or nothing is known."""
+    assert find_one(sent(delay), "generator-on-time").verdict is verdict
+
+
+def test_the_achieved_rate_counts_beside_the_delay() -> None:
+    """A generous delay limit does not excuse a tenth of the rate."""
+    finding = find_one(sent(np.linspace(0, 111, 1000)), "generator-on-time", limit=1000.0)
+    assert finding.evidence["achievedToAsked"] == pytest.approx(999 / 1110)
+    assert finding.verdict is Verdict.INCONCLUSIVE
+
+
+def test_no_requests_are_no_data() -> None:
+    """A generator that was asked for nothing proved nothing."""
+    recording = make_recording(requests=make_requests(np.array([])))
+    for check in ("generator-on-time", "no-request-lost"):
+        assert find_one(recording, check).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "advice"),
+    [
+        (Status.ABORTED, "aborted", "terminationGracePeriodSeconds"),
+        (Status.REJECTED, "rejected", "queue limit"),
+        (Status.PENDING, "unanswered", "maxReplicas"),
+    ],
+)
+def test_a_lost_request_is_counted_by_reason(status: Status, reason: str, advice: str) -> None:
+    """One is too many, and each reason has its own next step."""
+    requests = make_requests()
+    requests["status"][7] = status
+    finding = find_one(make_recording(requests=requests), "no-request-lost")
+    assert (finding.verdict, finding.measured) == (Verdict.FAIL, 1.0)
+    assert finding.evidence[reason] == 1
+    assert f"1 of 12,000 requests lost: 1 {reason}" in finding.message
+    assert advice in finding.next_step
+
+
+def test_all_answered_passes() -> None:
+    """Zero is the limit and zero is kept."""
+    assert find_one(make_recording(), "no-request-lost").verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("peak", "verdict"), [(29.0, Verdict.PASS), (30.000000001, Verdict.PASS), (31.0, Verdict.FAIL)]
+)
+def test_the_peak_must_fit_into_the_fleet(peak: float, verdict: Verdict) -> None:
+    """Ten replicas of 3/s carry 30/s; the last bit of a product is no overload."""
+    plan = make_plan(load=make_load(peak_per_second=peak))
+    finding = find_one(make_recording(plan=plan), "capacity-ceiling")
+    assert (finding.verdict, finding.limit) == (verdict, 30.0)
+    if verdict is Verdict.FAIL:
+        assert finding.next_step == "raise maxReplicas from 10 to at least 11"

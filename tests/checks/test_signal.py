@@ -1,0 +1,190 @@
+"""The signal: known real failures (unit mismatch, out of reach, renamed, pinned) have a name."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from factories import find_one, make_load, make_plan, make_recording, make_series, make_signal
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scalecert.checks.finding import Verdict
+from scalecert.checks.judge import judge_signals
+from scalecert.recording.model import Recording
+from scalecert.recording.plan import Signal
+
+SYNCS = 80
+RISING = make_load((0.0, 600.0, 3.0, 3.0), (600.0, 1200.0, 9.0, 9.0))
+
+
+def with_signals(*signals: Signal, **series: np.ndarray) -> Recording:
+    return make_recording(
+        plan=make_plan(signals=signals, load=RISING), series=make_series(**series)
+    )
+
+
+def values(*missing: int) -> np.ndarray:
+    """Return the signal at every sync, absent at these."""
+    found = np.linspace(5.0, 15.0, SYNCS)
+    found[list(missing)] = np.nan
+    return found
+
+
+def test_a_metric_that_does_not_exist_fails_before_anything_ran() -> None:
+    """Why it does not, and what the engine calls it, are in the finding."""
+    gone = make_signal(
+        metric="vllm:gpu_cache_usage_perc",
+        exists=False,
+        reason="vllm v0.11 does not expose it",
+        hint="vllm v0.11 calls it vllm:kv_cache_usage_perc",
+    )
+    finding = find_one(with_signals(gone), "signal-present")
+    assert (finding.verdict, finding.measured) == (Verdict.FAIL, 0.0)
+    assert finding.message == (
+        "vllm:gpu_cache_usage_perc does not exist: vllm v0.11 does not expose it"
+    )
+    assert finding.next_step == "vllm v0.11 calls it vllm:kv_cache_usage_perc"
+
+
+@pytest.mark.parametrize(
+    ("missing", "share", "verdict"),
+    [
+        ((), 1.0, Verdict.PASS),
+        ((0, 1, 2), 1.0, Verdict.PASS),
+        ((10, 20, 30), 74 / 77, Verdict.PASS),
+        ((10, 20, 30, 40), 73 / 77, Verdict.FAIL),
+        (tuple(range(SYNCS)), 0.0, Verdict.FAIL),
+    ],
+)
+def test_the_share_of_syncs_with_a_value(
+    missing: tuple[int, ...], share: float, verdict: Verdict
+) -> None:
+    """Counted from a minute after the first ready pod: the first three syncs are excused."""
+    finding = find_one(
+        with_signals(make_signal(), sync__metric__0__value=values(*missing)), "signal-present"
+    )
+    assert (finding.measured, finding.verdict) == (pytest.approx(share), verdict)
+
+
+def test_of_several_metrics_the_worst_counts() -> None:
+    """Each has to be there; two of one name are told apart."""
+    recording = with_signals(
+        make_signal(),
+        make_signal(index=1),
+        sync__metric__0__value=values(),
+        sync__metric__1__value=values(*range(40)),
+    )
+    finding = find_one(recording, "signal-present")
+    assert finding.measured == pytest.approx(40 / 77)
+    assert [entry["index"] for entry in finding.evidence["metrics"]] == [0, 1]
+
+
+def test_what_the_hpa_said_is_evidence() -> None:
+    """Its event has the reason that an operator would look for."""
+    event = {"time": 15.0, "kind": "hpa-event", "reason": "FailedGetPodsMetric", "message": "none"}
+    recording = with_signals(make_signal(), sync__metric__0__value=values(*range(SYNCS)))
+    told = Recording(recording.plan, recording.series, recording.requests, (event,))
+    assert find_one(told, "signal-present").evidence["failures"] == [event]
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        {"pods__ready": np.zeros(1)},
+        {"sync__time_seconds": np.arange(SYNCS) / 2},
+        {"sync__metric__0__value": np.array([])},
+    ],
+    ids=["no pod ever ready", "no sync after the grace", "no series"],
+)
+def test_nothing_seen_is_inconclusive(series: dict[str, np.ndarray]) -> None:
+    """Without a pod or a sync nobody knows whether the signal would have been there."""
+    assert (
+        find_one(with_signals(make_signal(), **series), "signal-present").verdict
+        is Verdict.INCONCLUSIVE
+    )
+
+
+def test_a_fraction_against_fifty_is_a_unit_mismatch() -> None:
+    """0 to 1 can't reach 50; the next step has the number and how a manifest writes it."""
+    signal = make_signal(metric="vllm:kv_cache_usage_perc", target_value=50.0, maximum=1.0)
+    finding = find_one(with_signals(signal), "signal-reachable")
+    assert finding.verdict is Verdict.FAIL
+    assert finding.message == (
+        "unit mismatch: vllm:kv_cache_usage_perc is a fraction 0-1 against a target of 50, "
+        "it never scales up"
+    )
+    assert finding.next_step == "did you mean 0.5 (500m)?"
+
+
+@pytest.mark.parametrize(
+    ("maximum", "verdict"), [(100.0, Verdict.FAIL), (110.0, Verdict.FAIL), (110.1, Verdict.PASS)]
+)
+def test_the_maximum_must_exceed_target_and_tolerance(maximum: float, verdict: Verdict) -> None:
+    """At 1.1 x target the HPA still does nothing: its tolerance includes the bound."""
+    signal = make_signal(target_value=100.0, maximum=maximum)
+    finding = find_one(with_signals(signal), "signal-reachable")
+    assert (finding.verdict, finding.comparison, finding.limit) == (verdict, ">", 1.0)
+
+
+def test_a_target_out_of_reach_gets_one_that_is_not() -> None:
+    """256 slots and a target of 300: about 190 leaves room above the tolerance."""
+    finding = find_one(with_signals(make_signal(target_value=300.0)), "signal-reachable")
+    assert "can't exceed 256, a scale-up needs more than 330" in finding.message
+    assert finding.next_step == (
+        "lower the target of vllm:num_requests_running from 300 to at most about 186"
+    )
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(target=st.floats(0.01, 1e4), tolerance=st.floats(0.0, 0.5), maximum=st.floats(0.01, 1e4))
+def test_the_suggested_target_is_reachable(target: float, tolerance: float, maximum: float) -> None:
+    """Following the next step never leads to the same failure again."""
+    signal = make_signal(target_value=target, tolerance_up=tolerance, maximum=maximum)
+    (finding,) = judge_signals([signal])
+    assert (finding.verdict is Verdict.PASS) == (
+        round(maximum / (target * (1 + tolerance)), 12) > 1
+    )
+    if finding.verdict is Verdict.FAIL:
+        suggested = re.search(r"(?:about|did you mean) ([^ ?]+)", finding.next_step)
+        assert suggested
+        assert float(suggested[1]) * (1 + tolerance) < maximum
+
+
+def test_an_unbounded_metric_has_no_finding() -> None:
+    """A queue can always grow further."""
+    assert find_one(with_signals(make_signal(maximum=None)), "signal-reachable") is None
+
+
+def test_one_unreachable_metric_of_two_fails() -> None:
+    """It would be dead weight that looks like a safeguard."""
+    recording = with_signals(make_signal(maximum=None), make_signal(index=1, target_value=999.0))
+    assert find_one(recording, "signal-reachable").verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [(np.linspace(5, 15, SYNCS), Verdict.PASS), (np.full(SYNCS, 10.0), Verdict.FAIL)],
+)
+def test_a_pinned_signal_is_found(found: np.ndarray, verdict: Verdict) -> None:
+    """Utilization that reads 100 % from light load on tells the autoscaler nothing."""
+    finding = find_one(with_signals(make_signal(), sync__metric__0__value=found), "signal-moves")
+    assert (finding.verdict, finding.level) == (verdict, "extended")
+
+
+def test_a_steady_load_asks_no_signal_to_move() -> None:
+    """Only where the planned rate varies by half can it be expected to."""
+    assert find_one(make_recording(), "signal-moves") is None
+
+
+def test_lint_needs_no_run() -> None:
+    """The static halves alone: what is wrong with the manifest can be said at once."""
+    gone = make_signal(exists=False, reason="renamed")
+    high = make_signal(index=1, target_value=999.0)
+    findings = judge_signals([gone, high])
+    assert [(f.id, f.scenario, f.verdict) for f in findings] == [
+        ("signal-present", "lint", Verdict.FAIL),
+        ("signal-reachable", "lint", Verdict.FAIL),
+    ]
+    assert judge_signals([make_signal(maximum=None)]) == ()

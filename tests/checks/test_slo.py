@@ -1,0 +1,195 @@
+"""The objective is judged at the client, from the intended arrival, and monotonically."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from factories import (
+    find_one,
+    make_plan,
+    make_recording,
+    make_requests,
+    make_series,
+    make_window,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scalecert.checks.finding import Verdict
+from scalecert.checks.judge import judge
+from scalecert.engines.base import Status
+from scalecert.recording.model import Recording
+from scalecert.recording.plan import ObjectiveTerm
+
+METRICS = ("ttft", "tpot", "e2e")
+STEADY = settings(max_examples=60, derandomize=True, deadline=None)
+
+
+def recording_of(
+    ttft: list[float], objective: tuple[ObjectiveTerm, ...] = (), **columns: np.ndarray
+) -> Recording:
+    """Return a run of requests a second apart with these times to first token (NaN: none)."""
+    arrivals = np.arange(len(ttft), dtype=float)
+    first = arrivals + np.array(ttft)
+    served = np.isfinite(first)
+    facts = {
+        "first_token_seconds": first,
+        "last_token_seconds": first + 0.02 * 127,
+        "status": np.where(served, Status.OK, Status.ABORTED).astype(np.int8),
+    }
+    requests = make_requests(arrivals, **{**facts, **columns})
+    return make_recording(
+        requests=requests, objective=objective or (ObjectiveTerm("ttft", 0.95, 2.0),)
+    )
+
+
+@pytest.mark.parametrize(("metric", "value"), [("ttft", 0.5), ("tpot", 0.02), ("e2e", 3.04)])
+def test_each_metric_is_measured_as_defined(metric: str, value: float) -> None:
+    """TTFT 0.5 s, then 127 gaps of 20 ms: 3.04 s from arrival to last token."""
+    recording = make_recording(objective=(ObjectiveTerm(metric, 0.95, value + 0.001),))
+    finding = find_one(recording, f"{metric}-objective")
+    assert finding.measured == pytest.approx(value)
+    assert finding.verdict is Verdict.PASS
+    assert finding.limit == pytest.approx(value + 0.001)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_metric_outside_the_objective_has_no_finding(metric: str) -> None:
+    """Nobody asked for it, so nothing is judged."""
+    other = next(name for name in METRICS if name != metric)
+    recording = make_recording(objective=(ObjectiveTerm(other, 0.95, 9.0),))
+    assert find_one(recording, f"{metric}-objective") is None
+
+
+def test_latency_counts_from_the_intended_arrival() -> None:
+    """A request that was sent late was late for its user."""
+    arrivals = np.arange(100.0)
+    requests = make_requests(
+        arrivals, sent_seconds=arrivals + 5, first_token_seconds=arrivals + 5.5
+    )
+    late_allowed = [{"id": "generator-on-time", "limit": 10.0}, "ttft-objective"]
+    recording = make_recording(plan=make_plan(checks=late_allowed), requests=requests)
+    finding = next(f for f in judge(recording) if f.id == "ttft-objective")
+    assert finding.measured == pytest.approx(5.5)
+
+
+def test_requests_without_a_token_are_infinitely_late() -> None:
+    """Six lost of a hundred break a p95 that the other 94 keep; five do not."""
+    lost = find_one(recording_of([0.1] * 94 + [np.nan] * 6), "ttft-objective")
+    kept = find_one(recording_of([0.1] * 95 + [np.nan] * 5), "ttft-objective")
+    assert (lost.verdict, lost.measured) == (Verdict.FAIL, None)
+    assert "6 % of 100 judged requests got no answer" in lost.message
+    assert "no-request-lost" in lost.next_step
+    assert kept.verdict is Verdict.PASS
+    assert kept.evidence["neverAnswered"] == 5
+
+
+def test_an_answer_that_broke_off_has_a_first_token_but_no_end() -> None:
+    """Killed after its first token: TTFT stands, TPOT and E2E are infinite."""
+    objective = tuple(ObjectiveTerm(metric, 1.0, 100.0) for metric in METRICS)
+    recording = recording_of([0.1] * 10, objective, status=np.full(10, Status.ABORTED, np.int8))
+    verdicts = {metric: find_one(recording, f"{metric}-objective").verdict for metric in METRICS}
+    assert verdicts == {"ttft": Verdict.PASS, "tpot": Verdict.FAIL, "e2e": Verdict.FAIL}
+
+
+def test_requests_of_one_token_have_no_tpot() -> None:
+    """They count neither as fast nor as slow."""
+    tokens = np.array([1] * 90 + [128] * 10, np.int32)
+    recording = recording_of([0.1] * 100, (ObjectiveTerm("tpot", 0.5, 0.1),), output_tokens=tokens)
+    finding = find_one(recording, "tpot-objective")
+    assert finding.evidence["judgedRequests"] == 10
+    assert find_one(recording, "slo-attainment").measured == 1.0
+
+
+def test_requests_inside_a_window_are_not_judged() -> None:
+    """The window is judged by recovery; arrivals on its end are judged again."""
+    slow = [9.0 if 100 <= second < 200 else 0.1 for second in range(1000)]
+    base = recording_of(slow, (ObjectiveTerm("ttft", 0.99, 2.0),))
+    assert find_one(base, "ttft-objective").verdict is Verdict.FAIL
+    windowed = make_recording(
+        requests=base.requests,
+        objective=base.plan.objective,
+        windows=(make_window(100.0, 200.0, 1.0, 9.0),),
+    )
+    finding = find_one(windowed, "ttft-objective")
+    assert finding.verdict is Verdict.PASS
+    assert finding.evidence["judgedRequests"] == 900
+
+
+def test_of_several_terms_the_worst_is_shown_and_all_are_in_evidence() -> None:
+    """A p50 that is four times its limit matters more than a p99 that is kept."""
+    terms = (ObjectiveTerm("ttft", 0.99, 2.0), ObjectiveTerm("ttft", 0.5, 0.1))
+    finding = find_one(recording_of([0.4] * 100, terms), "ttft-objective")
+    assert (finding.measured, finding.limit) == (pytest.approx(0.4), 0.1)
+    assert set(finding.evidence["terms"]) == {"ttft_p99=2s", "ttft_p50=0.1s"}
+
+
+def test_the_worst_minute_is_named() -> None:
+    """Who looks into a failure knows where to look."""
+    late = [9.0 if 300 <= second < 340 else 0.1 for second in range(600)]
+    minute = find_one(recording_of(late), "ttft-objective").evidence["worstMinute"]
+    assert minute == {"startSeconds": 300.0, "late": 40, "requests": 60}
+
+
+def test_no_judged_request_is_no_data() -> None:
+    """A percentile of nothing is not a pass."""
+    recording = make_recording(windows=(make_window(0.0, 1200.0, 0.0, 9.0),))
+    for check in ("ttft-objective", "slo-attainment"):
+        assert find_one(recording, check).verdict is Verdict.INCONCLUSIVE
+
+
+def test_attainment_limit_is_the_union_bound() -> None:
+    """Two p95 terms leave at least 90 % that keep both."""
+    finding = find_one(make_recording(), "slo-attainment")
+    assert (finding.measured, finding.limit, finding.comparison) == (1.0, 0.9, ">=")
+
+
+def test_a_scenario_may_ask_for_more() -> None:
+    """Its own limit replaces the default."""
+    recording = recording_of([0.1] * 97 + [9.0] * 3)
+    assert find_one(recording, "slo-attainment").verdict is Verdict.PASS
+    assert find_one(recording, "slo-attainment", limit=0.99).verdict is Verdict.FAIL
+
+
+def test_a_policy_at_its_maximum_is_told_to_raise_it() -> None:
+    """Lowering a target changes nothing where no replica can be added."""
+    slow = recording_of([9.0] * 100)
+    at_maximum = make_recording(
+        requests=slow.requests, objective=slow.plan.objective, series=make_series((0.0, 10))
+    )
+    assert "lower the target of vllm:num_requests_running from 10 to about 5" in (
+        find_one(slow, "ttft-objective").next_step
+    )
+    assert "raise maxReplicas above 10" in find_one(at_maximum, "ttft-objective").next_step
+
+
+@STEADY
+@given(
+    ttft=st.lists(st.floats(0.0, 10.0) | st.just(np.nan), min_size=2, max_size=40),
+    q=st.sampled_from([0.5, 0.9, 0.95, 0.99]),
+    data=st.data(),
+)
+def test_improving_a_latency_never_turns_a_pass_into_a_fail(
+    ttft: list[float], q: float, data: st.DataObject
+) -> None:
+    """Neither a quantile nor the attainment gets worse when one request gets better."""
+    index = data.draw(st.integers(0, len(ttft) - 1))
+    was = ttft[index]
+    better = list(ttft)
+    better[index] = data.draw(st.floats(0.0, 10.0 if np.isnan(was) else was))
+    objective = (ObjectiveTerm("ttft", q, 2.0), ObjectiveTerm("e2e", q, 6.0))
+    before, after = recording_of(ttft, objective), recording_of(better, objective)
+    for check in ("ttft-objective", "e2e-objective", "slo-attainment"):
+        if find_one(before, check).verdict is Verdict.PASS:
+            assert find_one(after, check).verdict is Verdict.PASS
+
+
+@STEADY
+@given(ttft=st.lists(st.floats(0.0, 10.0), min_size=1, max_size=40))
+def test_terms_that_hold_imply_the_attainment(ttft: list[float]) -> None:
+    """By the union bound the joint finding can't fail where every single one passes."""
+    objective = (ObjectiveTerm("ttft", 0.9, 2.0), ObjectiveTerm("e2e", 0.8, 4.0))
+    recording = recording_of(ttft, objective)
+    singles = [find_one(recording, f"{term.metric}-objective").verdict for term in objective]
+    if set(singles) == {Verdict.PASS}:
+        assert find_one(recording, "slo-attainment").verdict is Verdict.PASS
