@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-NEVER_SENT = -1
+NEVER_SENT = "-1"
 """Status of a request that failed at the client before the server had it."""
 STEADY_KINDS = ("poisson", "constant", "uniform", "gamma", "open")
 CLOSED_WINDOW = 0.6
@@ -99,7 +99,7 @@ def _window(kind: str, spec: dict[str, Any]) -> tuple[float, float]:
 
 
 def _requests(rows: list[dict[str, str]]) -> Requests:
-    kept = [row for row in rows if row.get("t_send") and int(row["status"]) != NEVER_SENT]
+    kept = [row for row in rows if row.get("t_send") and row.get("status") != NEVER_SENT]
     kept.sort(key=lambda row: (float(row["t_send"]), int(row["idx"])))
 
     def column(name: str) -> np.ndarray:
