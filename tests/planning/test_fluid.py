@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalecert.planning.fluid import (
+    drain_seconds,
     fluid_minimum,
     peak_per_second,
     recovery_windows,
     replicas_needed,
     segments,
 )
+from scalecert.recording.plan import Capacity
 from scalecert.workload.rate import Knot, RateCurve
 
 
@@ -29,7 +31,7 @@ def staircase(*levels):
 
 def windows_of(curve, **changes):
     plan = {
-        "capacity_per_second": 2.0,
+        "capacity": Capacity(2.0, 2.5, 256.0, 128.0, "given"),
         "min_replicas": 1,
         "max_replicas": 10,
         "startup_seconds": 90.0,
@@ -54,12 +56,17 @@ def test_the_fluid_minimum_follows_the_mean_rate_of_each_bin():
     assert bound.bin_seconds == 15.0
 
 
-def test_a_window_is_start_up_two_syncs_and_the_drain_at_max_replicas():
-    """0.3 -> 0.9 of ten replicas: 120 s blind at 12/s too much, 2/s to spare."""
-    (_, window) = windows_of(staircase((0, 6.0), (600, 18.0)))
+def test_a_window_is_start_up_two_syncs_and_the_drain():
+    """0.3 -> 0.9 of ten replicas: 120 s with 6/s on each of three, then 2.5/s against 2/s."""
+    (_, window) = windows_of(staircase((0, 0.0), (10, 6.0), (600, 18.0)))
     assert (window.start_seconds, window.startup_seconds) == (600.0, 90.0)
-    assert window.drain_seconds == pytest.approx(12.0 * 120.0 / 2.0)
-    assert window.end_seconds == pytest.approx(600.0 + 120.0 + 720.0)
+    assert window.drain_seconds == pytest.approx((6.0 - 2.5) * 120.0 / (2.5 - 2.0))
+    assert window.end_seconds == pytest.approx(600.0 + 120.0 + 840.0)
+
+
+def test_without_a_backlog_nothing_has_to_drain():
+    """Replicas that serve the step saturated are late, not behind."""
+    assert drain_seconds(2.4, 1.0, 2.5, 120.0) == 0.0
 
 
 def test_a_step_that_needs_no_more_replicas_has_no_window():
@@ -67,9 +74,14 @@ def test_a_step_that_needs_no_more_replicas_has_no_window():
     assert windows_of(staircase((0, 1.0), (600, 2.0), (900, 0.5))) == ()
 
 
+def test_the_start_of_a_run_is_no_step():
+    """A fleet begins with what the first rate needs."""
+    assert windows_of(staircase((0, 18.0))) == ()
+
+
 def test_a_load_beyond_the_fleet_never_drains():
     """Its window ends with the run."""
-    (window,) = windows_of(staircase((0, 25.0)))
+    (window,) = windows_of(staircase((0, 1.0), (60, 25.0)))
     assert window.end_seconds == 3600.0
 
 

@@ -27,7 +27,8 @@ PRECISION = 0.01
 
 Sizes = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]
 StartEngine = Callable[[RequestLog], Engine]
-DrawSizes = Callable[[int, np.random.Generator], Sizes]  # noqa: TID251 - a type, not a source
+Generator = np.random.Generator  # noqa: TID251 - a type; generators come from scalecert.rng
+DrawSizes = Callable[[int, Generator], Sizes]
 
 
 class ObjectiveOutOfReachError(ValueError):
@@ -73,7 +74,8 @@ def replica_capacity(
     def holds(rate: float) -> bool:
         return all(_within(_measured(start, trial, rate, objective), objective) for trial in trials)
 
-    high = 2.0 * _throughput(start, trials[0])
+    saturated = _saturated_per_second(start, trials[0])
+    high = 2.0 * saturated
     low = high / 1024.0
     if not holds(low):
         raise ObjectiveOutOfReachError(
@@ -90,6 +92,7 @@ def replica_capacity(
     )
     return Capacity(
         requests_per_second=round(low, 6),
+        saturated_per_second=round(max(saturated, low), 6),
         input_tokens_mean=round(float(sizes[0].mean()), 3),
         output_tokens_mean=round(float(sizes[1].mean()), 3),
         method=f"highest Poisson rate that holds the objective in {len(SEEDS)} seeds of "
@@ -103,10 +106,16 @@ def _draw(seed: int, draw_sizes: DrawSizes) -> _Trial:
     return _Trial(np.cumsum(gaps), inputs.tolist(), outputs.tolist())
 
 
-def _throughput(start: StartEngine, trial: _Trial) -> float:
-    """Return requests per second with every request waiting from the start."""
-    log = _run(start, trial, [0.0] * REQUESTS)
-    return REQUESTS / float(np.nanmax(log.last_token_seconds))
+def saturated_per_second(start: StartEngine, draw_sizes: DrawSizes) -> float:
+    """Return the requests per second that one replica serves with an endless queue."""
+    return _saturated_per_second(start, _draw(SEEDS[0], draw_sizes))
+
+
+def _saturated_per_second(start: StartEngine, trial: _Trial) -> float:
+    """Return the rate at which the middle half of requests finishes when all come at once."""
+    finished = np.sort(_run(start, trial, [0.0] * REQUESTS).last_token_seconds)
+    quarter = REQUESTS // 4
+    return 2 * quarter / float(finished[3 * quarter] - finished[quarter])
 
 
 def _run(start: StartEngine, trial: _Trial, arrivals: list[float]) -> RequestLog:

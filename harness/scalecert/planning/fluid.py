@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from scalecert.recording.plan import FluidMinimum, Segment, Window
+from scalecert.recording.plan import Capacity, FluidMinimum, Segment, Window
 from scalecert.workload.rate import Jump, RateCurve
 
 BIN_SECONDS = 15.0
@@ -32,7 +32,7 @@ def fluid_minimum(
 def recovery_windows(
     jumps: list[Jump],
     *,
-    capacity_per_second: float,
+    capacity: Capacity,
     min_replicas: int,
     max_replicas: int,
     startup_seconds: float,
@@ -42,20 +42,26 @@ def recovery_windows(
     """Return a window for each step up that needs more replicas than the rate before it.
 
     A window is start-up plus two syncs (a metric that is one scrape old, one sync to act on it)
-    plus the drain of the backlog that builds up meanwhile, by a policy that then runs at
-    maxReplicas. A load beyond maxReplicas x capacity never drains: its window ends with the run.
+    plus the drain of the backlog that builds up meanwhile, once the new rate's fluid minimum (at
+    most maxReplicas) is ready. The start of the run is no step: the
+    fleet begins with what the first rate needs.
     """
     windows = []
     for jump in jumps:
-        before = replicas_needed(jump.before_per_second, capacity_per_second, min_replicas)
-        after = replicas_needed(jump.after_per_second, capacity_per_second, min_replicas)
+        if jump.time_seconds <= 0:
+            continue
+        before = replicas_needed(jump.before_per_second, capacity.requests_per_second, min_replicas)
+        after = replicas_needed(jump.after_per_second, capacity.requests_per_second, min_replicas)
         if after <= before:
             continue
         blind = startup_seconds + 2.0 * sync_seconds
-        backlog = (jump.after_per_second - before * capacity_per_second) * blind
-        spare = max_replicas * capacity_per_second - jump.after_per_second
-        longest = max(0.0, duration_seconds - jump.time_seconds - blind)
-        drain = min(backlog / spare, longest) if spare > 0 else longest
+        drain = drain_seconds(
+            jump.after_per_second / before,
+            jump.after_per_second / min(after, max_replicas),
+            capacity.saturated_per_second,
+            blind,
+        )
+        drain = min(drain, max(0.0, duration_seconds - jump.time_seconds - blind))
         windows.append(
             Window(
                 start_seconds=jump.time_seconds,
@@ -67,6 +73,30 @@ def recovery_windows(
             )
         )
     return tuple(windows)
+
+
+def drain_seconds(
+    during_per_second: float, after_per_second: float, saturated_per_second: float, blind: float
+) -> float:
+    """Return how long one replica takes to work off what piled up before others were ready.
+
+    A request stays in the queue of the replica that accepted it, so the backlog of the replicas
+    that were there drains at what each of them serves beyond its own share of the new load.
+
+    Args:
+        during_per_second: what the replica was offered while it was blind, requests/s.
+        after_per_second: what it is offered once enough replicas are ready.
+        saturated_per_second: what it serves with a queue.
+        blind: seconds for which nothing could help.
+
+    Returns:
+        Seconds; inf if a replica has nothing to spare then.
+    """
+    backlog = max(0.0, during_per_second - saturated_per_second) * blind
+    spare = saturated_per_second - after_per_second
+    if backlog == 0.0:
+        return 0.0
+    return backlog / spare if spare > 0 else math.inf
 
 
 def peak_per_second(curve: RateCurve, duration_seconds: float) -> float:

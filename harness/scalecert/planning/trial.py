@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from scalecert.engines.base import Engine, EngineKind, RequestLog
-from scalecert.hpa.pod_requests import PodSpec
 from scalecert.hpa.types import HorizontalPodAutoscalerSpec
 from scalecert.metrics.inputs import MetricsInput
-from scalecert.planning.pod_timing import Ordering, PodTiming
+from scalecert.planning.pod_timing import PodTiming
+from scalecert.planning.scaled_pods import ScaledPods
 from scalecert.recording.plan import Plan
 from scalecert.workload.generate import Requests
-
-
-@dataclass(frozen=True, slots=True)
-class ScaledPods:
-    """The pods that the HPA scales, as controllers, scrapes and the HPA see them.
-
-    `ordering` is how the workload controller picks pods; `ports` are the engine container's.
-    """
-
-    workload: str
-    ordering: Ordering
-    labels: Mapping[str, str]
-    selector: str
-    requests: PodSpec
-    ports: Mapping[str, int]
-    container: str
 
 
 @dataclass(frozen=True, slots=True)

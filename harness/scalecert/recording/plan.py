@@ -65,9 +65,13 @@ class ObjectiveTerm(_Part, frozen=True):
 
 
 class Capacity(_Part, frozen=True):
-    """One replica's capacity under the objective; `method` says how it was found."""
+    """One replica's capacity under the objective; `method` says how it was found.
+
+    `saturated_per_second` is what the replica serves with an endless queue, objective or not.
+    """
 
     requests_per_second: float
+    saturated_per_second: float
     input_tokens_mean: float
     output_tokens_mean: float
     method: str

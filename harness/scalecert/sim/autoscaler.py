@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from scalecert.hpa.horizontal import ControllerConfig, HorizontalController
-from scalecert.hpa.pod_requests import PodSpec
+from scalecert.hpa.horizontal import HorizontalController, HorizontalControllerConfig
 from scalecert.hpa.pods import Pod as HpaPod
-from scalecert.hpa.pods import PodPhase, ReadyCondition
+from scalecert.hpa.pods import PodPhase, PodSpec, ReadyCondition
 from scalecert.hpa.sync import Scale, SyncOutcome
-from scalecert.hpa.types import HorizontalPodAutoscalerSpec, HorizontalPodAutoscalerStatus
+from scalecert.hpa.status import HorizontalPodAutoscalerStatus
+from scalecert.hpa.types import HorizontalPodAutoscalerSpec
 from scalecert.metrics.pipeline import Pipeline
 from scalecert.scenario.model import Controllers
 from scalecert.sim.cluster import Cluster
@@ -47,11 +47,12 @@ class Autoscaler:
         self._status = HorizontalPodAutoscalerStatus()
         self._conditions: dict[str, tuple[str, str]] = {}
         self._controller = HorizontalController(
-            ControllerConfig(
-                downscale_stabilization_ms=milliseconds(controllers.downscale_stabilization),
+            HorizontalControllerConfig(
+                sync_period_seconds=controllers.sync_period,
+                downscale_stabilization_seconds=controllers.downscale_stabilization,
                 tolerance=controllers.tolerance,
-                cpu_initialization_period_ms=milliseconds(controllers.cpu_initialization_period),
-                initial_readiness_delay_ms=milliseconds(controllers.initial_readiness_delay),
+                cpu_initialization_period_seconds=controllers.cpu_initialization_period,
+                initial_readiness_delay_seconds=controllers.initial_readiness_delay,
             )
         )
 
@@ -67,7 +68,7 @@ class Autoscaler:
             Scale(before, len(cluster.active()), self._selector),
             [self._seen(pod) for pod in cluster.pods],
             pipeline.client(now),
-            now_ms=milliseconds(now),
+            milliseconds(now),
         )
         self._status = outcome.status
         replicas = (before, len(cluster.serving()), outcome.desired_replicas)

@@ -1,0 +1,154 @@
+"""Speed of the simulator, as ratios within one run where possible: machines are noisy.
+
+Usage: python benchmarks/simulator.py [--json FILE] [--only NAME ...]
+
+    sim.requests_per_second      simulated requests per second of one core: 10 replicas on L4 at
+                                 0.8 x maximum throughput, 256 tokens in and 128 out, with HPA,
+                                 metric pipeline and routing; best of three runs
+    sim.replicas_cost_ratio      cost per request with 100 replicas over that with 1
+    sim.tokens_cost_ratio        cost per request with 3,900 output tokens over that with 100
+                                 (64 in, A100-80G, no preemption)
+    sim.suite_seconds            the core suite of an L4 policy by the command line, all cores
+    sim.suite_max_rss_mb         its largest process
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from scalecert.bundled import bundled
+from scalecert.engines.base import RequestLog
+from scalecert.pipeline import Inputs, Subject, subjects
+from scalecert.planning.prepare import prepare
+from scalecert.planning.trial import Trial
+from scalecert.planning.unit_of_load import EngineStarter
+from scalecert.recording.plan import SuiteRef
+from scalecert.scenario.model import CheckRequest, Metadata, Scenario, ScenarioSpec
+from scalecert.units import Duration
+from scalecert.workload.model import ConstantRate, Fixed, Sizes, Workload
+from scalecert.workload.scalars import Rate
+from scalecert.worlds.sim import SimWorld
+
+POLICY = bundled("fixtures", "policies") / "vllm-num-requests-running.yaml"
+OBJECTIVE = "ttft_p95=2s,tpot_p95=100ms"
+RUNS = 3
+
+
+def subject(replicas: int, profile: str) -> Subject:
+    """Return the shipped policy, held at `replicas`, on an engine profile."""
+    inputs = Inputs((str(POLICY),), objective=OBJECTIVE, profile=profile, capacity_per_second=1.0)
+    (one,) = subjects(inputs)
+    hpa = msgspec.structs.replace(one.policy.hpa, min_replicas=replicas, max_replicas=replicas)
+    return replace(one, policy=replace(one.policy, hpa=hpa))
+
+
+def throughput_per_second(one: Subject, input_tokens: int, output_tokens: int) -> float:
+    """Return the highest requests per second of one replica, everything waiting at once."""
+    count = 2000
+    log = RequestLog.of_size(count)
+    engine = EngineStarter(one.resolved)(log)
+    engine.offer(range(count), [0.0] * count, [input_tokens] * count, [output_tokens] * count)
+    engine.advance(float("inf"))
+    return count / float(np.nanmax(log.last_token_seconds))
+
+
+def trial(one: Subject, share: float, tokens: tuple[int, int], requests: int) -> Trial:
+    """Return a trial at a share of the fleet's maximum throughput."""
+    replicas = one.policy.hpa.max_replicas
+    rate = share * replicas * throughput_per_second(one, *tokens)
+    sizes = Sizes(Fixed(tokens[0]), Fixed(tokens[1]))
+    workload = Workload(rate=ConstantRate(Rate(f"{rate:.6f}/s")), sizes=sizes)
+    spec = ScenarioSpec(
+        why="speed",
+        workload=workload,
+        duration=Duration(requests / rate),
+        checks=(CheckRequest("generator-on-time"),),
+    )
+    scenario = Scenario("scalecert.dev/v1", "Scenario", Metadata("speed"), spec)
+    return prepare(one, scenario, Path(), SuiteRef("benchmark", "0", ""))
+
+
+def seconds_per_request(planned: Trial, runs: int = RUNS) -> float:
+    """Return the least CPU seconds per request over some runs."""
+    count = len(planned.requests.arrival_seconds)
+    return min(_cpu_seconds(lambda: SimWorld().run(planned)) for _ in range(runs)) / count
+
+
+def _cpu_seconds(action: Callable[[], object]) -> float:
+    start = time.process_time()
+    action()
+    return time.process_time() - start
+
+
+def simulator() -> dict[str, float]:
+    """Measure requests per second."""
+    planned = trial(subject(10, "vllm_llama-2-7b_l4"), 0.8, (256, 128), 60_000)
+    return {"sim.requests_per_second": 1.0 / seconds_per_request(planned)}
+
+
+def replicas() -> dict[str, float]:
+    """Measure how the cost grows with the number of replicas."""
+    costs = {
+        count: seconds_per_request(
+            trial(subject(count, "vllm_llama-2-7b_l4"), 0.8, (256, 128), 30_000)
+        )
+        for count in (1, 10, 100)
+    }
+    return {"sim.replicas_cost_ratio": max(costs.values()) / costs[1]}
+
+
+def tokens() -> dict[str, float]:
+    """Measure how the cost grows with the length of answers, without preemption."""
+    one = subject(10, "vllm_llama-2-7b_a100-80g")
+    costs = {
+        count: seconds_per_request(trial(one, 0.5, (64, count), 10_000))
+        for count in (100, 400, 1600, 3900)
+    }
+    return {"sim.tokens_cost_ratio": max(costs.values()) / costs[100]}
+
+
+def suite() -> dict[str, float]:
+    """Measure the core suite as a user runs it."""
+    with tempfile.TemporaryDirectory() as out:
+        command = (sys.executable, "-m", "scalecert", "certify", str(POLICY), "--out", out)
+        start = time.perf_counter()
+        done = subprocess.run((*command, "--objective", OBJECTIVE), capture_output=True, check=False)
+        elapsed = time.perf_counter() - start
+    if done.returncode not in (0, 1):
+        sys.exit(done.stderr.decode())
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return {"sim.suite_seconds": elapsed, "sim.suite_max_rss_mb": largest}
+
+
+MEASUREMENTS = {each.__name__: each for each in (simulator, replicas, tokens, suite)}
+
+
+def main() -> None:
+    """Measure, print, and write JSON if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS))
+    given = parser.parse_args()
+    figures: dict[str, float] = {}
+    for name in given.only:
+        for key, value in MEASUREMENTS[name]().items():
+            figures[key] = round(value, 3)
+            print(f"{key:28} {value:12.3f}", flush=True)
+    if given.json:
+        given.json.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""The whole program: a policy goes in, a certificate comes out, and it only goes one way.
+
+    subjects   the user's manifests and choices -> one Subject per HPA
+    record     Subject x Case -> Trial -> World -> Recording, on disk before anything is judged
+    judge      Recording -> Findings
+    issue      Findings -> Certificate
+
+Two doors lead here, the command line and the pytest plugin; neither adds to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scalecert.certificate.document import issue
+from scalecert.checks.judge import judge
+from scalecert.errors import UsageError
+from scalecert.planning.prepare import Subject, prepare
+from scalecert.policy.loading import load_policies
+from scalecert.policy.model import Policy
+from scalecert.policy.objective import resolve_objective
+from scalecert.policy.resolve import resolve
+from scalecert.recording import store
+from scalecert.recording.model import Recording
+from scalecert.recording.plan import Provenance
+from scalecert.workload.override import load_workload
+from scalecert.worlds.base import World
+
+if TYPE_CHECKING:
+    from scalecert.suite import Case
+
+__all__ = ["Inputs", "Subject", "issue", "judge", "record", "subjects"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the user gave: manifests, and what overrides or completes them.
+
+    `price_per_hour` is of one accelerator, `capacity_per_second` of one replica (measured).
+    """
+
+    policies: tuple[str, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    objective: str | None = None
+    profile: str | None = None
+    workload: str | None = None
+    price_per_hour: float | None = None
+    capacity_per_second: float | None = None
+    seed: int = 1
+    world: str = "sim"
+
+
+def subjects(inputs: Inputs) -> tuple[Subject, ...]:
+    """Return what is to be certified, one subject per HPA.
+
+    Raises:
+        UsageError: if anything that the user gave can't be used.
+    """
+    world(inputs.world)
+    policies = load_policies(inputs.policies, inputs.settings)
+    return tuple(_subject(policy, inputs) for policy in policies)
+
+
+def record(subject: Subject, case: Case, recordings: Path) -> Recording:
+    """Run one case and keep its recording in `recordings/<scenario-id>/`.
+
+    Raises:
+        UsageError: if the scenario can't be planned for this policy.
+        EnvironmentFault: if the world broke.
+    """
+    trial = prepare(subject, case.scenario, case.path.parent, case.suite)
+    recording = world(subject.world).run(trial)
+    store.save(recording, recordings / case.id)
+    return recording
+
+
+def world(name: str) -> World:
+    """Return the world of that name; UsageError if there is none."""
+    if name != "sim":
+        raise UsageError(f"found {name!r}, expected sim", field="--world")
+    from scalecert.worlds.sim import SimWorld
+
+    return SimWorld()
+
+
+def _subject(policy: Policy, inputs: Inputs) -> Subject:
+    resolved = resolve(policy, inputs.profile)
+    objective = resolve_objective(policy, inputs.objective)
+    workload = load_workload(inputs.workload) if inputs.workload else None
+    profile = resolved.profile.spec
+    price = profile.price.per_hour / profile.accelerator.count
+    if inputs.price_per_hour is not None:
+        price = inputs.price_per_hour
+    return Subject(
+        policy=policy,
+        resolved=resolved,
+        objective=objective.terms,
+        provenance=(
+            Provenance("policy", policy.name, policy.file),
+            Provenance("objective", objective.text(), objective.source),
+            *resolved.provenance,
+            Provenance(
+                "price",
+                f"{price:g} {profile.price.currency} per accelerator and hour",
+                profile.price.source if inputs.price_per_hour is None else "--price",
+            ),
+            *_workload_provenance(inputs),
+        ),
+        seed=inputs.seed,
+        world=inputs.world,
+        price_per_hour=price,
+        workload=workload.spec if workload else None,
+        workload_folder=Path(inputs.workload).parent if inputs.workload else None,
+        capacity_per_second=inputs.capacity_per_second,
+    )
+
+
+def _workload_provenance(inputs: Inputs) -> Sequence[Provenance]:
+    if inputs.workload is None:
+        return (Provenance("workload", "as in each scenario", "suite"),)
+    return (Provenance("workload", inputs.workload, "--workload"),)

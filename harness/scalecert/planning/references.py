@@ -1,0 +1,89 @@
+"""What the Plan says of policy, engine, load and time, beside what is computed."""
+
+from __future__ import annotations
+
+import msgspec
+
+from scalecert.documents import sha256_digest
+from scalecert.hpa.types import encode_hook
+from scalecert.planning.fluid import peak_per_second, segments
+from scalecert.planning.pod_timing import PodTiming
+from scalecert.policy.model import Policy
+from scalecert.policy.resolve import Resolved
+from scalecert.recording.plan import EngineRef, Load, PolicyRef, Provenance
+from scalecert.scenario.model import Scenario
+from scalecert.workload.generate import Requests
+from scalecert.workload.rate import RateCurve
+
+
+def policy_ref(policy: Policy) -> PolicyRef:
+    """Return what the plan says of the policy."""
+    reference = policy.hpa.scale_target_ref
+    return PolicyRef(
+        name=policy.name,
+        namespace=policy.namespace,
+        digest=policy.digest,
+        file=policy.file,
+        spec=msgspec.to_builtins(policy.hpa, enc_hook=encode_hook),
+        target=f"{reference.kind}/{reference.name}",
+        min_replicas=policy.hpa.min_replicas or 0,
+        max_replicas=policy.hpa.max_replicas,
+    )
+
+
+def engine_ref(resolved: Resolved) -> EngineRef:
+    """Return what the plan says of the engine."""
+    profile = resolved.profile
+    return EngineRef(
+        name=resolved.kind.name,
+        version=resolved.version,
+        profile=profile.name,
+        profile_digest=sha256_digest(profile),
+        profile_provenance=profile.spec.provenance.kind,
+        model=profile.spec.model.name,
+        accelerator=profile.spec.accelerator.name,
+        accelerators_per_replica=resolved.accelerators_per_replica,
+        limits=dict(resolved.limits.values),
+    )
+
+
+def load_of(curve: RateCurve, requests: Requests, duration_seconds: float) -> Load:
+    """Return the offered load in absolute figures."""
+    count = len(requests.arrival_seconds)
+    return Load(
+        requests=count,
+        left_out=requests.left_out,
+        mean_per_second=count / duration_seconds,
+        peak_per_second=peak_per_second(curve, duration_seconds),
+        input_tokens_mean=float(requests.input_tokens.mean()) if count else 0.0,
+        output_tokens_mean=float(requests.output_tokens.mean()) if count else 0.0,
+        segments=segments(curve, duration_seconds),
+    )
+
+
+def startup_provenance(timing: PodTiming, scenario: Scenario) -> tuple[Provenance, ...]:
+    """Return where the pods' times come from."""
+    from_scenario = scenario.spec.cluster.startup.model_load is not None
+    return (
+        Provenance(
+            "start-up",
+            f"{timing.startup_seconds():g} s (pull {timing.image_pull:g} s, model load"
+            f" {timing.model_load:g} s, then probes)",
+            "scenario and probes" if from_scenario else "scenario, profile and probes",
+        ),
+        Provenance("cluster", scenario.spec.cluster.source, "scenario"),
+    )
+
+
+def scrape_interval_seconds(policy: Policy, scenario: Scenario) -> float:
+    """Return the longest interval of the policy's monitors, the scenario's where it has none."""
+    intervals = [
+        endpoint.interval_seconds for monitor in policy.monitors for endpoint in monitor.endpoints
+    ]
+    return max(intervals, default=float(scenario.spec.cluster.metrics.scrape_interval))
+
+
+def provisioning_seconds(scenario: Scenario) -> float:
+    """Return what a pod waits for its node where not all nodes are warm."""
+    nodes = scenario.spec.cluster.nodes
+    return 0.0 if nodes.warm is None else float(nodes.provisioning)
