@@ -36,7 +36,7 @@ def parsed(text: str, **sets: str) -> object:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("a: 1\nb: [1, 2\n", 3, "not YAML"),
+        ("a: 1\nb: [1, 2\n", 2, "not YAML"),
         ("a: 1\n\tb: 2\n", 2, "not YAML"),
         ("a: 1\nb: 2\na: 3\n", 3, "'a' twice, first on line 1"),
         ("a: 1\nb: .nan\n", 2, "found .nan, expected a finite number"),

@@ -124,6 +124,7 @@ def _explained(error: yaml.YAMLError | UsageError, text: str, name: str) -> Usag
     else:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else _line_of_character(error, text)
+        line = min(line, len(text.splitlines()) or 1)
         detail = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         problem = f"not YAML: {detail}"
     template = _template_line(text, line)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scalecert.documents import Document, decode
+from scalecert.documents import Document, closest, decode
+from scalecert.errors import UsageError
 from scalecert.hpa.defaults import set_defaults_horizontal_pod_autoscaler
 from scalecert.hpa.types import HorizontalPodAutoscalerSpec, decode_hook
+from scalecert.hpa.validation import (
+    FieldError,
+    validate_horizontal_pod_autoscaler_name,
+    validate_horizontal_pod_autoscaler_spec,
+)
 from scalecert.policy.manifests import HpaDocument
 
 
@@ -27,4 +33,21 @@ def read_hpa(document: Document) -> HpaManifest:
     """
     read = decode(document, HpaDocument, dec_hook=decode_hook)
     spec = set_defaults_horizontal_pod_autoscaler(read.spec)
+    problems = [
+        *validate_horizontal_pod_autoscaler_name(read.metadata.name),
+        *validate_horizontal_pod_autoscaler_spec(spec),
+    ]
+    if problems:
+        raise _refusal(document, problems)
     return HpaManifest(read.metadata.name, read.metadata.namespace, spec)
+
+
+def _refusal(document: Document, problems: list[FieldError]) -> UsageError:
+    """Return the error about the first problem; the hint suggests a word, or counts the others."""
+    first = problems[0]
+    _, listed, words = first.problem.partition("one of ")
+    near = closest(document.get_text(first.field), words.split(", ")) if listed else None
+    hint = f"did you mean {near}?" if near else None
+    if hint is None and len(problems) > 1:
+        hint = f"and {len(problems) - 1} more, first {problems[1]}"
+    return document.error(first.problem, field=first.field, hint=hint)

@@ -1,0 +1,102 @@
+"""The objective: understood exactly or refused, and never assumed."""
+
+from __future__ import annotations
+
+import pytest
+
+from scalecert.errors import UsageError
+from scalecert.policy.objective import parse_objective, resolve_objective
+from scalecert.recording.plan import ObjectiveTerm
+
+from .conftest import DEPLOYMENT, HPA, changed, joined
+
+ANNOTATED = '  name: llm\n  annotations: {scalecert.dev/objective: "ttft_p95=3s"}\nspec'
+
+
+def test_terms():
+    """Each term is a metric, a percentile and a limit in seconds, in the order given."""
+    objective = parse_objective("ttft_p95=2s, tpot_p99.9=100ms,e2e_p50=1m30s", source="here")
+    assert objective.terms == (
+        ObjectiveTerm(metric="ttft", quantile=0.95, limit_seconds=2.0),
+        ObjectiveTerm(metric="tpot", quantile=0.999, limit_seconds=0.1),
+        ObjectiveTerm(metric="e2e", quantile=0.5, limit_seconds=90.0),
+    )
+    assert parse_objective(objective.text(), source="here") == objective
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "ttf_p95=2s",
+            (
+                "--objective: found 'ttf_p95=2s', expected terms such as ttft_p95=2s,tpot_p95="
+                "100ms (did you mean ttft_p95?)"
+            ),
+        ),
+        ("ttft_p95=2", "--objective: ttft_p95: found '2', expected a duration such as 2s"),
+        ("ttft_p95", "found 'ttft_p95', expected terms"),
+        ("", "found '', expected terms"),
+        ("ttft_mean=2s", "found 'ttft_mean=2s', expected terms"),
+        ("ttft_p20=2s", "found ttft_p20, expected a percentile from p50 to p99.9"),
+        ("ttft_p100=2s", "found ttft_p100, expected a percentile"),
+        ("ttft_p95=0s", "expected a limit above zero"),
+        ("ttft_p95=-1s", "found '-1s', expected a duration"),
+        ("ttft_p95=1s,ttft_p95.0=2s", "found ttft_p95 twice"),
+        ("xyz=2s", "(metrics are ttft, tpot, e2e)"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused(text, line):
+    """Each error names what was found and what would be right."""
+    with pytest.raises(UsageError) as caught:
+        parse_objective(text, source="here")
+    assert line in str(caught.value)
+
+
+def test_it_comes_from_the_option_then_the_annotations(load):
+    """`--objective` wins over the HPA's annotation, that over the target's; each names itself."""
+    both = load(
+        joined(
+            changed(HPA, "  name: llm\nspec", ANNOTATED),
+            changed(DEPLOYMENT, "  name: llm\nspec", ANNOTATED.replace("3s", "4s")),
+        )
+    )
+    assert resolve_objective(both, "ttft_p95=2s").source == "--objective"
+    assert resolve_objective(both).terms[0].limit_seconds == 3.0
+    assert "annotation of the HPA" in resolve_objective(both).source
+    target = load(joined(HPA, changed(DEPLOYMENT, "  name: llm\nspec", ANNOTATED)))
+    assert resolve_objective(target).terms[0].limit_seconds == 3.0
+    assert "annotation of the Deployment" in resolve_objective(target).source
+
+
+def test_there_is_none_by_default(load):
+    """Without any, the error says how to give one."""
+    with pytest.raises(UsageError, match="found no objective for llm") as caught:
+        resolve_objective(load(HPA))
+    assert "scalecert.dev/objective" in str(caught.value)
+
+
+def test_a_bad_annotation_is_named_with_its_line(load):
+    """A mistake in an annotation points into the manifest."""
+    policy = load(changed(HPA, "  name: llm\nspec", ANNOTATED.replace("3s", "3")))
+    with pytest.raises(UsageError, match=r"in\.yaml:5: scalecert\.dev/objective: ttft_p95: "):
+        resolve_objective(policy)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("o.txt", "# to hold\nttft_p95=2s\ntpot_p95=100ms,\n"),
+        (
+            "o.yaml",
+            "apiVersion: scalecert.dev/v1\nkind: Objective\nspec: {ttft_p95: 2s, tpot_p95: 100ms}",
+        ),
+    ],
+)
+def test_a_file(load, tmp_path, name, text):
+    """A file of text or of kind Objective says the same as the option."""
+    path = tmp_path / name
+    path.write_text(text)
+    objective = resolve_objective(load(HPA), str(path))
+    assert objective.terms == parse_objective("ttft_p95=2s,tpot_p95=100ms", source="").terms
+    assert objective.source == str(path)

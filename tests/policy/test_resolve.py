@@ -1,0 +1,157 @@
+"""Where things come from: image, args, nodeSelector, profile; each answer with its source."""
+
+from __future__ import annotations
+
+import pytest
+
+from scalecert.errors import UsageError
+from scalecert.policy.command_line import command_line, model_of, served_name
+from scalecert.policy.model import Container, Place
+from scalecert.policy.model_ids import means_model
+from scalecert.policy.resolve import resolve
+
+from .conftest import DEPLOYMENT, HPA, WHOLE, changed, joined
+
+PROFILE = "vllm_llama-2-7b_l4"
+
+
+def sources(resolved):
+    return {answer.what: (answer.value, answer.source) for answer in resolved.provenance}
+
+
+def refusal(policy, profile=None):
+    with pytest.raises(UsageError) as caught:
+        resolve(policy, profile)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_everything_from_the_manifests(load):
+    """Engine and version come from the image, limits from args over the profile."""
+    resolved = resolve(load(WHOLE))
+    said = sources(resolved)
+    assert (resolved.kind.name, resolved.version) == ("vllm", "0.14.0")
+    assert resolved.profile.name == PROFILE
+    assert resolved.limits.integer("max_num_seqs") == 64
+    assert resolved.model_name == "meta-llama/Llama-2-7b-chat-hf"
+    assert said["engine"] == ("vllm", "image vllm/vllm-openai:v0.14.0")
+    assert said["model"] == ("meta-llama/Llama-2-7b-chat-hf", "args")
+    assert said["accelerator"] == ("1 x l4", "cloud.google.com/gke-accelerator: nvidia-l4")
+    assert said["max_num_seqs"] == ("64", "args")
+    assert said["max_num_batched_tokens"][1] == "profile"
+
+
+def test_a_profile_given_overrides_what_was_found(load):
+    """`--profile` wins over accelerator and model, and says so."""
+    resolved = resolve(load(WHOLE), "vllm_llama-2-7b_h100")
+    assert resolved.profile.name == "vllm_llama-2-7b_h100"
+    assert sources(resolved)["profile"][1] == "--profile"
+    assert resolved.limits.integer("max_num_seqs") == 64
+
+
+def test_an_hpa_alone_needs_a_profile(load):
+    """Without the Deployment the profile says everything; without a profile, exit 2."""
+    line = refusal(load(HPA))
+    assert "in.yaml:6: spec.scaleTargetRef: found no Deployment llm in the input" in line
+    assert PROFILE in line
+    resolved = resolve(load(HPA), PROFILE)
+    assert (resolved.container, resolved.kind.name) == (None, "vllm")
+    assert sources(resolved)["engine"] == ("vllm", "profile")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("Llama-2-7b-chat-hf", "Llama-9-7b", "no engine profile of meta-llama/Llama-9-7b on l4"),
+        ("nvidia-l4", "nvidia-tesla-p4", "on nvidia-tesla-p4"),
+        ("vllm/vllm-openai:v0.14.0", "nginx:1", "no container that runs an engine"),
+        ("    - --model=meta-llama/Llama-2-7b-chat-hf\n    ", "    ", "found no model in args"),
+        (
+            "      nodeSelector:\n        cloud.google.com/gke-accelerator: nvidia-l4\n",
+            "",
+            "found no accelerator for meta-llama/Llama-2-7b-chat-hf",
+        ),
+        ("nvidia.com/gpu: 1", "nvidia.com/gpu: 2", "found 2 accelerators per replica"),
+        ("seqs=64", "seqs=many", "in.yaml:39: --max-num-seqs: found 'many'"),
+    ],
+)
+def test_what_does_not_fit_names_the_candidates(load, old, new, words):
+    """Each gap is named with its place and the profiles that could fill it."""
+    line = refusal(load(joined(HPA, changed(DEPLOYMENT, old, new))))
+    assert words in line
+    assert line.partition("in.yaml:")[2]
+    assert "--profile" in line or "--max-num-seqs" in line
+
+
+def test_an_unknown_profile_is_refused_with_a_suggestion(load):
+    """A misspelt `--profile` gets the nearest name."""
+    assert PROFILE in refusal(load(WHOLE), "vllm_llama-2-7b_l5")
+
+
+def test_a_tag_without_a_version_takes_the_profiles(load):
+    """`latest` says nothing; the profile's engine version is assumed, and said to be."""
+    resolved = resolve(load(changed(WHOLE, "v0.14.0", "latest")))
+    assert resolved.version == resolved.profile.spec.engine_version
+    assert "profile" in sources(resolved)["version"][1]
+
+
+def container(**fields):
+    return Container(name="c", image="i", place=Place("f", 1), **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "model"),
+    [
+        ({"args": ("--model=a/b",)}, ("a/b", "args")),
+        ({"args": ("--model", "a/b", "--model", "a/c")}, ("a/c", "args")),
+        ({"args": ("--model-id", "a/b")}, ("a/b", "args")),
+        ({"command": ("vllm", "serve", "a/b"), "args": ("--port=1",)}, ("a/b", "args")),
+        ({"command": ("vllm",), "args": ("serve", "--port=1", "--model=a/b")}, ("a/b", "args")),
+        ({"args": ("a/b", "--port=1")}, ("a/b", "args")),
+        (
+            {
+                "command": ("/bin/sh", "-c"),
+                "args": ("exec vllm serve $MODEL \\\n --port 1 # serve",),
+                "env": {"MODEL": "a/b"},
+            },
+            ("a/b", "args"),
+        ),
+        ({"args": ("--model=$(MODEL_ID)",), "env": {"MODEL_ID": "a/b"}}, ("a/b", "args")),
+        ({"env": {"MODEL_ID": "a/b"}}, ("a/b", "env MODEL_ID")),
+        ({"command": ("python3", "-m", "server")}, None),
+        ({}, None),
+    ],
+)
+def test_the_model_on_the_command_line(fields, model):
+    """The model is found however the server is started."""
+    assert model_of(container(**fields)) == model
+
+
+def test_a_shell_script_is_split_into_words():
+    """A script given to a shell is read as the words that it runs; an open quote is no crash."""
+    shell = container(command=("bash", "-ec"), args=('vllm serve a/b --x "1 2"',))
+    assert command_line(shell) == ("vllm", "serve", "a/b", "--x", "1 2")
+    assert command_line(container(command=("sh", "-c", "echo 'open"))) == ("echo", "'open")
+
+
+def test_the_served_name():
+    """`--served-model-name` is what metrics carry, the model's id without it."""
+    assert served_name(container(args=("--model=a/b", "--served-model-name", "b"))) == "b"
+    assert served_name(container(args=("--model=a/b",))) == "a/b"
+    assert served_name(container()) is None
+
+
+@pytest.mark.parametrize(
+    ("model_id", "name", "same"),
+    [
+        ("meta-llama/Llama-2-7b-chat-hf", "llama-2-7b", True),
+        ("meta-llama/Meta-Llama-3.1-8B-Instruct", "llama-3.1-8b", True),
+        ("/models/llama-2-7b/", "llama-2-7b", True),
+        ("meta-llama/Llama-2-70b-chat-hf", "llama-2-7b", False),
+        ("TheBloke/Llama-2-7B-AWQ", "llama-2-7b", False),
+        ("meta-llama/Llama-3.1-8B", "llama-2-7b", False),
+    ],
+)
+def test_which_ids_mean_a_model(model_id, name, same):
+    """Tuning does not change a model's costs; size and quantization do."""
+    assert means_model(model_id, name) is same

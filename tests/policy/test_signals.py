@@ -1,0 +1,224 @@
+"""Signals and lint: what is known of a policy's metrics and manifests before anything runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from scalecert.errors import UsageError
+from scalecert.linting import lint
+from scalecert.policy.resolve import resolve
+from scalecert.policy.signals import signals
+
+from .conftest import DEPLOYMENT, HPA, MONITORING, WHOLE, changed, joined
+
+RUNNING = "prometheus.googleapis.com|vllm:num_requests_running|gauge"
+
+
+def signal(load, name=RUNNING, target='"10"', *more):
+    text = WHOLE.replace(RUNNING, name).replace('"10"', target)
+    policy = load(joined(text, *more))
+    (found,) = signals(policy, resolve(policy))
+    return found
+
+
+def findings(load, text):
+    policy = load(text)
+    return {one.id: one for one in lint(policy, resolve(policy))}
+
+
+def test_a_bounded_gauge(load):
+    """Running requests are bounded by --max-num-seqs; target and tolerance are the HPA's."""
+    found = signal(load)
+    assert (found.exists, found.prometheus_name) == (True, "vllm:num_requests_running")
+    assert (found.unit, found.maximum) == ("requests", 64.0)
+    assert (found.target_type, found.target_value, found.tolerance_up) == (
+        "AverageValue",
+        10.0,
+        0.1,
+    )
+
+
+def test_what_has_no_bound_has_no_maximum(load):
+    """Waiting requests can rise without end."""
+    name = RUNNING.replace("running", "waiting")
+    assert signal(load, name).maximum is None
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "hint"),
+    [
+        (
+            "prometheus.googleapis.com|vllm:gpu_cache_usage_perc|gauge",
+            "vllm 0.14.0 does not expose vllm:gpu_cache_usage_perc",
+            "vllm:kv_cache_usage_perc",
+        ),
+        (
+            "prometheus.googleapis.com|vllm:num_request_running|gauge",
+            "does not expose vllm:num_request_running",
+            "did you mean vllm:num_requests_running?",
+        ),
+        (
+            "prometheus.googleapis.com|vllm:num_requests_running|counter",
+            "vllm:num_requests_running is a gauge, the name says counter",
+            f"write {RUNNING}",
+        ),
+        (
+            "prometheus.googleapis.com|vllm:num_requests_running",
+            "its name is not prometheus.googleapis.com|NAME|gauge",
+            "",
+        ),
+        (
+            "prometheus.googleapis.com|vllm:num_requests_running|gauges",
+            "its name ends in |gauges",
+            f"write {RUNNING}",
+        ),
+        (
+            "prometheus.googleapis.com|vllm:time_to_first_token_seconds|histogram",
+            "is a histogram, which has no single value",
+            "scale on a gauge or a counter",
+        ),
+        ("vllm_num_requests_running", "no rule of prometheus-adapter", "vllm:num_requests_running"),
+    ],
+)
+def test_a_metric_that_cannot_exist_says_why(load, name, reason, hint):
+    """A renamed, misspelt or mistyped metric is a finding, with the name to write instead."""
+    found = signal(load, name)
+    assert not found.exists
+    assert reason in found.reason
+    assert hint in found.hint
+
+
+def test_adapter_names_go_through_the_rules(load):
+    """Default rules show gauges under their own names; own rules rename them and keep bounds."""
+    assert signal(load, "vllm:num_requests_running").maximum == 64.0
+    rules = (
+        "kind: ConfigMap\nmetadata: {name: adapter}\ndata:\n  config.yaml: |\n    rules:\n"
+        '    - seriesQuery: \'vllm:num_requests_running{namespace!="",pod!=""}\'\n'
+        "      resources: {template: '<<.Resource>>'}\n"
+        "      name: {matches: '^vllm:(.*)$', as: 'llm_$1'}\n"
+        "      metricsQuery: 'sum(<<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)'\n"
+    )
+    found = signal(load, "llm_num_requests_running", '"10"', rules)
+    assert (found.exists, found.prometheus_name) == (True, "vllm:num_requests_running")
+    assert found.maximum == 64.0
+    rated = rules.replace(
+        "sum(<<.Series>>{<<.LabelMatchers>>})", "sum(rate(<<.Series>>{<<.LabelMatchers>>}[1m]))"
+    )
+    assert signal(load, "llm_num_requests_running", '"10"', rated).maximum is None
+    assert not signal(load, "vllm:num_requests_running", '"10"', rules).exists
+
+
+def test_a_label_that_the_series_never_had(load):
+    """A selector on a label without series is inert; it is found before anything runs."""
+    selector = "\n        selector: {matchLabels: {metric.labels.modelname: x}}"
+    found = signal(load, f"{RUNNING}{selector}")
+    assert (found.exists, found.hint) == (False, "did you mean model_name?")
+    assert "no label modelname" in found.reason
+    assert signal(load, f"{RUNNING}{selector.replace('modelname', 'model_name')}").exists
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kubernetes.io|container|accelerator|duty_cycle",
+        "prometheus.googleapis.com|DCGM_FI_DEV_GPU_UTIL|gauge",
+    ],
+)
+def test_metrics_of_other_exporters_are_not_called_absent(load, name):
+    """What is not modelled is unusable input, not a fault of the policy."""
+    with pytest.raises(UsageError, match="not modelled"):
+        signal(load, name)
+
+
+def test_cpu_utilization_needs_requests(load):
+    """An HPA without metrics scales on CPU, which fails while a container requests none."""
+    metrics = HPA[HPA.index("  metrics:") :]
+    policy = load(joined(HPA.replace(metrics, ""), DEPLOYMENT))
+    (found,) = signals(policy, resolve(policy))
+    assert (found.metric, found.unit, found.target_value) == ("cpu", "percent", 80.0)
+    assert (found.exists, found.hint) == (False, "set resources.requests.cpu of container vllm")
+    asked = changed(DEPLOYMENT, "nvidia.com/gpu: 1", "nvidia.com/gpu: 1, cpu: 4")
+    policy = load(joined(HPA.replace(metrics, ""), asked))
+    assert signals(policy, resolve(policy))[0].exists
+
+
+def test_an_external_sum_can_only_reach_what_min_replicas_show(load):
+    """A plain Value on an External metric sums over the pods that there are: minReplicas."""
+    text = WHOLE.replace("type: Pods", "type: External").replace("pods:", "external:")
+    text = text.replace("type: AverageValue", "type: Value").replace("averageValue", "value")
+    policy = load(changed(text, "minReplicas: 1", "minReplicas: 3"))
+    assert signals(policy, resolve(policy))[0].maximum == 3 * 64.0
+
+
+def test_a_sound_policy_has_no_complaints(load):
+    """Nothing is wrong with the policy that the other tests spoil."""
+    assert {one.verdict for one in findings(load, WHOLE).values()} == {"pass"}
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (('"10"', '"100"'), ("signal-reachable", "fail", "can't exceed 64")),
+        (("requests_running|", "requests_runing|"), ("signal-present", "fail", "does not exist")),
+        (("minReplicas: 1\n", "minReplicas: 10\n"), ("replica-range", "warning", "are both 10")),
+        (
+            ("  - port: http", "  - port: metrics"),
+            ("scrape-target", "fail", "scrapes port metrics"),
+        ),
+        (("    interval: 15s", "    path: /stats"), ("scrape-target", "fail", "scrapes /stats")),
+        (("  - port: http", "  - port: 9000"), ("scrape-target", "fail", "scrapes port 9000")),
+        (
+            (
+                "spec:\n  selector:\n    matchLabels: {app: llm}\n  endpoints",
+                "spec:\n  selector:\n    matchLabels: {app: lm}\n  endpoints",
+            ),
+            ("scrape-target", "fail", "selects app=lm, the pods have app=llm"),
+        ),
+        (
+            (
+                "spec:\n  selector:\n    matchLabels: {app: llm}\n  template",
+                "spec:\n  selector:\n    matchLabels: {app: lm}\n  template",
+            ),
+            ("target-selector", "fail", "selects app=lm"),
+        ),
+        (
+            ("        readinessProbe:", "        livenessProbe:"),
+            ("readiness-probe", "warning", "no rea"),
+        ),
+        (
+            ("limits: {nvidia.com/gpu: 1}", "limits: {cpu: 1}"),
+            ("accelerator-request", "warning", "no acc"),
+        ),
+        (
+            (
+                "  metrics:",
+                "  behavior: {scaleDown: {selectPolicy: Disabled}}\n  metrics:",
+            ),
+            ("scaling-disabled", "warning", "never scales down"),
+        ),
+        (
+            ("  metrics:", "  behavior: {scaleDown: {stabilizationWindowSeconds: 10}}\n  metrics:"),
+            ("stabilization-window", "warning", "scaling down waits 10 s"),
+        ),
+    ],
+)
+def test_each_fault_has_its_finding(load, change, finding):
+    """One spoilt field gives one finding that names it, with the line; all others still pass."""
+    id_, verdict, message = finding
+    found = findings(load, changed(WHOLE, *change))
+    assert (found[id_].verdict, message in found[id_].message) == (verdict, True)
+    assert found[id_].line > 0
+    others = {one.verdict for one in found.values() if one.id != id_}
+    assert others == {"pass"}
+
+
+def test_a_missing_monitor_is_a_warning(load):
+    """Without a monitor the default scrape is assumed, and said to be."""
+    finding = findings(load, joined(HPA, DEPLOYMENT))["scrape-target"]
+    assert finding.verdict == "warning"
+
+
+def test_one_of_several_monitors_is_enough(load):
+    """A monitor of other pods beside the right one is no fault."""
+    other = MONITORING.replace("name: llm", "name: other").replace("app: llm", "app: other")
+    assert findings(load, joined(WHOLE, other))["scrape-target"].verdict == "pass"
