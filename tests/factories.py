@@ -124,6 +124,17 @@ def make_window(start: float, end: float, before: float, after: float) -> Window
     )
 
 
+def make_capacity(requests_per_second: float, method: str = "bisection") -> Capacity:
+    """Return a capacity for requests of 256 and 128 tokens."""
+    return Capacity(
+        requests_per_second=requests_per_second,
+        saturated_per_second=1.2 * requests_per_second,
+        input_tokens_mean=256.0,
+        output_tokens_mean=128.0,
+        method=method,
+    )
+
+
 def make_plan(*, checks: Sequence[str | Mapping[str, Any]] = (), **changes: Any) -> Plan:
     """Return a plan; `changes` replace its fields."""
     scenario = changes.pop("scenario", None) or make_scenario(checks=checks)
@@ -149,7 +160,7 @@ def make_plan(*, checks: Sequence[str | Mapping[str, Any]] = (), **changes: Any)
             limits={"max_num_seqs": 256},
         ),
         "objective": (ObjectiveTerm("ttft", 0.95, 2.0), ObjectiveTerm("tpot", 0.95, 0.1)),
-        "capacity": Capacity(CAPACITY, 256.0, 128.0, "bisection"),
+        "capacity": make_capacity(CAPACITY),
         "load": make_load(),
         "windows": (),
         "signals": (make_signal(),),

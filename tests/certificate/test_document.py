@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 from factories import (
+    make_capacity,
     make_certificate,
     make_plan,
     make_policy,
@@ -25,7 +26,6 @@ from scalecert.checks.judge import judge
 from scalecert.checks.shipped import shipped
 from scalecert.documents import canonical_json
 from scalecert.errors import HarnessBug, UsageError
-from scalecert.recording.plan import Capacity
 
 DATE = "2026-01-01T00:00:00Z"
 
@@ -59,7 +59,7 @@ def test_capacity_is_said_in_tokens_too() -> None:
 def test_each_distinct_capacity_is_said_once() -> None:
     """Scenarios of the same request sizes share it."""
     plans = [
-        make_plan(scenario=make_scenario(name=name), capacity=Capacity(rate, 256.0, 128.0, "m"))
+        make_plan(scenario=make_scenario(name=name), capacity=make_capacity(rate, "m"))
         for name, rate in (("a", 3.0), ("b", 3.0), ("c", 5.0))
     ]
     found = document.issue("vllm", plans, (), DATE).spec.capacity

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from factories import make_certificate, make_plan, make_requests, make_scenario
+from factories import make_capacity, make_certificate, make_plan, make_requests, make_scenario
 from msgspec.structs import replace
 
 from scalecert.certificate import text
 from scalecert.certificate.document import issue
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.shipped import shipped
-from scalecert.recording.plan import Capacity
 
 DATE = "2026-01-01T00:00:00Z"
 WIDE = Finding(
@@ -107,7 +106,7 @@ def test_the_summary_says_capacity_provenance_and_each_problem() -> None:
 def test_several_capacities_name_their_scenarios() -> None:
     """Which sizes a figure is for must not be guessed."""
     plans = [
-        make_plan(scenario=make_scenario(name=name), capacity=Capacity(rate, 256.0, 128.0, "m"))
+        make_plan(scenario=make_scenario(name=name), capacity=make_capacity(rate, "m"))
         for name, rate in (("a", 3.0), ("b", 5.0))
     ]
     lines = text.summary(issue("vllm", plans, (), DATE))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalecert.checks.finding import Verdict
-from scalecert.checks.judge import judge_signals
+from scalecert.checks.signal import present_statically, reachable
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Signal
 
@@ -142,12 +142,10 @@ def test_a_target_out_of_reach_gets_one_that_is_not() -> None:
 def test_the_suggested_target_is_reachable(target: float, tolerance: float, maximum: float) -> None:
     """Following the next step never leads to the same failure again."""
     signal = make_signal(target_value=target, tolerance_up=tolerance, maximum=maximum)
-    (finding,) = judge_signals([signal])
-    assert (finding.verdict is Verdict.PASS) == (
-        round(maximum / (target * (1 + tolerance)), 12) > 1
-    )
-    if finding.verdict is Verdict.FAIL:
-        suggested = re.search(r"(?:about|did you mean) ([^ ?]+)", finding.next_step)
+    outcome = reachable([signal])
+    assert (outcome.measured > 1) == (round(maximum / (target * (1 + tolerance)), 12) > 1)
+    if outcome.measured <= 1:
+        suggested = re.search(r"(?:about|did you mean) ([^ ?]+)", outcome.next_step)
         assert suggested
         assert float(suggested[1]) * (1 + tolerance) < maximum
 
@@ -178,13 +176,10 @@ def test_a_steady_load_asks_no_signal_to_move() -> None:
     assert find_one(make_recording(), "signal-moves") is None
 
 
-def test_lint_needs_no_run() -> None:
-    """The static halves alone: what is wrong with the manifest can be said at once."""
-    gone = make_signal(exists=False, reason="renamed")
-    high = make_signal(index=1, target_value=999.0)
-    findings = judge_signals([gone, high])
-    assert [(f.id, f.scenario, f.verdict) for f in findings] == [
-        ("signal-present", "lint", Verdict.FAIL),
-        ("signal-reachable", "lint", Verdict.FAIL),
-    ]
-    assert judge_signals([make_signal(maximum=None)]) == ()
+def test_the_static_halves_need_no_run() -> None:
+    """What is wrong with the manifest can be said at once, from the signals alone."""
+    gone, high = make_signal(exists=False, reason="renamed"), make_signal(target_value=999.0)
+    assert present_statically([high, gone]).message.endswith("does not exist: renamed")
+    assert reachable([gone, high]).message.endswith("it never scales up")
+    assert present_statically([high]) is None
+    assert reachable([gone, make_signal(maximum=None)]) is None

@@ -61,9 +61,13 @@ class Engine(_Part, frozen=True):
 
 
 class Capacity(_Part, frozen=True):
-    """What one replica carries under the objective, with the request sizes of `scenarios`."""
+    """What one replica carries under the objective, with the request sizes of `scenarios`.
+
+    `saturated_requests_per_second` is what it serves with an endless queue, objective or not.
+    """
 
     requests_per_second: float
+    saturated_requests_per_second: float
     input_tokens_per_second: float
     output_tokens_per_second: float
     method: str
@@ -236,6 +240,7 @@ def _capacities(plans: Sequence[Plan]) -> tuple[Capacity, ...]:
     return tuple(
         Capacity(
             requests_per_second=one.requests_per_second,
+            saturated_requests_per_second=one.saturated_per_second,
             input_tokens_per_second=one.requests_per_second * one.input_tokens_mean,
             output_tokens_per_second=one.requests_per_second * one.output_tokens_mean,
             method=one.method,

@@ -84,8 +84,9 @@ def _summary(certificate: Certificate, *, colour: bool) -> Iterator[str]:
     suite = f"suite {spec.suite.name} {spec.suite.version} ({spec.suite.digest[:19]})"
     yield f"{suite}, world {spec.world}, seed {spec.seed}, scalecert {spec.harness_version}"
     yield from _capacities(spec.capacity)
+    width = max((len(entry.what) for entry in spec.provenance), default=0)
     for entry in spec.provenance:
-        yield from _wrapped(f"{entry.value}  [{entry.source}]", first=f"  {entry.what:<12} ")
+        yield from _wrapped(f"{entry.value}  [{entry.source}]", first=f"  {entry.what:{width}}  ")
     left_out = sum(result.load.left_out for result in spec.scenarios if result.load)
     if left_out:
         yield f"{left_out:,} requests longer than the model's context were left out"

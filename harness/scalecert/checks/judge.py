@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -19,13 +18,8 @@ import scalecert.checks.shipped  # noqa: F401 - registers every check
 from scalecert.checks.finding import Finding, Level, Verdict, holds
 from scalecert.checks.load import GENERATOR_ON_TIME
 from scalecert.checks.registry import Check, NoDataError, Outcome, find, requested
-from scalecert.checks.signal import present_statically, reachable
 from scalecert.recording.model import Recording
-from scalecert.recording.plan import Signal
 from scalecert.scenario.model import Scenario
-
-LINT = "lint"
-"""What findings without a run have as their scenario."""
 
 CANARY_SERIES = "sync.canary.value"
 """A constant of the harness, read over the policy's own metric path at every sync; NaN: lost.
@@ -60,19 +54,6 @@ def judge(recording: Recording) -> tuple[Finding, ...]:
     return (gate, *_explained(others))
 
 
-def judge_signals(signals: Sequence[Signal]) -> tuple[Finding, ...]:
-    """Return the findings that need no run, for `scalecert lint`."""
-    outcomes = {
-        "signal-present": present_statically(signals),
-        "signal-reachable": reachable(signals),
-    }
-    return tuple(
-        _finding(find(name), LINT, "core", outcome, _static_limit(find(name)))
-        for name, outcome in outcomes.items()
-        if outcome is not None
-    )
-
-
 def _listed(scenario: Scenario) -> list[tuple[Check, float | None]]:
     """Return the scenario's checks, the generator's first even if it is not listed."""
     listed = list(requested(scenario.spec.checks))
@@ -88,7 +69,7 @@ def _run(check: Check, recording: Recording, override: float | None) -> Finding 
         outcome = None if limit is None else check.function(recording, limit)
         if limit is None or outcome is None:
             return None
-        return _finding(check, scenario.metadata.name, _level(check, scenario), outcome, limit)
+        return _finding(check, scenario, outcome, limit)
     except NoDataError as error:
         reason = f"no data: {error}"
     except Exception as error:  # noqa: BLE001 - whatever a check trips over, it is no verdict
@@ -101,19 +82,13 @@ def _level(check: Check, scenario: Scenario) -> Level:
     return "core" if both else "extended"
 
 
-def _static_limit(check: Check) -> float:
-    return check.default_limit if isinstance(check.default_limit, float) else math.nan
-
-
-def _finding(
-    check: Check, scenario: str, level: Level, outcome: Outcome, default_limit: float
-) -> Finding:
-    limit = default_limit if outcome.limit is None else outcome.limit
+def _finding(check: Check, scenario: Scenario, outcome: Outcome, asked: float) -> Finding:
+    limit = asked if outcome.limit is None else outcome.limit
     verdict = outcome.verdict or _compared(check, outcome.measured, limit)
     return Finding(
         id=check.id,
-        scenario=scenario,
-        level=level,
+        scenario=scenario.metadata.name,
+        level=_level(check, scenario),
         verdict=verdict,
         measured=_figure(outcome.measured),
         limit=_figure(limit),

@@ -1,28 +1,19 @@
-"""The request log as checks read it: latencies at the client, judged requests, attainment.
-
-Every latency counts from the intended arrival, so that a late client or a queue before the
-server can't hide (coordinated omission). A request that never got a token is infinitely late.
-
-- TTFT = first token - arrival
-- TPOT = (last token - first token) / (output tokens - 1); a request of one token has none
-- E2E = last token - arrival
-"""
+"""The request log as checks read it: latencies of a recording, judged requests, attainment."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from scalecert.checks.registry import NoDataError
 from scalecert.engines.base import Status
+from scalecert.recording import latencies
 from scalecert.recording.intervals import Span, inside
+from scalecert.recording.latencies import Metric
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import ObjectiveTerm, Plan
 from scalecert.recording.quantiles import Floats, quantile
 
-Metric = Literal["ttft", "tpot", "e2e"]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -44,19 +35,14 @@ def served(recording: Recording) -> Mask:
 
 def latency_seconds(recording: Recording, metric: Metric) -> Floats:
     """Return each request's latency; inf: it never came, NaN: the request has none by nature."""
-    first = column(recording, "first_token_seconds")
-    if metric == "ttft":
-        return _or_never(first - column(recording, "arrival_seconds"))
-    last = np.where(served(recording), column(recording, "last_token_seconds"), np.nan)
-    if metric == "e2e":
-        return _or_never(last - column(recording, "arrival_seconds"))
-    gaps = column(recording, "output_tokens") - 1
-    single = (gaps < 1) & np.isfinite(last)
-    return np.where(single, np.nan, _or_never((last - first) / np.maximum(gaps, 1)))
-
-
-def _or_never(latency: Floats) -> Floats:
-    return np.where(np.isnan(latency), np.inf, latency)
+    return latencies.latency_seconds(
+        metric,
+        arrival=column(recording, "arrival_seconds"),
+        first_token=column(recording, "first_token_seconds"),
+        last_token=column(recording, "last_token_seconds"),
+        output_tokens=column(recording, "output_tokens"),
+        served=served(recording),
+    )
 
 
 def windows(plan: Plan) -> list[Span]:
@@ -85,7 +71,7 @@ def keeps(recording: Recording, terms: tuple[ObjectiveTerm, ...]) -> Mask:
     return mask
 
 
-def measure(latencies: Floats, term: ObjectiveTerm) -> float | None:
+def measure(values: Floats, term: ObjectiveTerm) -> float | None:
     """Return the term's quantile of the latencies that exist, None if there is none."""
-    present = latencies[~np.isnan(latencies)]
+    present = values[~np.isnan(values)]
     return quantile(present, term.quantile) if present.size else None

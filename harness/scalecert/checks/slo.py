@@ -11,13 +11,13 @@ from scalecert.checks.finding import format_measure
 from scalecert.checks.registry import NoDataError, Outcome, check
 from scalecert.checks.requests import (
     Mask,
-    Metric,
     column,
     judged,
     keeps,
     latency_seconds,
     measure,
 )
+from scalecert.recording.latencies import Metric
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import ObjectiveTerm, Plan
 

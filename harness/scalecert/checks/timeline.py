@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -73,17 +74,14 @@ def constant_spans(plan: Plan) -> list[tuple[Span, float]]:
     """Return the spans of one constant, positive rate, each with its rate per second."""
     spans: list[tuple[Span, float]] = []
     for segment in plan.load.segments:
-        if segment.rate_start != segment.rate_end or segment.rate_start <= 0:
+        rate, span = segment.rate_start, Span(segment.start_seconds, segment.end_seconds)
+        if rate <= 0 or not math.isclose(rate, segment.rate_end):
             continue
-        span = Span(segment.start_seconds, segment.end_seconds)
-        if spans and spans[-1][1] == segment.rate_start and _touch(spans[-1][0], span):
+        before = spans[-1] if spans else (span, math.nan)
+        if before[0].end_seconds == span.start_seconds and math.isclose(before[1], rate):
             span = Span(spans.pop()[0].start_seconds, span.end_seconds)
-        spans.append((span, segment.rate_start))
+        spans.append((span, rate))
     return spans
-
-
-def _touch(before: Span, after: Span) -> bool:
-    return before.end_seconds == after.start_seconds
 
 
 def steady_spans(plan: Plan, least_seconds: float) -> list[Span]:
