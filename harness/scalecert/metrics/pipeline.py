@@ -158,6 +158,7 @@ class Pipeline:
                 self._database,
                 phase_seconds=draw * config.interval_seconds,
                 latency_seconds=float(self._conditions.scrape_latency),
+                listening=config.listening(pod),
             )
             target.start(now + float(self._conditions.target_discovery))
             targets.append(target)

@@ -28,6 +28,7 @@ class Target:
         database: where samples go.
         phase_seconds: offset of its scrapes within the interval, in [0, interval).
         latency_seconds: how long a scrape takes; beyond the timeout every scrape fails.
+        listening: whether anything listens on the port; if not, every scrape fails.
     """
 
     def __init__(
@@ -38,12 +39,13 @@ class Target:
         *,
         phase_seconds: float,
         latency_seconds: float = 0.0,
+        listening: bool = True,
     ) -> None:
         self.config = config
         self.labels = labels
         self._database = database
         self._phase_seconds = phase_seconds
-        self._times_out = latency_seconds > config.timeout_seconds
+        self._fails = not listening or latency_seconds > config.timeout_seconds
         self._number = 0
         self._cache: dict[tuple[object, ...], Series | None] = {}
         self._up = database.series({**labels, NAME_LABEL: "up"})
@@ -62,7 +64,7 @@ class Target:
     def scrape(self, now: float, samples: Sequence[Sample] | None) -> None:
         """Write what the pod exposed at `now`; None says that the scrape failed."""
         self._number += 1
-        if samples is None or self._times_out:
+        if samples is None or self._fails:
             self._end_series(now, now)
             self._up.append(now, 0.0)
             return

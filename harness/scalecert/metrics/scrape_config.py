@@ -45,8 +45,9 @@ class ScrapeConfig:
     """One endpoint to scrape.
 
     `namespaces` None means any. `port` is a port's name (a regex, as in a PodMonitoring) or its
-    number, None the first one. `metadata`, `from_pod` (pod label, target label) are PodMonitoring's
-    `targetLabels`; `service` and `static_labels` are known of a ServiceMonitor's Service.
+    number, None whichever there is. `metadata`, `from_pod` (pod label, target label) are a
+    PodMonitoring's `targetLabels`; `service` and `static_labels` are known of a ServiceMonitor's
+    Service.
     """
 
     kind: str
@@ -80,7 +81,13 @@ class ScrapeConfig:
         for name, number in pod.ports.items():
             if self.port is None or re.fullmatch(self.port, name):
                 return name, number
-        return None
+        # Without a monitor nothing says which port it is, nor that it must be declared.
+        return ("metrics", 0) if self.port is None else None
+
+    def listening(self, pod: ScrapedPod) -> bool:
+        """Tell whether the port may have a server: a number beside the declared ones has none."""
+        declared = pod.ports.values()
+        return not isinstance(self.port, int) or not declared or self.port in declared
 
     def target_labels(self, pod: ScrapedPod) -> dict[str, str] | None:
         """Return the labels of the target that `pod` is, None if it is none."""
