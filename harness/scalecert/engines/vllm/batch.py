@@ -80,6 +80,7 @@ class Batch:
         "counts",
         "decoding",
         "delivery_seconds",
+        "disturbed",
         "end",
         "finished",
         "finishes",
@@ -175,6 +176,9 @@ class Batch:
         self.partial: dict[int, Partial] = {}
         self.resumed: dict[int, tuple[int, float]] = {}
         """Of preempted waiting requests, by id: tokens to recompute, first scheduling."""
+        self.disturbed = False
+        """Whether the next step ends off the anchor's line: a composition took out of the batch
+        what that step still computes."""
         self.queued_tokens = 0
         """Prompt tokens of accepted requests without a first token."""
         self.snapshot: tuple[int, int, int] | None = None

@@ -162,9 +162,11 @@ class VllmEngine(Batch):
         return False
 
     def _wake(self, settled: float) -> bool:
-        """Start an idle server's next step with whoever comes first, if that is by `settled`."""
+        """Start an empty server's next step with whoever comes first, if that is by `settled`."""
         while queue := self.waiting or self.pending:
-            start = max(self.end, queue[0][0] + self.lag + TIE_SECONDS)
+            visible = queue[0][0] + self.lag
+            idle = visible > self.end or not self.step
+            start = visible + TIE_SECONDS if visible > self.end else self.end
             if start > settled:
                 return False
             self.remember()
@@ -175,7 +177,7 @@ class VllmEngine(Batch):
             self.anchor()
             self.prefills = compose(self, start, start)
             if self.prefills:
-                self.cold_seconds = self.costs.start_seconds
+                self.cold_seconds = self.costs.start_seconds if idle else 0.0
                 self.composed = not self.ahead
                 return True
         return False
@@ -264,8 +266,8 @@ class VllmEngine(Batch):
         if not self.prefills:
             return self.end_after(self.step - self.anchor_step + 1)
         decoding, context = self.decoding, self.context_now()
-        total = attention = 0.0
-        chunks = 0
+        total = chunks = 0
+        attention = 0.0
         for _, request, tokens, before, _ in self.prefills:
             if tokens == 1 and before >= request[2]:
                 # A decoding request that had missed a step.
@@ -275,7 +277,10 @@ class VllmEngine(Batch):
                 chunks += 1
                 total += tokens
                 attention += tokens * (before + 0.5 * tokens)
-        seconds = self.costs.mixed_seconds(int(total), attention, chunks, decoding, context)
+        if chunks:
+            seconds = self.costs.mixed_seconds(total, attention, chunks, decoding, context)
+        else:
+            seconds = self.fixed_seconds[decoding] + self.per_context[decoding] * context
         return self.end + seconds + self.cold_seconds
 
     def _complete(self, end: float, prefills: list[Chunk], first: float, last: float) -> None:
@@ -285,8 +290,9 @@ class VllmEngine(Batch):
         self.cold_seconds = 0.0
         self.snapshot = None
         due = self.finishes and self.finishes[0] >> SERIAL_BITS == self.step
-        if not (due or prefills):
+        if not (due or prefills or self.disturbed):
             return
+        self.disturbed = False
         self.settle()
         if due:
             self.finish_due()

@@ -56,6 +56,7 @@ class _Round:
         for serial in order[position:]:
             self._leave_out(serial)
         self._batch.anchor()
+        self._batch.disturbed = True
         return chunks, self._budget, self._free, len(order) < before
 
     def _need(self, serial: int) -> tuple[int, int]:
