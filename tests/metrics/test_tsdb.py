@@ -120,7 +120,7 @@ def test_storage_stays_flat_over_a_long_run_with_changing_pods() -> None:
     assert len(held) <= 3
     assert sum(len(series.times) for series in held) <= 60
     database.prune(1e9)
-    assert database.select([NAME]) == []
+    assert not database.select([NAME])
     assert database.knows("m")
 
 

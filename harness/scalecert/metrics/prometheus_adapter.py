@@ -8,7 +8,7 @@ pkg/external-provider.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,7 +20,7 @@ from scalecert.metrics.adapter_rules import UNABLE, DiscoveryRule
 from scalecert.metrics.kube_resources import ROOT_SCOPED, find_resource, group_resource
 from scalecert.metrics.promql import Element, EvaluationError, Expression, evaluate
 from scalecert.metrics.provider import metric_not_found, to_milli
-from scalecert.metrics.tsdb import NAME_LABEL, Series, TimeSeriesDatabase
+from scalecert.metrics.tsdb import TimeSeriesDatabase
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class PrometheusAdapter:
         self._relist_seconds = relist_seconds
         self._relist_phase_seconds = relist_phase_seconds
         self._listed_at = -math.inf
-        self._custom: Mapping[_Key, _Found] = {}
+        self._custom: dict[_Key, _Found] = {}
         self._external: Mapping[str, _Found] = {}
 
     def pod_metrics(
@@ -159,28 +159,41 @@ class PrometheusAdapter:
         if due <= self._listed_at:
             return
         self._listed_at = due
-        custom: dict[_Key, _Found] = {}
+        self._custom = {}
         for rule in self._rules.rules:
-            for series in self._listed(rule, due):
-                name = rule.api_name(series.name)
-                resources = rule.mapping.resources_of(series.labels)
-                for resource in resources if name is not None else ():
-                    namespaced = "namespaces" in resources and resource not in ROOT_SCOPED
-                    custom[resource, namespaced, name or ""] = _Found(rule, series.name)
-        self._custom = custom
+            for name, labels in self._listed(rule, due):
+                self._custom |= _custom_metrics(rule, name, labels)
         self._external = {
-            name: _Found(rule, series.name)
+            api_name: _Found(rule, name)
             for rule in self._rules.external
-            for series in self._listed(rule, due)
-            if (name := rule.api_name(series.name)) is not None
+            for name, _ in self._listed(rule, due)
+            if (api_name := rule.api_name(name)) is not None
         }
 
-    def _listed(self, rule: DiscoveryRule, time: float) -> list[Series]:
-        """Return the series that a rule takes of those with a sample since the last relist."""
+    def _listed(self, rule: DiscoveryRule, time: float) -> dict[tuple[str, frozenset[str]], None]:
+        """Return name and label names of what a rule takes, with a sample since the last relist.
+
+        They are the keys, in order; the adapter leaves the labels' values out, too.
+        """
         view = self._database.at(time, self._delay_seconds)
-        return [
-            series
+        return {
+            (series.name, frozenset(series.unnamed)): None
             for series in self._database.select(rule.matchers)
-            if rule.takes(series.labels[NAME_LABEL])
+            if rule.takes(series.name)
             and view.newest(series, time, self._relist_seconds) is not None
-        ]
+        }
+
+
+def _custom_metrics(
+    rule: DiscoveryRule, series: str, labels: Collection[str]
+) -> dict[_Key, _Found]:
+    """Return the metrics that series of a name and label names are: one for each resource."""
+    name = rule.api_name(series)
+    if name is None:
+        return {}
+    resources = rule.mapping.resources_of(labels)
+    in_namespace = "namespaces" in resources
+    return {
+        (resource, in_namespace and resource not in ROOT_SCOPED, name): _Found(rule, series)
+        for resource in resources
+    }

@@ -60,9 +60,14 @@ class Series:
     """
 
     labels: Mapping[str, str]
+    unnamed: Mapping[str, str] = field(init=False)
+    """The labels without the name, which most functions drop."""
     times: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     stale: list[tuple[float, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.unnamed = {key: value for key, value in self.labels.items() if key != NAME_LABEL}
 
     @property
     def name(self) -> str:
@@ -106,6 +111,8 @@ class TimeSeriesDatabase:
         self.retention_seconds = retention_seconds
         self._by_name: dict[str, dict[_Key, Series]] = {}
         self._next_prune = retention_seconds
+        # Queries repeat from sync to sync while series come and go with pods only.
+        self._selections: dict[tuple[Matcher, ...], tuple[Series, ...]] = {}
 
     def series(self, labels: Mapping[str, str]) -> Series:
         """Return the series with exactly these labels (name included), creating it if new."""
@@ -114,6 +121,7 @@ class TimeSeriesDatabase:
         found = group.get(key)
         if found is None:
             found = group[key] = Series(dict(key))
+            self._selections.clear()
         return found
 
     def knows(self, name: str) -> bool:
@@ -124,19 +132,24 @@ class TimeSeriesDatabase:
         """Return every metric name ever written, in order of first appearance."""
         return tuple(self._by_name)
 
-    def select(self, matchers: Sequence[Matcher]) -> list[Series]:
+    def select(self, matchers: Sequence[Matcher]) -> tuple[Series, ...]:
         """Return the series that satisfy every matcher, in order of creation."""
+        key = tuple(matchers)
+        found = self._selections.get(key)
+        if found is None:
+            found = self._selections[key] = tuple(self._find(key))
+        return found
+
+    def _find(self, matchers: Sequence[Matcher]) -> Iterator[Series]:
         others = [
             (matcher.label, _predicate(matcher.operator, matcher.value))
             for matcher in matchers
             if matcher.label != NAME_LABEL
         ]
-        return [
-            series
-            for group in self._groups(matchers)
-            for series in group.values()
-            if all(accepts(series.labels.get(label, "")) for label, accepts in others)
-        ]
+        for group in self._groups(matchers):
+            for series in group.values():
+                if all(accepts(series.labels.get(label, "")) for label, accepts in others):
+                    yield series
 
     def _groups(self, matchers: Sequence[Matcher]) -> Iterator[Mapping[_Key, Series]]:
         on_name = [matcher for matcher in matchers if matcher.label == NAME_LABEL]
@@ -157,6 +170,7 @@ class TimeSeriesDatabase:
                 series.drop_before(oldest)
             for key in [key for key, series in group.items() if not series.times]:
                 del group[key]
+        self._selections.clear()
 
     def at(self, now: float, delay_seconds: float = 0.0) -> View:
         """Return the storage as a query at `now` sees it, samples arriving `delay_seconds` late."""

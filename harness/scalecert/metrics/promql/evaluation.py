@@ -102,16 +102,16 @@ def _call(call: Call, view: View, time: float) -> list[Element]:
 def _over_range(function: str, selector: RangeSelector, view: View, time: float) -> list[Element]:
     end = time - selector.selector.offset_seconds
     compute = RANGE_FUNCTIONS[function]
+    keeps_name = function == "last_over_time"
     found = []
     for series, times, values in view.range(
         selector.selector.matchers, end, selector.range_seconds
     ):
         value = compute(Window(times, values, end, selector.range_seconds))
         if value is not None:
-            keeps_name = function == "last_over_time"
-            labels = series.labels if keeps_name else without_name(series.labels)
-            found.append(Element(labels, value))
-    return unique(found)
+            found.append(Element(series.labels if keeps_name else series.unnamed, value))
+    # Series of one name differ in other labels, so that they stay apart without it.
+    return found if selector.selector.name is not None else unique(found)
 
 
 def _binary(binary: Binary, view: View, time: float) -> float | list[Element]:

@@ -55,9 +55,10 @@ def aggregate(aggregation: Aggregation, vector: Iterable[Element]) -> list[Eleme
 def _kept(labels: Labels, names: Sequence[str], *, keep: bool) -> Signature:
     """Return the labels that are (`keep`) or are not among `names`, sorted, empty ones gone."""
     if keep:
-        return tuple(sorted((name, labels[name]) for name in set(names) if labels.get(name)))
-    dropped = {*names, NAME_LABEL}
-    return tuple(sorted(item for item in labels.items() if item[0] not in dropped))
+        return tuple([(name, labels[name]) for name in sorted(names) if labels.get(name)])
+    return tuple(
+        sorted(item for item in labels.items() if item[0] not in names and item[0] != NAME_LABEL)
+    )
 
 
 def _signature(labels: Labels, matching: Matching | None) -> Signature:
