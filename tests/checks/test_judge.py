@@ -161,7 +161,7 @@ def test_consequences_point_at_their_cause(cause: str) -> None:
     requests = make_requests()
     requests["first_token_seconds"] += 60.0
     found = by_id(make_recording(plan=rich_plan(**changes), requests=requests))
-    assert found["ttft-objective"].next_step == f"fix {cause} first: {found[cause].message}"
+    assert found["ttft-objective"].next_step == f"fix {cause} first: {found[cause].next_step}"
     assert not found[cause].next_step.startswith("fix")
 
 

@@ -119,6 +119,8 @@ def test_a_late_or_missing_scale_up_fails(
     """Beyond 100 s Kubernetes' own tests call it broken; never is later still."""
     finding = find_one(stepped(*changes), "first-scale-up")
     assert (finding.verdict, finding.measured) == (Verdict.FAIL, measured)
+    when = "never a first scale-up" if measured is None else "a first scale-up 120 s"
+    assert finding.message == f"{when} after the step at 300 s"
 
 
 def test_enough_replicas_need_no_scale_up() -> None:

@@ -151,6 +151,11 @@ def test_a_scenario_may_ask_for_more() -> None:
     assert find_one(recording, "slo-attainment", limit=0.99).verdict is Verdict.FAIL
 
 
+def test_an_answer_in_no_time_passes() -> None:
+    """A latency of zero is the best there is, not something to divide by."""
+    assert find_one(recording_of([0.0] * 10), "ttft-objective").verdict is Verdict.PASS
+
+
 def test_a_policy_at_its_maximum_is_told_to_raise_it() -> None:
     """Lowering a target changes nothing where no replica can be added."""
     slow = recording_of([9.0] * 100)

@@ -38,12 +38,13 @@ def share_at_maximum(recording: Recording) -> float:
 
 
 def lower_target(plan: Plan, ratio: float) -> str:
-    """Return the advice to add replicas earlier."""
-    return _move_target(plan, min(0.9, max(0.5, 1 / ratio)), "lower", "added earlier")
+    """Return the advice to add replicas earlier, for a figure `ratio` times its limit."""
+    factor = max(0.5, 1 / ratio) if ratio > 1 else 1.0
+    return _move_target(plan, min(0.9, factor), "lower", "added earlier")
 
 
 def raise_target(plan: Plan, ratio: float) -> str:
-    """Return the advice to use replicas better."""
+    """Return the advice to use replicas better, for a figure `ratio` times its limit."""
     return _move_target(plan, max(1.1, min(2.0, ratio)), "raise", "used better")
 
 

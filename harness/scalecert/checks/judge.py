@@ -30,7 +30,7 @@ LEAST_CANARY = 0.95
 
 _LATE = frozenset({
     "ttft-objective", "tpot-objective", "e2e-objective", "slo-attainment", "step-recovery",
-    "first-scale-up", "replicas-ready", "no-request-lost",
+    "first-scale-up", "replicas-ready",
 })  # fmt: skip
 _INERT = _LATE | {"accelerator-hours", "return-to-minimum", "signal-moves"}
 
@@ -169,7 +169,7 @@ def _explained(findings: list[Finding]) -> list[Finding]:
     if cause is None:
         return findings
     return [
-        msgspec.structs.replace(finding, next_step=f"fix {cause.id} first: {cause.message}")
+        msgspec.structs.replace(finding, next_step=f"fix {cause.id} first: {cause.next_step}")
         if finding.id in failed and finding.id in CONSEQUENCES[cause.id]
         else finding
         for finding in findings

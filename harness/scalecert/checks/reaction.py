@@ -165,14 +165,16 @@ def first_scale_up(recording: Recording, limit: float) -> Outcome | None:  # noq
     step, wait = max(waits.items(), key=lambda pair: pair[1])
     return Outcome(
         measured=wait,
-        message=f"first scale-up {_later(wait)} the step at {step:g} s",
+        message=_came("a first scale-up", wait, step),
         next_step=advice.for_slow_reaction(recording.plan),
         evidence={"steps": [_timed(at, seconds) for at, seconds in waits.items()]},
     )
 
 
-def _later(seconds: float) -> str:
-    return f"{format_measure(seconds, 's')} after" if math.isfinite(seconds) else "never came after"
+def _came(what: str, wait: float, step_seconds: float) -> str:
+    """Return when something came after a step, or that it never did."""
+    when = f"{what} {format_measure(wait, 's')}" if math.isfinite(wait) else f"never {what}"
+    return f"{when} after the step at {step_seconds:g} s"
 
 
 def _timed(step_seconds: float, wait: float) -> dict[str, float | None]:
@@ -211,7 +213,7 @@ def replicas_ready(recording: Recording, limit: float) -> Outcome | None:
     return Outcome(
         measured=wait,
         limit=allowed,
-        message=f"{count} replicas ready {_later(wait)} the step at {step:g} s",
+        message=_came(f"{count} ready replicas", wait, step),
         next_step=advice.for_slow_reaction(plan),
         evidence={
             "steps": [
