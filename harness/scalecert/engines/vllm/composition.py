@@ -7,7 +7,7 @@ last, and if the blocks of the whole prompt are free; the head of the queue hold
 
 `compose` is quick for batches that fit whatever their block boundaries are. Only near the end of
 the KV cache, with chunked prompts or a shared prefix, blocks are counted exactly; and only where
-a request must be preempted or left out, running requests are visited (`preemption`).
+a request must be preempted, running requests are visited (`preemption`).
 """
 
 from __future__ import annotations
@@ -115,22 +115,17 @@ def _compose_exactly(batch: Batch, first_seconds: float, last_seconds: float) ->
     decodes, needed = _decodes(batch)
     budget = batch.limits.max_num_batched_tokens - decodes
     free = batch.kv.usable - batch.held_blocks()
-    planned = _next_chunks(batch, budget)
-    if planned is not None:
-        needed += sum(
-            batch.kv.blocks(before + tokens) - batch.kv.blocks(before)
-            for _, _, tokens, before, _ in planned
-        )
-    if planned is None or needed > free:
-        chosen, budget, free, preempted = schedule_one_by_one(batch, first_seconds, last_seconds)
-    else:
-        chosen, preempted = planned, False
-        budget -= sum(chunk[2] for chunk in chosen)
-        free -= needed
+    chosen = _next_chunks(batch, budget)
+    for _, _, tokens, before, _ in chosen:
+        budget -= tokens
+        needed += batch.kv.blocks(before + tokens) - batch.kv.blocks(before)
+    preempted = needed > free
+    if preempted:
+        chosen = schedule_one_by_one(batch, free, first_seconds, last_seconds)
     for chunk in chosen:
         _continue_partial(batch, chunk)
     if not preempted:
-        _admit_exactly(batch, chosen, budget, free)
+        _admit_exactly(batch, chosen, budget, free - needed)
     return chosen
 
 
@@ -156,24 +151,18 @@ def _decodes(batch: Batch) -> tuple[int, int]:
     return decodes, needed
 
 
-def _next_chunks(batch: Batch, budget: int) -> list[Chunk] | None:
-    """Return the next chunks of the partly scheduled requests; None if budget may run out early.
+def _next_chunks(batch: Batch, budget: int) -> list[Chunk]:
+    """Return the next chunks of the partly scheduled requests from the budget beside decoding.
 
-    Without a chunk threshold at most one request is partly scheduled, and it is the last one.
+    The budget never fails to reach a running request: it did when the request was admitted, and
+    since then none before it wants more, for all but the last admitted take as much as they may.
     """
-    longest = batch.limits.long_prefill_token_threshold
     chunks: list[Chunk] = []
     for serial, part in batch.partial.items():
-        wanted = part.target - part.scheduled
-        if longest:
-            wanted = min(wanted, longest)
-            if wanted > budget:
-                return None
-        tokens = min(wanted, budget)
-        if tokens:
-            samples = part.scheduled + tokens == part.target
-            chunks.append((serial, part.request, tokens, part.scheduled, samples))
-            budget -= tokens
+        tokens = min(part.target - part.scheduled, batch.longest_chunk, budget)
+        samples = part.scheduled + tokens == part.target
+        chunks.append((serial, part.request, tokens, part.scheduled, samples))
+        budget -= tokens
     return chunks
 
 

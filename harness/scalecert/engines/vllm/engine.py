@@ -118,20 +118,23 @@ class VllmEngine(Batch):
         """Return a time before which no request finishes; inf if none is here.
 
         It is when the next one finishes if no other arrived, while all requests decode. While
-        prompts are computed or requests wait it is the earliest end of the next step.
+        prompts are computed or requests wait it is an earlier time, after `now`.
         """
         if not self.running:
             if not (self.waiting or self.pending):
                 return inf
             coming = self.waiting[0] if self.waiting else self.pending[0]
             return max(self.end, coming[0] + self.lag) + self.fixed_seconds[1]
-        if self.prefills or self.partial:
-            return self._next_end()
-        steps = (self.finishes[0] >> SERIAL_BITS) - self.anchor_step
-        tight = self.context + (steps + self.slack) * self.decoding > self.kv_tokens
-        if self.waiting or self.composed or tight:
-            steps = self.step - self.anchor_step + 1
-        return self.end_after(steps)
+        # A step with a composition still to come lasts at least as long as one of one request.
+        known = self.ahead or self.composed or self.now > self.end + 2 * TIE_SECONDS
+        soonest = self._next_end() if known else self.end + self.fixed_seconds[1]
+        if self.prefills or self.partial or self.waiting or not self._decoding_fits():
+            return soonest
+        finish = self.end_after((self.finishes[0] >> SERIAL_BITS) - self.anchor_step)
+        if self.pending:
+            coming_seconds = self.pending[0][0] + self.lag + self.fixed_seconds[1]
+            finish = min(finish, max(soonest, coming_seconds))
+        return finish
 
     def abort(self) -> list[int]:
         """Drop every unfinished request (SIGKILL); return their ids, logged as ABORTED."""
@@ -191,7 +194,7 @@ class VllmEngine(Batch):
         if arrival <= self.end:
             return self._take_step(limit)
         steps = (self.finishes[0] >> SERIAL_BITS) - self.anchor_step
-        if self.context + (steps + self.slack) * self.decoding > self.kv_tokens:
+        if not self._decoding_fits():
             steps = self._steps_that_fit(steps)
             if steps <= self.step - self.anchor_step:
                 return self._take_step(limit)
@@ -213,6 +216,11 @@ class VllmEngine(Batch):
             self.finish_due()
             self.anchor()
         return True
+
+    def _decoding_fits(self) -> bool:
+        """Tell whether the KV cache suffices for sure until the next request finishes."""
+        steps = (self.finishes[0] >> SERIAL_BITS) - self.anchor_step
+        return self.context + (steps + self.slack) * self.decoding <= self.kv_tokens
 
     def _next_visible(self) -> float:
         """Return when a composition can first admit someone; in the past if the next one can."""
@@ -270,7 +278,7 @@ class VllmEngine(Batch):
         attention = 0.0
         for _, request, tokens, before, _ in self.prefills:
             if tokens == 1 and before >= request[2]:
-                # A decoding request that had missed a step.
+                # The last token of a preempted request's recomputation is a decoding step.
                 decoding += 1
                 context += before
             else:

@@ -40,7 +40,7 @@ class Exposition:
             arrival_seconds=batch.costs.arrival_seconds,
             delivery_seconds=batch.costs.delivery_seconds,
             preempted=batch.preempted,
-            cached_tokens=lambda tokens: batch.kv.hit_tokens(tokens),
+            cached_tokens=lambda tokens: batch.kv.hit_tokens(tokens),  # noqa: PLW0108 - kv changes
         )
 
     def samples(self, names: Sequence[str]) -> dict[str, list[Sample]]:
@@ -115,6 +115,7 @@ class Exposition:
             prompts = batch.counts.prompt_tokens / max(with_prompt, 1)
             sizes = np.array([decoded + prompts, decoded])
             tally.observe(sizes, np.array([float(with_prompt), float(batch.step - with_prompt)]))
+            tally.sum = float(self.generation_tokens() + batch.counts.prompt_tokens)
         return tally
 
     def generation_tokens(self) -> int:
@@ -185,7 +186,7 @@ def _cache_config(of: Exposition) -> list[Shown]:
     labels = {
         "block_size": str(limits.block_size),
         "cache_dtype": "auto",
-        "enable_prefix_caching": str(limits.shared_prefix_tokens > 0),
+        "kv_cache_size_tokens": str(limits.num_gpu_blocks * limits.block_size),
         "num_gpu_blocks": str(limits.num_gpu_blocks),
     }
     return [(labels, 1.0)]

@@ -7,57 +7,58 @@ from there counts: it is not lost, and a request may even finish while it waits.
 
 from __future__ import annotations
 
-from scalecert.engines.vllm.batch import SERIAL_BITS, SERIAL_MASK, Batch, Chunk, Partial
-
-Outcome = tuple[list[Chunk], int, int, bool]
-"""Chunks of partly scheduled requests, budget left, blocks left, whether one was preempted."""
+from scalecert.engines.vllm.batch import SERIAL_BITS, SERIAL_MASK, Batch, Chunk
 
 
-def schedule_one_by_one(batch: Batch, first_seconds: float, last_seconds: float) -> Outcome:
+def schedule_one_by_one(
+    batch: Batch, free: int, first_seconds: float, last_seconds: float
+) -> list[Chunk]:
     """Schedule the running requests in their order, preempting from the end for missing blocks.
 
-    Requests that the budget does not reach miss the step; those that decode become partly
-    scheduled ones with one token left.
+    Args:
+        batch: changed in place.
+        free: blocks that are free before.
+        first_seconds: when a first token of the step in flight reaches its client.
+        last_seconds: when any other token of it does.
+
+    Returns:
+        The chunks of the partly scheduled requests that stay.
     """
-    return _Round(batch, first_seconds, last_seconds).run()
+    return _Round(batch, free, first_seconds, last_seconds).run()
 
 
 class _Round:
     """One pass over the running requests."""
 
-    def __init__(self, batch: Batch, first_seconds: float, last_seconds: float) -> None:
+    def __init__(self, batch: Batch, free: int, first_seconds: float, last_seconds: float) -> None:
         batch.settle()
         self._batch = batch
+        self._free = free
         self._seconds = first_seconds, last_seconds
         self._finish_of = {entry & SERIAL_MASK: entry >> SERIAL_BITS for entry in batch.finishes}
         self._in_flight = {chunk[0]: chunk for chunk in batch.prefills}
         self._order = list(batch.running)
         self._budget = batch.limits.max_num_batched_tokens
-        self._free = batch.kv.usable - batch.held_blocks()
 
-    def run(self) -> Outcome:
+    def run(self) -> list[Chunk]:
         chunks: list[Chunk] = []
-        order, kv = self._order, self._batch.kv
-        before = len(order)
+        order, batch = self._order, self._batch
         position = 0
-        while position < len(order) and self._budget > 0:
+        while position < len(order):
             serial = order[position]
             held, wanted = self._need(serial)
             tokens = min(wanted, self._budget)
-            blocks = kv.blocks(held + tokens) - kv.blocks(held)
+            blocks = batch.kv.blocks(held + tokens) - batch.kv.blocks(held)
             if not self._make_room(blocks, position):
                 break
             self._free -= blocks
             self._budget -= tokens
-            if tokens and serial in self._batch.partial:
-                part = self._batch.partial[serial]
+            if (part := batch.partial.get(serial)) is not None:
                 chunks.append((serial, part.request, tokens, held, held + tokens == part.target))
             position += 1
-        for serial in order[position:]:
-            self._leave_out(serial)
-        self._batch.anchor()
-        self._batch.disturbed = True
-        return chunks, self._budget, self._free, len(order) < before
+        batch.anchor()
+        batch.disturbed = True
+        return chunks
 
     def _need(self, serial: int) -> tuple[int, int]:
         """Return the tokens that a request's blocks hold and those it wants to compute now."""
@@ -100,13 +101,6 @@ class _Round:
         if target:
             batch.waiting.appendleft(request[:4])
             batch.resumed[request[1]] = target, request[4]
-
-    def _leave_out(self, serial: int) -> None:
-        """Let a request miss the step for want of budget."""
-        if serial in self._batch.partial or self._need(serial)[1] == 0:
-            return
-        held, target = self._detach(serial)
-        self._batch.partial[serial] = Partial(self._batch.running[serial], held, target)
 
     def _detach(self, serial: int) -> tuple[int, int]:
         """Take a request out of the batch as the step in flight leaves it.

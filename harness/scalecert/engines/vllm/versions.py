@@ -8,7 +8,7 @@ LATEST = "0.33.0"
 """The version whose sources the model was read from; what an unknown version is taken for."""
 
 _IMAGE = re.compile(r"(^|[^a-z0-9])vllm([^a-z0-9]|$)")
-_TAG = re.compile(r"v?(\d{1,2}\.\d{1,3}(?:\.\d{1,3})?)(?:[^\d.].*)?")
+_TAG = re.compile(r"v?(\d{1,2}\.\d{1,3}(?:\.\d{1,3})?)(?:\D.*)?")
 
 
 def is_vllm_image(image: str) -> bool:
