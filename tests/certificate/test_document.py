@@ -41,7 +41,7 @@ def test_what_it_says_is_what_the_plan_said() -> None:
     """Objective, policy, engine, suite, world, seed and provenance are copied, not retold."""
     spec = make_certificate().spec
     plan = make_plan()
-    assert spec.objective == ("ttft_p95=2s", "tpot_p95=0.1s")
+    assert spec.objective == ("ttft_p95=2s", "tpot_p95=100ms")
     assert (spec.policy.digest, spec.engine.profile) == (plan.policy.digest, plan.engine.profile)
     assert (spec.world, spec.seed, spec.harness_version) == ("sim", 1, "0.1.0")
     assert spec.provenance[0].source == "image"

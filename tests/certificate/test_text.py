@@ -84,7 +84,7 @@ def test_an_extended_failure_does_not_look_like_a_deciding_one() -> None:
 def test_the_first_line_is_the_answer(requests: dict[str, object], headline: str) -> None:
     """Verdict, policy and objective: all that most readers need."""
     first = text.summary(make_certificate(requests=requests)).splitlines()[0]
-    assert first == f"{headline} vllm: objective ttft_p95=2s,tpot_p95=0.1s"
+    assert first == f"{headline} vllm: objective ttft_p95=2s,tpot_p95=100ms"
 
 
 def test_an_undecided_certificate_says_so_first() -> None:

@@ -251,13 +251,14 @@ def test_the_digest_covers_every_manifest(load):
 
 
 def test_several_policies_in_a_folder(tmp_path):
-    """A folder is read recursively in the order of names; hidden files and links out are not."""
-    (tmp_path / "in" / "b").mkdir(parents=True)
+    """A folder's own files in the order of names, as kubectl reads it; no links out of it."""
+    (tmp_path / "in" / "deeper").mkdir(parents=True)
     other = HPA.replace("name: llm", "name: other")
-    (tmp_path / "in" / "b" / "hpa.yml").write_text(other)
+    (tmp_path / "in" / "b.yml").write_text(other)
     (tmp_path / "in" / "a.json").write_text(json.dumps(yaml.safe_load(HPA)))
     (tmp_path / "in" / "c.yaml").write_text(DEPLOYMENT)
     (tmp_path / "in" / ".hidden.yaml").write_text("a: [")
+    (tmp_path / "in" / "deeper" / "d.yaml").write_text("a: [")
     (tmp_path / "in" / "notes.txt").write_text("a: [")
     (tmp_path / "outside.yaml").write_text("a: [")
     (tmp_path / "in" / "link.yaml").symlink_to(tmp_path / "outside.yaml")

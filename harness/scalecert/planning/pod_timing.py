@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from scalecert.engines.base import Limits
-from scalecert.engines.profiles import EngineProfile
 from scalecert.policy import model as manifests
+from scalecert.policy.model import Policy
+from scalecert.policy.resolve import Resolved
 from scalecert.scenario.model import PodStartup
 
 Ordering = Literal["any", "parallel-ordinals", "one-by-one"]
@@ -73,27 +73,33 @@ class PodTiming:
         return min(self.grace, self.pre_stop + self.drain)
 
 
-def pod_timing(
-    template: manifests.PodTemplate | None,
-    limits: Limits,
-    profile: EngineProfile,
-    startup: PodStartup,
-) -> PodTiming:
+def pod_timing(policy: Policy, resolved: Resolved, startup: PodStartup) -> PodTiming:
     """Return the timing of a policy's pods.
 
-    Without a pod template in the input, readiness is probed every 10 s (the API's default) and
+    Without a Deployment in the input, readiness is probed every 10 s (the API's default) and
     termination is assumed to let every request finish.
     """
     load = startup.model_load
-    container = template.containers[0] if template else None
+    model_load = resolved.profile.spec.startup.model_load_seconds if load is None else float(load)
+    container = resolved.container
+    if policy.target is None or container is None:
+        return PodTiming(
+            image_pull=float(startup.image_pull),
+            model_load=model_load,
+            startup=None,
+            readiness=Probe(),
+            pre_stop=0.0,
+            drain=math.inf,
+            grace=math.inf,
+        )
     return PodTiming(
         image_pull=float(startup.image_pull),
-        model_load=profile.spec.startup.model_load_seconds if load is None else float(load),
-        startup=_probe(container.startup) if container else None,
-        readiness=_probe(container.readiness) if container else Probe(),
-        pre_stop=container.pre_stop_seconds if container else 0.0,
-        drain=float(limits.values.get(SERVER_DRAIN_LIMIT, 0.0)) if container else math.inf,
-        grace=template.termination_grace_seconds if template else math.inf,
+        model_load=model_load,
+        startup=_probe(container.startup),
+        readiness=_probe(container.readiness),
+        pre_stop=container.pre_stop_seconds,
+        drain=float(resolved.limits.values.get(SERVER_DRAIN_LIMIT, 0.0)),
+        grace=policy.target.serving.termination_grace_seconds,
     )
 
 

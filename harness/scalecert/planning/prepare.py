@@ -87,8 +87,7 @@ def prepare(subject: Subject, scenario: Scenario, folder: Path, suite: SuiteRef)
         context_tokens=resolved.limits.integer("max_model_len"),
         tables=tables,
     )
-    template = policy.target.serving if policy.target else None
-    timing = pod_timing(template, resolved.limits, resolved.profile, spec.cluster.startup)
+    timing = pod_timing(policy, resolved, spec.cluster.startup)
     startup = timing.startup_seconds() + provisioning_seconds(scenario)
     pods = scaled_pods(policy, resolved)
     plan = Plan(

@@ -53,7 +53,7 @@ def scaled_pods(policy: Policy, resolved: Resolved) -> ScaledPods:
     return ScaledPods(
         workload=target.name,
         kind=target.kind,
-        ordering=_ordering(target.kind),
+        ordering=_ordering(target.kind, target.pod_management),
         labels=target.serving.labels,
         selector=_selector(target.serving.labels),
         requests=_requests(target.serving),
@@ -62,17 +62,14 @@ def scaled_pods(policy: Policy, resolved: Resolved) -> ScaledPods:
     )
 
 
-def _ordering(kind: str) -> Ordering:
-    """Return the order in which a controller of this kind starts and ends pods.
+def _ordering(kind: str, pod_management: str = "OrderedReady") -> Ordering:
+    """Return the order in which a controller starts and ends pods.
 
-    A StatefulSet is OrderedReady unless it says otherwise; a LeaderWorkerSet's groups are the
-    pods of a parallel one.
+    A LeaderWorkerSet's groups come and go as the pods of a parallel StatefulSet.
     """
-    by_kind: dict[str, Ordering] = {
-        "StatefulSet": "one-by-one",
-        "LeaderWorkerSet": "parallel-ordinals",
-    }
-    return by_kind.get(kind, "any")
+    if kind == "StatefulSet":
+        return "parallel-ordinals" if pod_management == "Parallel" else "one-by-one"
+    return "parallel-ordinals" if kind == "LeaderWorkerSet" else "any"
 
 
 def _selector(labels: Mapping[str, str]) -> str:

@@ -16,7 +16,8 @@ _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
 
 def read_sources(paths: Sequence[str], sets: Mapping[str, str]) -> tuple[Document, ...]:
-    """Read every document of every path, in order; a folder is read recursively, sorted by name.
+    """Read every document of every path, in order; a folder as `kubectl apply -f` reads it: its
+    own files, sorted by name, not those of folders in it.
 
     Args:
         paths: files, folders, or `-` for standard input.
@@ -49,17 +50,17 @@ def _read(path: str, sets: Mapping[str, str]) -> Iterator[Document]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the YAML and JSON files under a folder; links that lead out of it are left alone."""
+    """Return the YAML and JSON files in a folder; links that lead out of it are left alone."""
     if (folder / "Chart.yaml").is_file():
         raise UsageError("found a Helm chart", file=str(folder), hint=TEMPLATE_HINT)
     root = folder.resolve()
     found = [
         path
-        for path in sorted(folder.rglob("*"))
+        for path in sorted(folder.iterdir())
         if path.suffix in _SUFFIXES
         and path.is_file()
         and path.resolve().is_relative_to(root)
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not path.name.startswith(".")
     ]
     if not found:
         raise UsageError("found no *.yaml, *.yml or *.json, expected manifests", file=str(folder))

@@ -61,7 +61,9 @@ class ObjectiveTerm(_Part, frozen=True):
 
     def text(self) -> str:
         """Return the term as on the command line: `ttft_p95=2s`."""
-        return f"{self.metric}_p{self.quantile * 100:g}={self.limit_seconds:g}s"
+        limit = self.limit_seconds
+        shown = f"{limit * 1000:.6g}ms" if limit < 1 else f"{limit:.6g}s"
+        return f"{self.metric}_p{self.quantile * 100:g}={shown}"
 
 
 class Capacity(_Part, frozen=True):
