@@ -18,8 +18,11 @@ from scalecert.suite import Case, suites
 
 COMPLETED = "case-completed"
 ASSERTION = "author-assertion"
-OF_CASES = frozenset({COMPLETED, ASSERTION})
-"""Ids of the findings that are made here and by no check."""
+OF_CASES = {
+    COMPLETED: "Was the case run and judged? There is no finding if it was.",
+    ASSERTION: "Does an assertion of the case's own test hold? There is no finding if it does.",
+}
+"""Ids of the findings that are made here and by no check, and what each asks."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -38,7 +41,7 @@ NOT_RUN = Problem("skip", "not selected, or its process ended early")
 _NEXT_STEPS = {
     "usage": "correct the scenario",
     "assertion": "read the assertion in the case's test file",
-    "crash": "run the case alone: scalecert run {id} --policy FILE -v",
+    "crash": "run the case alone: scalecert -v run {id} --policy FILE",
     "skip": "run the whole suite: a certificate covers each of its cases",
     "unjudged": "let the test call case.judge(case.record())",
 }

@@ -2,7 +2,7 @@
 
 Commands live in modules of their own and are imported when they run, so that `--help` answers at
 once. stdout is the result, stderr the progress and the diagnosis. Exit codes: 0 certified, 1 not
-certified, 2 unusable input, 3 inconclusive, 130 interrupted.
+certified, 2 unusable input, 3 inconclusive, 130 interrupted, 141 nobody reads the output.
 """
 
 from __future__ import annotations
@@ -20,20 +20,27 @@ from scalecert.errors import EnvironmentFault, UsageError
 UNUSABLE_INPUT = 2
 INCONCLUSIVE = 3
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 
 
 @click.group(
     cls=LazyGroup,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="scalecert")
-def scalecert() -> None:
+@click.option("-v", "--verbose", is_flag=True, help="Show the traceback of an internal error.")
+@click.pass_context
+def scalecert(context: click.Context, verbose: bool) -> None:
     """Certify autoscaling policies for LLM inference on Kubernetes.
 
     scalecert certify policy.yaml --objective ttft_p95=2s,tpot_p95=100ms
 
     Exit codes: 0 certified, 1 not certified, 2 unusable input, 3 inconclusive, 130 interrupted.
     """
+    del verbose  # `run` looks for it
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main() -> None:
@@ -42,9 +49,16 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line and return its exit code; whatever goes wrong is one line on stderr."""
+    """Run the command line and return its exit code; whatever goes wrong is one line on stderr.
+
+    Without click's own `main`, which ends with exit code 1 when nobody reads the output: here that
+    means a policy that is not certified.
+    """
     try:
-        result = scalecert.main(list(arguments), prog_name="scalecert", standalone_mode=False)
+        with scalecert.make_context("scalecert", list(arguments)) as context:
+            result = scalecert.invoke(context)
+    except click.exceptions.Exit as end:  # --help, --version
+        return end.exit_code
     except click.ClickException as error:
         return _say(_one_line(error), UNUSABLE_INPUT)
     except UsageError as error:
@@ -55,7 +69,7 @@ def run(arguments: Sequence[str]) -> int:
         return _say("interrupted", INTERRUPTED)
     except BrokenPipeError:
         _close_stdout()
-        return 0
+        return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback unasked
         return _internal_error(error, verbose="-v" in arguments or "--verbose" in arguments)
     return result if isinstance(result, int) else 0
@@ -76,7 +90,7 @@ def _internal_error(error: Exception, *, verbose: bool) -> int:
         import traceback
 
         traceback.print_exception(error)
-    hint = "" if verbose else " (-v shows where)"
+    hint = "" if verbose else " (scalecert -v ... shows where)"
     return _say(f"internal error: {type(error).__name__}: {error}{hint}", INCONCLUSIVE)
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "--jobs", type=click.IntRange(min=1), help="Scenarios at once; default: one per core."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the certificate itself.")
-@click.option("-v", "--verbose", is_flag=True, help="Show pytest's log and tracebacks.")
+@click.option("-v", "--verbose", is_flag=True, help="Show pytest's log.")
 def command(
     *,
     policies: tuple[str, ...],
@@ -55,20 +55,22 @@ def command(
 
     Exit codes: 0 certified, 1 not certified, 2 unusable input, 3 inconclusive, 130 interrupted.
     """
-    from scalecert import pipeline, standard_input
+    from scalecert import artifacts, pipeline, standard_input
     from scalecert.cli import rendering
     from scalecert.suite import find_suite
 
     with standard_input.kept(needed="-" in policies) as stdin:
         subjects = pipeline.subjects(inputs_of(policies, words))
         order = _Order(policies, words, find_suite(suite), subjects, out, stdin)
+        artifacts.prepare(out)
         _run(order, jobs=jobs or _cores(), verbose=verbose)
     certificates = [rendering.read_certificate(folder) for folder in order.folders]
     if as_json:
         rendering.print_certificates_json(certificates)
     else:
         rendering.print_certificates(certificates)
-    click.echo(f"certificate: {', '.join(str(folder) for folder in order.folders)}", err=True)
+    for folder in order.folders:
+        click.echo(f"wrote {folder}/: certificate.json, junit.xml, recordings/", err=True)
     return rendering.exit_code(certificates)
 
 
@@ -113,6 +115,8 @@ def _run(order: _Order, *, jobs: int, verbose: bool) -> None:
         UsageError: if a scenario or test file can't be used.
         EnvironmentFault: if pytest did not come to its end.
     """
+    from scalecert.artifacts import CERTIFICATE
+
     progress = _Progress(order)
     with tempfile.TemporaryDirectory(prefix="scalecert-") as scratch:
         log = Path(scratch, "pytest.log")
@@ -120,24 +124,32 @@ def _run(order: _Order, *, jobs: int, verbose: bool) -> None:
         if verbose:
             click.echo(log.read_text(errors="replace"), err=True)
         progress.raise_usage()
-        if status not in (0, 1) or not all(
-            (f / "certificate.json").is_file() for f in order.folders
-        ):
-            raise _broken(order.out, log, status)
+        whole = all((folder / CERTIFICATE).is_file() for folder in order.folders)
+        if status not in (0, 1) or not whole:
+            raise _broken(order.out, log, status, progress.problem)
 
 
-def _broken(out: Path, log: Path, status: int) -> Exception:
-    """Return the error of a pytest that came to no result; its log is kept."""
+def _broken(out: Path, log: Path, status: int, problem: str | None) -> Exception:
+    """Return the error of a pytest that came to no result; its log is kept.
+
+    Either a case broke (`problem`), or pytest could not make sense of the suite, or it crashed.
+    """
     from scalecert.errors import EnvironmentFault, UsageError
 
     kept = out / "pytest.log"
     shutil.copyfile(log, kept)
-    text = log.read_text(errors="replace")
-    errors = [line for line in text.splitlines() if line.startswith(("E  ", "ERROR"))]
-    cause = errors[0].removeprefix("E").strip() if errors else f"pytest ended with status {status}"
-    if status in (1, 2, 4, 5):
+    if problem is not None:
+        return EnvironmentFault(f"nothing could be recorded: {problem} (log: {kept})")
+    lines = log.read_text(errors="replace").splitlines()
+    errors = [line for line in lines if line.startswith(("E  ", "ERROR: "))]
+    cause = errors[-1].removeprefix("E").strip() if errors else f"pytest ended with {status}"
+    if status in _ABOUT_THE_SUITE:
         return UsageError(f"the suite can't be run: {cause}", hint=f"log: {kept}")
     return EnvironmentFault(f"the run broke, nothing is certified: {cause} (log: {kept})")
+
+
+_ABOUT_THE_SUITE = (1, 2, 4, 5)
+"""pytest's exit statuses that come of test files: failed, not collected, misused, none found."""
 
 
 class _Progress:
@@ -148,6 +160,7 @@ class _Progress:
         self._total = order.total
         self._done = 0
         self._usage: str | None = None
+        self.problem: str | None = None
         names = ", ".join(subject.name for subject in order.subjects)
         click.echo(f"suite {order.suite.name} {order.suite.version}: {names}", err=True)
 
@@ -157,6 +170,7 @@ class _Progress:
         if event["usage"]:
             self._usage = self._usage or event["problem"]
             return
+        self.problem = self.problem or event["problem"]
         name = f"{event['subject']}: " if self._several else ""
         problem = f" ({event['problem']})" if event["problem"] else ""
         line = (

@@ -24,7 +24,7 @@ _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
 # The working directory is not on the path (-P), and the package's own root comes last on it, so
 # that neither can hide a module of the standard library.
-_BOOTSTRAP = "import sys; sys.path.append(sys.argv.pop(1)); import pytest; pytest.console_main()"
+_BOOTSTRAP = "import sys; sys.path.append(sys.argv.pop(1)); import pytest; sys.exit(pytest.main())"
 
 
 def command(tests: Sequence[Path], arguments: Sequence[str], *, jobs: int) -> list[str]:

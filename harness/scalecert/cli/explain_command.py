@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 @click.argument("word", metavar="[ID]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(word: str | None, as_json: bool) -> None:
-    """Say what a check or a scenario is for; without ID, list them all."""
+    """Say what a check or a scenario is for.
+
+    Without ID, all are listed.
+    """
     facts = _everything()
     if word is None:
         _list(facts, as_json=as_json)
@@ -42,10 +45,16 @@ _HEAD = {"kind", "level", "title"}
 def _everything() -> dict[str, dict[str, Any]]:
     """Return what is known of every id: first the scenarios, then the checks."""
     from scalecert.checks.shipped import shipped
+    from scalecert.completeness import OF_CASES
     from scalecert.suite import suites
 
     scenarios = {case.id: _of_case(case) for suite in suites() for case in suite.cases}
-    return scenarios | {check.id: _of_check(check) for check in shipped()}
+    checks = {check.id: _of_check(check) for check in shipped()}
+    about_cases = {
+        word: {"kind": "case", "level": "core", "title": question, "question": question}
+        for word, question in OF_CASES.items()
+    }
+    return scenarios | checks | about_cases
 
 
 def _of_case(case: Case) -> dict[str, Any]:

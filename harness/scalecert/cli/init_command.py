@@ -14,9 +14,10 @@ _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--id", "case_id", default="own-load", show_default=True, help="The scenario's id.")
 def command(folder: Path, case_id: str) -> None:
-    """Make a first case of your own: a scenario, its test, and a schema for the editor.
+    """Make a first case of your own.
 
-    Nothing that is there is overwritten.
+    A scenario, its test, a suite file, and a schema for the editor. Nothing that is there is
+    overwritten.
     """
     from scalecert.cli.skeleton import files
     from scalecert.documents import write_atomic

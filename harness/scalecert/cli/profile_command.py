@@ -7,9 +7,12 @@ from pathlib import Path
 import click
 
 
-@click.group("profile")
-def command() -> None:
+@click.group("profile", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
     """Make an engine profile."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @command.command("estimate")

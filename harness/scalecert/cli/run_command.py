@@ -33,20 +33,17 @@ if TYPE_CHECKING:
     help="The recording goes to DIR/recordings/<scenario>.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("-v", "--verbose", is_flag=True, help="Show tracebacks.")
 def command(
     scenario: str,
     policies: tuple[str, ...],
     out: Path,
     as_json: bool,
-    verbose: bool,
     **words: Unpack[Words],
 ) -> None:
     """Record one scenario under a policy.
 
     SCENARIO is the id of one that ships (scalecert suites) or a file.
     """
-    del verbose  # the entry point reads it
     from scalecert import artifacts, pipeline, standard_input
     from scalecert.suite import find_case
 

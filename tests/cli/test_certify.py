@@ -1,0 +1,322 @@
+"""`scalecert certify` from outside: its own pytest, exit codes, files, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+POLICY = ROOT / "fixtures/policies/vllm-num-requests-running.yaml"
+WORDS = ("--objective", "ttft_p95=2s,tpot_p95=100ms", "--capacity", "1.8")
+SCENARIO = """\
+apiVersion: scalecert.dev/v1
+kind: Scenario
+metadata: {{name: {id}}}
+spec:
+  why: Is one thing true?
+  duration: {duration}
+  workload:
+    arrivals: {{process: poisson}}
+    rate: {{shape: constant, rate: {rate}}}
+    sizes:
+      input: {{distribution: fixed, tokens: 128}}
+      output: {{distribution: fixed, tokens: 64}}
+  checks:
+    - {check}
+    - id: signal-present
+"""
+TEST = """\
+def test_{word}(case):
+    case.judge(case.record())
+"""
+PASSING = "id: no-request-lost"
+FAILING = "{id: signal-reachable, limit: 1000}"
+
+
+def write_suite(
+    folder: Path, *, rate: str = "0.4 max", duration: str = "4m", **checks: str
+) -> Path:
+    """Write a suite of cases of four minutes, each with one check."""
+    folder.mkdir()
+    for word, check in checks.items():
+        text = SCENARIO.format(id=word, check=check, rate=rate, duration=duration)
+        (folder / f"{word}.yaml").write_text(text)
+        (folder / f"test_{word}.py").write_text(TEST.format(word=word))
+    return folder
+
+
+def environment(**more: str) -> dict[str, str]:
+    path = os.environ["PATH"]
+    return {"PYTHONPATH": str(ROOT / "harness"), "PATH": path, **more}
+
+
+def scalecert(
+    *arguments: str | Path, cwd: Path, stdin: str | None = None, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "scalecert", *map(str, arguments)],
+        cwd=cwd,
+        env=environment(**more),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def certificate(folder: Path) -> dict:
+    return json.loads((folder / "certificate.json").read_text())
+
+
+def undated(folder: Path) -> dict:
+    found = certificate(folder)
+    del found["metadata"]["date"]
+    return found
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "certificate.json"
+    }
+
+
+def test_a_certified_policy(tmp_path: Path):
+    """Exit code 0; rows and summary on stdout, progress on stderr, the artifacts in out/."""
+    suite = write_suite(tmp_path / "own", calm=PASSING)
+    done = scalecert("certify", POLICY, *WORDS, "--suite", suite, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows, _, summary = done.stdout.partition("\n\n")
+    assert [line.split()[0] for line in rows.splitlines()] == ["SCENARIO", *["calm"] * 3]
+    first = summary.splitlines()[0]
+    assert first.startswith("CERTIFIED vllm-num-requests-running: objective ttft_p95=2s,tpot_p95=")
+    assert "[1/1] calm: pass" in done.stderr.splitlines()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "certificate.json",
+        "junit.xml",
+        "recordings",
+    ]
+
+
+def test_a_failing_policy(tmp_path: Path):
+    """Exit code 1, and every scenario is in the progress and on the certificate."""
+    suite = write_suite(tmp_path / "own", calm=PASSING, hard=FAILING)
+    done = scalecert("certify", POLICY, *WORDS, "--suite", suite, "--json", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout) == certificate(tmp_path / "out")
+    results = certificate(tmp_path / "out")["spec"]["scenarios"]
+    assert {one["id"]: one["verdict"] for one in results} == {"calm": "pass", "hard": "fail"}
+
+
+def test_an_inconclusive_suite(tmp_path: Path):
+    """Exit code 3 where a case was skipped, never 0."""
+    suite = write_suite(tmp_path / "own", calm=PASSING, later=PASSING)
+    skip = "import pytest\ndef test_later(case):\n    pytest.skip('not today')\n"
+    (suite / "test_later.py").write_text(skip)
+    done = scalecert("certify", POLICY, *WORDS, "--suite", suite, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "not today" in done.stdout
+
+
+def test_nothing_of_the_users_configures_pytest(tmp_path: Path):
+    """Foreign conftest, ini, options, plugins and modules of the folder change nothing."""
+    suite = write_suite(tmp_path / "own", calm=PASSING, busy=PASSING)
+    trap = "raise SystemExit('loaded')\n"
+    for name in ("conftest.py", "own/conftest.py", "numpy.py", "json.py", "execnet.py", "trap.py"):
+        (tmp_path / name).write_text(trap)
+    for name in ("pytest.ini", "own/pytest.ini"):
+        (tmp_path / name).write_text("[pytest]\naddopts = --collect-only --strict-unknown\n")
+    done = scalecert(
+        *("certify", POLICY, *WORDS, "--suite", suite, "--jobs", "2"),
+        cwd=tmp_path,
+        PYTEST_ADDOPTS="--collect-only",
+        PYTEST_PLUGINS="trap",
+        PYTHONSAFEPATH="1",  # `python -m` would put the folder on the path, the script doesn't
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_two_doors_find_the_same(tmp_path: Path):
+    """Certificate, JUnit and recordings are byte-identical, in one process, in two, by pytest."""
+    suite = write_suite(tmp_path / "own", calm=PASSING, hard=FAILING)
+    common = (*WORDS[:2], "--scalecert-capacity=1.8")
+    scalecert("certify", POLICY, *WORDS, "--suite", suite, "--jobs", "2", cwd=tmp_path)
+    scalecert("certify", POLICY, *WORDS, "--suite", suite, "--jobs=1", "--out=one", cwd=tmp_path,
+              PYTHONHASHSEED="7")  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "scalecert.pytest_plugin",
+        "-p",
+        "xdist.plugin",
+    ]
+    done = subprocess.run(
+        [*command, "own", "-n", "2", f"--policy={POLICY}", *common, "--scalecert-out=bare"],
+        cwd=tmp_path,
+        env=environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    assert "NOT CERTIFIED" in done.stdout
+    for other in ("one", "bare"):
+        assert undated(tmp_path / other) == undated(tmp_path / "out")
+        assert bytes_of(tmp_path / other) == bytes_of(tmp_path / "out")
+
+
+def test_rechecking_says_the_same(tmp_path: Path):
+    """Rows, verdict and exit code again, without a world; of one recording its findings."""
+    suite = write_suite(tmp_path / "own", calm=PASSING, hard=FAILING)
+    done = scalecert("certify", POLICY, *WORDS, "--suite", suite, cwd=tmp_path)
+    again = scalecert("recheck", "out", cwd=tmp_path)
+    assert (again.returncode, again.stdout) == (done.returncode, done.stdout)
+    one = scalecert("recheck", "out/recordings/calm", cwd=tmp_path)
+    assert one.returncode == 0
+    assert one.stdout.splitlines()[-1].startswith("pass calm: vllm-num-requests-running")
+
+
+def test_rechecking_keeps_what_recordings_cannot_tell(tmp_path: Path):
+    """A failed assertion of the author's is on the certificate, in no recording."""
+    suite = write_suite(tmp_path / "own", calm=PASSING)
+    with (suite / "test_calm.py").open("a") as test:
+        test.write("    assert case.plan.seed == 2, 'another seed'\n")
+    done = scalecert("certify", POLICY, *WORDS, "--suite", suite, cwd=tmp_path)
+    again = scalecert("recheck", "out", cwd=tmp_path)
+    assert done.returncode == again.returncode == 1
+    assert "author-assertion" in again.stdout
+
+
+def test_one_recording_of_a_suite_is_no_certificate(tmp_path: Path):
+    """`run` records one case; rechecking the folder misses the others and says so."""
+    done = scalecert("run", "steady", "--policy", POLICY, *WORDS, "--json", cwd=tmp_path)
+    (facts,) = json.loads(done.stdout)
+    assert facts["served"] == facts["requests"] > 0
+    again = scalecert("recheck", "out", cwd=tmp_path)
+    assert "case-completed" in again.stdout
+    assert again.returncode != 0
+
+
+def test_a_policy_on_standard_input(tmp_path: Path):
+    """`helm template . | scalecert certify -`: every process reads what was piped in once."""
+    suite = write_suite(tmp_path / "own", calm=PASSING, busy=PASSING)
+    words = ("certify", "-", *WORDS, "--suite", suite, "--jobs", "2")
+    done = scalecert(*words, cwd=tmp_path, stdin=POLICY.read_text())
+    assert done.returncode == 0, done.stderr
+    assert certificate(tmp_path / "out")["spec"]["policy"]["file"] == "stdin"
+
+
+def test_each_hpa_has_its_own_certificate(tmp_path: Path):
+    """Two HPAs: --json is a list, out/ has a folder each, and the worse exit code counts."""
+    suite = write_suite(tmp_path / "own", calm=PASSING)
+    policies = tmp_path / "policies"
+    policies.mkdir()
+    for name in ("one", "two"):
+        text = POLICY.read_text().replace("vllm-llama-2-7b", name)
+        (policies / f"{name}.yaml").write_text(
+            text.replace("name: vllm-num-requests-running", f"name: hpa-{name}")
+        )
+    done = scalecert("certify", "policies", *WORDS, "--suite", suite, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = [one["metadata"]["name"] for one in json.loads(done.stdout)]
+    assert names == ["hpa-one", "hpa-two"]
+    assert [certificate(tmp_path / "out" / name)["metadata"]["name"] for name in names] == names
+    again = scalecert("recheck", "out", "--json", cwd=tmp_path)
+    assert [one["metadata"]["name"] for one in json.loads(again.stdout)] == names
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("nowhere.yaml", *WORDS), "nowhere.yaml"),
+        ((POLICY,), "--objective"),
+        ((POLICY, *WORDS, "--suite", "nowhere"), "nowhere"),
+        ((POLICY, *WORDS, "--profile", "vllm_llama-2-7b_l5"), "did you mean"),
+        ((POLICY, *WORDS, "--out", "own/calm.yaml/out"), "own/calm.yaml/out"),
+    ],
+)
+def test_unusable_input_is_one_line(tmp_path: Path, words: tuple[str | Path, ...], expected: str):
+    """Exit code 2 at once, one line, no traceback."""
+    write_suite(tmp_path / "own", calm=PASSING)
+    done = scalecert("certify", "--suite", "own", *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert expected in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unusable_case_is_one_line(tmp_path: Path):
+    """A check that does not exist, and a test file that does not compile: exit code 2, named."""
+    suite = write_suite(tmp_path / "own", calm="id: no-request-lots")
+    words = ("certify", POLICY, *WORDS, "--suite", suite)
+    done = scalecert(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "calm.yaml" in done.stderr.splitlines()[-1]
+    assert "did you mean no-request-lost?" in done.stderr.splitlines()[-1]
+    (suite / "test_calm.py").write_text("def test_calm(case:\n")
+    done = scalecert(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "SyntaxError" in done.stderr.splitlines()[-1]
+
+
+def test_a_crash_is_no_verdict(tmp_path: Path):
+    """A case that breaks in its own code: exit code 3, never certified, never 'not certified'."""
+    suite = write_suite(tmp_path / "own", calm=PASSING)
+    (suite / "test_calm.py").write_text("def test_calm(case):\n    1 / 0\n")
+    done = scalecert("certify", POLICY, *WORDS, "--suite", suite, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "ZeroDivisionError" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds child processes by /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, number: signal.Signals):
+    """Ctrl-C: exit code 130, one line, and no child or worker goes on."""
+    suite = write_suite(
+        tmp_path / "own", rate="0.9 max", duration="100h", calm=PASSING, busy=PASSING
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scalecert", "certify", POLICY, *WORDS, "--suite", suite],
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("suite own 0")
+        (child,) = _children(process.pid, count=1)
+        workers = _children(child, count=2)
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 130
+        assert process.stderr.read().strip() == "scalecert: interrupted"
+    assert not any(_is_running(pid) for pid in (child, *workers))
+
+
+def _children(pid: int, *, count: int) -> list[int]:
+    """Return the children of a process, once it has so many."""
+    while True:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if len(found) >= count:
+            return [int(one) for one in found]
+
+
+def _is_running(pid: int) -> bool:
+    """Tell whether a process goes on, within the moment that a killed one takes to end."""
+    for _ in range(1000):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        if state in "ZX":  # ended; whoever adopted it has yet to collect it
+            return False
+    return True

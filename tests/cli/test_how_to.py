@@ -1,0 +1,49 @@
+"""docs/how-to/add-a-scenario.md leads from nothing to a verdict, word by word."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/how-to/add-a-scenario.md"
+POLICY = ROOT / "fixtures/policies/vllm-num-requests-running.yaml"
+
+
+def test_the_page_leads_to_a_verdict(tmp_path: Path):
+    """Its commands, with its scenario and test, in a folder of one's own."""
+    page = PAGE.read_text()
+    (tmp_path / "policy.yaml").write_text(POLICY.read_text())
+    init, certify, run, recheck = re.findall(
+        r"^ *(?:\.venv/bin/)?(scalecert .+)$", page, re.MULTILINE
+    )
+    assert _scalecert(init, tmp_path) == 0
+    for language, name in (("yaml", "lunch-peak.yaml"), ("python", "test_lunch_peak.py")):
+        (block,) = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+        (tmp_path / "load_tests" / name).write_text(block)
+    assert _scalecert(certify, tmp_path) in (0, 1)
+    spec = json.loads((tmp_path / "out/certificate.json").read_text())["spec"]
+    assert spec["suite"]["name"] == "load_tests"
+    (scenario,) = spec["scenarios"]
+    found = {finding["id"] for finding in scenario["findings"]}
+    assert {"slo-attainment", "no-request-lost"} <= found
+    assert not {"case-completed", "author-assertion"} & found
+    assert _scalecert(run, tmp_path) == 0
+    assert _scalecert(recheck, tmp_path) in (0, 1)
+
+
+def _scalecert(line: str, folder: Path) -> int:
+    done = subprocess.run(
+        [sys.executable, "-m", *line.split()],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT / "harness"), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode
