@@ -98,9 +98,26 @@ def test_the_summary_says_capacity_provenance_and_each_problem() -> None:
     lines = text.summary(make_certificate(requests=slow()))
     assert "one replica carries 3 requests/s (768 input + 384 output tokens/s): bisection" in lines
     assert re.search(r"engine +vllm +\[image\]", lines)
-    assert "fail steady / ttft-objective\n  TTFT p95 is 9.5 s" in lines
+    assert "fail ttft-objective in steady\n  TTFT p95 is 9.5 s" in lines
     assert "\n  next: lower the target of vllm:num_requests_running" in lines
     assert all(len(line) <= 100 for line in lines.splitlines())
+
+
+def failed(name: str, scenario: str, message: str = "", cause: str = "") -> Finding:
+    """Return a failed core finding."""
+    return Finding(name, scenario, "core", Verdict.FAIL, 1, 0, "x", "<=", message, "do", cause)
+
+
+def test_a_problem_is_told_once_and_what_follows_from_it_in_one_line() -> None:
+    """Someone who reads a failed certificate finds the cause, not its twenty consequences."""
+    findings = [failed("signal-reachable", scenario, "can't exceed 64") for scenario in "ab"]
+    for name in ("ttft-objective", "tpot-objective", "ttft-objective"):
+        findings.append(failed(name, "a", cause="signal-reachable"))
+    plans = [make_plan(scenario=make_scenario(name=name)) for name in "ab"]
+    lines = text.summary(issue("vllm", plans, tuple(findings), DATE))
+    assert lines.count("can't exceed 64") == 1
+    assert "fail signal-reachable in a, b" in lines
+    assert "failed because of signal-reachable: ttft-objective, tpot-objective" in lines
 
 
 def test_several_capacities_name_their_scenarios() -> None:

@@ -37,8 +37,9 @@ def test_everything_from_the_manifests(load):
     assert said["engine"] == ("vllm", "image vllm/vllm-openai:v0.14.0")
     assert said["model"] == ("meta-llama/Llama-2-7b-chat-hf", "args")
     assert said["accelerator"] == ("1 x l4", "cloud.google.com/gke-accelerator: nvidia-l4")
-    assert said["max_num_seqs"] == ("64", "args")
-    assert said["max_num_batched_tokens"][1] == "profile"
+    limits = {one.source: one.value for one in resolved.provenance if one.what == "limits"}
+    assert "max_num_seqs=64" in limits["args"].split()
+    assert "max_num_batched_tokens=2048" in limits["profile"].split()
 
 
 def test_a_profile_given_overrides_what_was_found(load):

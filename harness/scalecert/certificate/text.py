@@ -90,9 +90,7 @@ def _summary(certificate: Certificate, *, colour: bool) -> Iterator[str]:
     left_out = sum(result.load.left_out for result in spec.scenarios if result.load)
     if left_out:
         yield f"{left_out:,} requests longer than the model's context were left out"
-    for finding in certificate.findings:
-        if finding.verdict is not Verdict.PASS:
-            yield from _problem(finding, colour=colour)
+    yield from _problems(certificate.findings, colour=colour)
 
 
 def _counts(counts: Counts) -> str:
@@ -115,11 +113,29 @@ def _capacities(capacities: tuple[Capacity, ...]) -> Iterator[str]:
         )
 
 
-def _problem(finding: Finding, *, colour: bool) -> Iterator[str]:
+def _problems(findings: tuple[Finding, ...], *, colour: bool) -> Iterator[str]:
+    """Return each problem once, with every scenario that shows it; consequences in one line."""
+    problems: dict[tuple[str, ...], list[Finding]] = {}
+    consequences: dict[str, dict[str, None]] = {}
+    for finding in findings:
+        if finding.cause:
+            consequences.setdefault(finding.cause, {})[finding.id] = None
+        elif finding.verdict is not Verdict.PASS:
+            key = (finding.id, finding.verdict, finding.message, finding.next_step)
+            problems.setdefault(key, []).append(finding)
+    for same in problems.values():
+        yield from _problem(same, colour=colour)
+    for cause, names in consequences.items():
+        yield ""
+        yield from _wrapped(f"failed because of {cause}: {', '.join(names)}")
+
+
+def _problem(same: list[Finding], *, colour: bool) -> Iterator[str]:
+    finding = same[0]
     verdict = _painted(str(finding.verdict), finding.verdict, colour=colour)
     level = "" if finding.level == "core" else " (extended: does not decide)"
     yield ""
-    yield f"{verdict} {finding.scenario} / {finding.id}{level}"
+    yield f"{verdict} {finding.id} in {', '.join(one.scenario for one in same)}{level}"
     yield from _wrapped(finding.message, first="  ")
     if finding.next_step:
         yield from _wrapped(finding.next_step, first="  next: ")

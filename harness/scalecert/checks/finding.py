@@ -48,6 +48,7 @@ class Finding(msgspec.Struct, frozen=True, rename="camel"):
     comparison: Comparison
     message: str
     next_step: str = ""
+    cause: str = ""
     evidence: dict[str, Any] = {}  # msgspec copies an empty default
 
 

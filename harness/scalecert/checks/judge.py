@@ -168,8 +168,9 @@ def _explained(findings: list[Finding]) -> list[Finding]:
     cause = next((failed[name] for name in CONSEQUENCES if name in failed), None)
     if cause is None:
         return findings
+    first = f"fix {cause.id} first: {cause.next_step}"
     return [
-        msgspec.structs.replace(finding, next_step=f"fix {cause.id} first: {cause.next_step}")
+        msgspec.structs.replace(finding, next_step=first, cause=cause.id)
         if finding.id in failed and finding.id in CONSEQUENCES[cause.id]
         else finding
         for finding in findings

@@ -189,13 +189,10 @@ def _from_server(
 
 
 def _rest(profile: EngineProfile, why: str, limits: Limits) -> tuple[Provenance, ...]:
-    """Return where profile and limits come from; limits that the profile leaves alone stay out."""
+    """Return where the profile comes from, and the limits, those of one source together."""
     provenance = profile.spec.provenance
     named = Provenance("profile", f"{profile.name} ({provenance.kind})", why)
-    return (
-        named,
-        *(
-            Provenance(name, str(value), limits.sources.get(name, "profile"))
-            for name, value in limits.values.items()
-        ),
-    )
+    by_source: dict[str, list[str]] = {}
+    for name, value in limits.values.items():
+        by_source.setdefault(limits.sources.get(name, "profile"), []).append(f"{name}={value}")
+    return (named, *(Provenance("limits", " ".join(v), s) for s, v in by_source.items()))
