@@ -16,8 +16,9 @@ _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
 
 def read_sources(paths: Sequence[str], sets: Mapping[str, str]) -> tuple[Document, ...]:
-    """Read every document of every path, in order; a folder as `kubectl apply -f` reads it: its
-    own files, sorted by name, not those of folders in it.
+    """Read every document of every path, in order.
+
+    A folder is read as `kubectl apply -f` reads it: its own files, sorted by name.
 
     Args:
         paths: files, folders, or `-` for standard input.
