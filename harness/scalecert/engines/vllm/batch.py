@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from math import isnan
 
 from scalecert.engines.base import RequestLog, Status
 from scalecert.engines.costs import StepCosts
@@ -247,7 +248,8 @@ class Batch:
         """Bring `context` and `start` to the last step's end; `anchor` must follow."""
         steps = self.step - self.anchor_step
         if steps:
-            self.start = self.end_after(steps - 1)
+            before = steps - 1
+            self.start = self.anchor_seconds + before * (self.linear + before * self.quadratic)
             self.context += steps * self.decoding
             self.anchor_step = self.step
         self.anchor_seconds = self.end
@@ -285,10 +287,10 @@ class Batch:
 
     def sample_first(self, request: Admitted, seconds: float) -> None:
         """Log the first token of a request that has computed its prompt; at most once."""
-        first = self.log.first_token_seconds
+        logged = self.log.first_token_seconds
         ident = request[1]
-        if first[ident] != first[ident]:
-            first[ident] = seconds
+        if isnan(logged[ident]):
+            logged[ident] = seconds
             self.queued_tokens -= request[2]
             self.counts.prompt_tokens += request[2]
 
@@ -299,7 +301,7 @@ class Batch:
         log = self.log
         # The first token of a large step is written late; the next must not overtake it.
         first = log.first_token_seconds[ident]
-        log.last_token_seconds[ident] = max(first, seconds)
+        log.last_token_seconds[ident] = first if first > seconds else seconds  # noqa: FURB136 - hot
         log.status[ident] = _OK
         self.finished.append(request)
         if self.kv.sharers:

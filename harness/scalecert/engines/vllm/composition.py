@@ -48,17 +48,25 @@ def compose(batch: Batch, first_seconds: float, last_seconds: float) -> list[Chu
         first_seconds: when a first token of the step in flight reaches its client.
         last_seconds: when any other token of it does.
     """
-    kv = batch.kv
-    size = kv.block_size
-    if not (batch.partial or kv.prefix_blocks):
+    if not (batch.partial or batch.kv.prefix_blocks):
         # Every request is taken to waste all but one token of its last block.
-        taken = batch.context_now() + (batch.slack + 1) * batch.decoding
+        steps = batch.step - batch.anchor_step
+        taken = batch.context + (steps + batch.slack + 1) * batch.decoding
         for _, _, tokens, before, _ in batch.prefills:
-            taken += before + tokens + size
+            taken += before + tokens + batch.limits.block_size
         room = batch.kv_tokens - taken
         if room >= 0:
-            return [] if batch.blocked else _admit_quickly(batch, room)
+            return _admit_quickly(batch, room) if _someone_may_enter(batch) else []
     return _compose_exactly(batch, first_seconds, last_seconds)
+
+
+def _someone_may_enter(batch: Batch) -> bool:
+    """Tell whether a waiting or visible request is not known to have to wait."""
+    if batch.blocked:
+        return False
+    if batch.waiting or batch.limited:
+        return True
+    return bool(batch.pending) and batch.pending[0][0] + batch.lag <= batch.end
 
 
 def _admit_quickly(batch: Batch, room: int) -> list[Chunk]:
@@ -72,21 +80,20 @@ def _admit_quickly(batch: Batch, room: int) -> list[Chunk]:
     budget = batch.longest_chunk - batch.decoding - len(batch.prefills)
     size = limits.block_size
     while queue:
-        request = queue[0]
-        tokens = request[2]
-        if request[0] + lag > end:
+        arrival, ident, tokens, outputs = queue[0]
+        if arrival + lag > end:
             break
         if len(running) >= limits.max_num_seqs:
             batch.blocked = True
             break
         room -= tokens + size
-        if tokens > budget or room < 0 or request[1] in batch.resumed:
+        if tokens > budget or room < 0 or ident in batch.resumed:
             _admit_after_counting(batch, chosen)
             break
         del queue[0]
-        admitted = (*request, end)
         budget -= tokens
-        chosen.append((_seat(batch, admitted), admitted, tokens, 0, True))
+        request = (arrival, ident, tokens, outputs, end)
+        chosen.append((_seat(batch, request), request, tokens, 0, True))
     return chosen
 
 

@@ -128,9 +128,12 @@ class VllmEngine(Batch):
         # A step with a composition still to come lasts at least as long as one of one request.
         known = self.ahead or self.composed or self.now > self.end + 2 * TIE_SECONDS
         soonest = self._next_end() if known else self.end + self.fixed_seconds[1]
-        if self.prefills or self.partial or self.waiting or not self._decoding_fits():
+        if self.prefills or self.partial or self.waiting:
             return soonest
-        finish = self.end_after((self.finishes[0] >> SERIAL_BITS) - self.anchor_step)
+        steps = (self.finishes[0] >> SERIAL_BITS) - self.anchor_step
+        if self.context + (steps + self.slack) * self.decoding > self.kv_tokens:
+            return soonest
+        finish = self.end_after(steps)
         if self.pending:
             coming_seconds = self.pending[0][0] + self.lag + self.fixed_seconds[1]
             finish = min(finish, max(soonest, coming_seconds))
@@ -190,19 +193,20 @@ class VllmEngine(Batch):
 
         Nobody prefills in them, so each composition only lets every request grow by one token.
         """
-        arrival = self._next_visible()
-        if arrival <= self.end:
+        arrival = inf if self.blocked or not self.pending else self.pending[0][0] + self.lag
+        if arrival <= self.end or (self.waiting and not self.blocked):
             return self._take_step(limit)
-        steps = (self.finishes[0] >> SERIAL_BITS) - self.anchor_step
-        if not self._decoding_fits():
+        finish = self.finishes[0] >> SERIAL_BITS
+        steps = finish - self.anchor_step
+        if self.context + (steps + self.slack) * self.decoding > self.kv_tokens:
             steps = self._steps_that_fit(steps)
             if steps <= self.step - self.anchor_step:
                 return self._take_step(limit)
-        end = self.end_after(steps)
+        end = self.anchor_seconds + steps * (self.linear + steps * self.quadratic)
         goal = arrival if arrival < limit else limit - 2 * TIE_SECONDS
         if end >= goal:
             steps = self._steps_to(goal)
-            end = self.end_after(steps)
+            end = self.anchor_seconds + steps * (self.linear + steps * self.quadratic)
             if end > limit:
                 self.step = self.anchor_step + steps - 1
                 self.end = self.end_after(steps - 1)
@@ -211,24 +215,13 @@ class VllmEngine(Batch):
             arrive(self, end - 2 * TIE_SECONDS)
         self.step = self.anchor_step + steps
         self.end = end
-        if self.finishes[0] >> SERIAL_BITS == self.step:
+        if finish == self.step:
             self.settle()
             self.finish_due()
             self.anchor()
+        elif arrival <= end < limit - 3 * TIE_SECONDS:
+            return self._take_step(limit)
         return True
-
-    def _decoding_fits(self) -> bool:
-        """Tell whether the KV cache suffices for sure until the next request finishes."""
-        steps = (self.finishes[0] >> SERIAL_BITS) - self.anchor_step
-        return self.context + (steps + self.slack) * self.decoding <= self.kv_tokens
-
-    def _next_visible(self) -> float:
-        """Return when a composition can first admit someone; in the past if the next one can."""
-        if self.blocked:
-            return inf
-        if self.waiting:
-            return -inf
-        return self.pending[0][0] + self.lag if self.pending else inf
 
     def _steps_to(self, goal: float) -> int:
         """Return the first step after the anchor that ends at `goal` or later.
@@ -251,22 +244,26 @@ class VllmEngine(Batch):
         if not self.ahead and not self.composed:
             self.prefills = compose(self, 0.0, 0.0)
             self.composed = True
-        end = self._next_end()
+        if self.prefills:
+            end = self._next_end()
+        else:
+            end = self.end_after(self.step - self.anchor_step + 1)
         if end > limit:
             return False
         if self.limited:
             arrive(self, end - 2 * TIE_SECONDS)
-        last = end + self.delivery_seconds
-        first = last + self.costs.delivery_request_seconds * (
-            self.decoding + len(self.prefills) - 1
-        )
-        if self.ahead:
-            composed = compose(self, first, last)
-            prefills, self.prefills = self.prefills, composed
-        else:
-            self.composed = False
-            prefills, self.prefills = self.prefills, []
-        self._complete(end, prefills, first, last)
+        first = last = end + self.delivery_seconds
+        if self.prefills:
+            others = self.decoding + len(self.prefills) - 1
+            first += self.costs.delivery_request_seconds * others
+        composed = compose(self, first, last) if self.ahead else []
+        prefills, self.prefills = self.prefills, composed
+        self.composed = False
+        self.step += 1
+        self.end = end
+        self.snapshot = None
+        if prefills or self.disturbed or self.finishes[0] >> SERIAL_BITS == self.step:
+            self._change_batch(prefills, first, last)
         return True
 
     def _next_end(self) -> float:
@@ -291,19 +288,15 @@ class VllmEngine(Batch):
             seconds = self.fixed_seconds[decoding] + self.per_context[decoding] * context
         return self.end + seconds + self.cold_seconds
 
-    def _complete(self, end: float, prefills: list[Chunk], first: float, last: float) -> None:
-        """Apply the results of a step that ends at `end`."""
-        self.step += 1
-        self.end = end
-        self.cold_seconds = 0.0
-        self.snapshot = None
-        due = self.finishes and self.finishes[0] >> SERIAL_BITS == self.step
-        if not (due or prefills or self.disturbed):
-            return
+    def _change_batch(self, prefills: list[Chunk], first: float, last: float) -> None:
+        """Let requests finish and join after a step with the prompt chunks `prefills`."""
         self.disturbed = False
         self.settle()
-        if due:
+        if self.finishes and self.finishes[0] >> SERIAL_BITS == self.step:
             self.finish_due()
+        if prefills:
+            self.cold_seconds = 0.0
+            self.counts.prefill_steps += 1
         for serial, request, tokens, before, samples in prefills:
             if samples:
                 self.sample_first(request, first)
@@ -313,5 +306,4 @@ class VllmEngine(Batch):
                 else:
                     self.finish(serial, last)
                     self.blocked = False
-        self.counts.prefill_steps += 1
         self.anchor()
