@@ -6,8 +6,8 @@ preempted. Waiting requests are admitted only if nobody was preempted, while bud
 last, and if the blocks of the whole prompt are free; the head of the queue holds back all others.
 
 `compose` is quick for batches that fit whatever their block boundaries are. Only near the end of
-the KV cache, with chunked prompts or a shared prefix, blocks are counted exactly; and only where
-a request must be preempted, running requests are visited (`preemption`).
+the KV cache, with chunked prompts or a shared prefix, blocks are counted exactly. No way visits the
+running requests one by one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scalecert.engines.vllm.batch import (
     Partial,
     Request,
 )
-from scalecert.engines.vllm.preemption import schedule_one_by_one
+from scalecert.engines.vllm.preemption import preempt_from_the_end
 
 _REJECTED = int(Status.REJECTED)
 
@@ -128,10 +128,10 @@ def _compose_exactly(batch: Batch, first_seconds: float, last_seconds: float) ->
         needed += batch.kv.blocks(before + tokens) - batch.kv.blocks(before)
     preempted = needed > free
     if preempted:
-        chosen = schedule_one_by_one(batch, free, first_seconds, last_seconds)
+        chosen = preempt_from_the_end(batch, chosen, needed, first_seconds, last_seconds)
     for chunk in chosen:
         _continue_partial(batch, chunk)
-    if not preempted:
+    if not preempted and not batch.blocked:
         _admit_exactly(batch, chosen, budget, free - needed)
     return chosen
 

@@ -8,6 +8,8 @@ that depends on neither batch nor steps.
 
 from __future__ import annotations
 
+from operator import mul
+
 
 class KvCache:
     """Blocks of one server.
@@ -19,12 +21,22 @@ class KvCache:
         shared_prefix_tokens: prompt tokens that all longer prompts share, 0 without prefix cache.
     """
 
-    __slots__ = ("_phases", "block_size", "prefix_blocks", "prefix_cached", "sharers", "usable")
+    __slots__ = (
+        "_phases",
+        "_unused",
+        "block_size",
+        "prefix_blocks",
+        "prefix_cached",
+        "sharers",
+        "usable",
+    )
 
     def __init__(self, num_gpu_blocks: int, block_size: int, shared_prefix_tokens: int = 0) -> None:
         self.usable = num_gpu_blocks - 1
         self.block_size = block_size
         self._phases = [0] * block_size
+        self._unused = [-phase % block_size for phase in range(2 * block_size)]
+        """Tokens left in the last block of requests at a phase, twice over."""
         self.prefix_blocks = shared_prefix_tokens // block_size
         self.prefix_cached = False
         """Whether some request has computed the shared prefix. It then stays in the cache."""
@@ -45,11 +57,9 @@ class KvCache:
 
     def held(self, tokens: int, step: int) -> int:
         """Return the blocks of all decoding requests at `step`, `tokens` being their sum there."""
-        size = self.block_size
-        unused = sum(
-            count * (-(phase + step) % size) for phase, count in enumerate(self._phases) if count
-        )
-        return (tokens + unused) // size
+        begin = step % self.block_size
+        unused = sum(map(mul, self._phases, self._unused[begin : begin + self.block_size]))
+        return (tokens + unused) // self.block_size
 
     def full_at(self, step: int) -> int:
         """Return how many decoding requests fill their last block at `step`, so need one next."""
