@@ -33,7 +33,9 @@ def run(*command: str | Path, cwd: Path, expect: int = 0) -> str:
         [str(part) for part in command], cwd=cwd, text=True, capture_output=True, check=False
     )
     if done.returncode != expect:
-        sys.exit(f"{command}: exit {done.returncode}, expected {expect}\n{done.stdout}{done.stderr}")
+        sys.exit(
+            f"{command}: exit {done.returncode}, expected {expect}\n{done.stdout}{done.stderr}"
+        )
     return done.stdout
 
 
@@ -58,7 +60,10 @@ def main() -> None:
         scalecert = home / "env/bin/scalecert"
         run(python, "-m", "pip", "install", "--quiet", wheel, cwd=home)
         bundled = run(
-            python, "-c", "from scalecert.bundled import bundled; print(bundled('fixtures'))", cwd=home
+            python,
+            "-c",
+            "from scalecert.bundled import bundled; print(bundled('fixtures'))",
+            cwd=home,
         ).strip()
         policy = Path(bundled) / "policies/vllm-num-requests-running.yaml"
         project = foreign_project(home / "project")
@@ -66,8 +71,10 @@ def main() -> None:
         command = (scalecert, "certify", policy, "--objective", OBJECTIVE, "--out", home / "out")
         run(*command, cwd=project)
         verdict = json.loads((home / "out/certificate.json").read_text())["spec"]["verdict"]
-        run(scalecert, "init", home / "author", cwd=home)
         run(scalecert, "recheck", home / "out", cwd=home)
+        run(scalecert, "init", "author", cwd=home)
+        words = ("--policy", policy, "--objective", OBJECTIVE)
+        run(python, "-m", "pytest", "-q", "author", *words, cwd=home)
     print(f"{wheel.name}: one top-level package, certified with verdict {verdict}")
 
 
