@@ -6,16 +6,14 @@ publishes them under docs/reference, and `scalecert schema NAME` prints one.
 
 from __future__ import annotations
 
-import functools
 import json
 from typing import Any
-from unittest import mock
 
 import msgspec
 
 from scalecert.documents import did_you_mean
 from scalecert.errors import UsageError
-from scalecert.scalars import encode_hook, schema_hook
+from scalecert.scalars import schema_hook
 
 _BASE = "https://scalecert.dev/schemas/v1"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -36,8 +34,9 @@ def schema(name: str) -> dict[str, Any]:
     if name not in types:
         hint = did_you_mean(name, types)
         raise UsageError(f"found {name!r}, expected the name of a document", hint=hint)
+    described = msgspec.json.schema(types[name], schema_hook=schema_hook)
     head = {"$schema": _DIALECT, "$id": f"{_BASE}/{name}.schema.json"}
-    return {**head, **_with_check_ids(_generated(types[name]))}
+    return {**head, **_with_check_ids(described)}
 
 
 def _with_check_ids(described: dict[str, Any]) -> dict[str, Any]:
@@ -58,17 +57,6 @@ def _with_check_ids(described: dict[str, Any]) -> dict[str, Any]:
 def schema_text(name: str) -> str:
     """Return the schema as it is published: JSON in the order of the fields, indented."""
     return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
-
-
-def _generated(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return msgspec's schema of a type.
-
-    msgspec writes defaults into a schema by its own `to_builtins`, to which it passes no hook:
-    without ours it refuses every field whose default is one of our scalars.
-    """
-    encode = functools.partial(msgspec.to_builtins, enc_hook=encode_hook)
-    with mock.patch("msgspec._json_schema.to_builtins", encode):
-        return msgspec.json.schema(kind, schema_hook=schema_hook)
 
 
 def _types() -> dict[str, type[msgspec.Struct]]:
