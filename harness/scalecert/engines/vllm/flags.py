@@ -64,10 +64,8 @@ def readable_integer(text: str) -> int:
     if match is None:
         raise ValueError(f"{text!r} is not a size")
     number, unit = match.groups()
-    if unit in _BINARY:
-        return int(number) * _BINARY[unit]
-    size = Decimal(number) * _DECIMAL[unit]
-    if size != int(size):
+    size = Decimal(number) * (_BINARY.get(unit) or _DECIMAL[unit])
+    if size != int(size) or (unit in _BINARY and "." in number):
         raise ValueError(f"{text!r} is not a whole number")
     return int(size)
 

@@ -58,7 +58,7 @@ class KvCache:
     def held(self, tokens: int, step: int) -> int:
         """Return the blocks of all decoding requests at `step`, `tokens` being their sum there."""
         begin = step % self.block_size
-        unused = sum(map(mul, self._phases, self._unused[begin : begin + self.block_size]))
+        unused: int = sum(map(mul, self._phases, self._unused[begin : begin + self.block_size]))
         return (tokens + unused) // self.block_size
 
     def full_at(self, step: int) -> int:

@@ -45,10 +45,18 @@ def server_limits(profile: EngineProfile, args: Sequence[str], version: str | No
     sources |= dict.fromkeys(flags, "args")
     _check_accelerators(profile, flags)
     _size_kv_cache(profile, values, sources)
-    _fit_context(profile, values, sources)
+    _fit_context(profile, values, flags)
     _check_budget(values, sources)
     return Limits(values, sources)
 
+
+_ROOM_FLAGS = {
+    "max_model_len": "--max-model-len",
+    "num_gpu_blocks": "--num-gpu-blocks-override",
+    "gpu_memory_utilization": "--gpu-memory-utilization",
+    "max_num_batched_tokens": "--max-num-batched-tokens",
+}
+"""What makes a context not fit, the likeliest first."""
 
 _DEFAULTS = {
     "enable_prefix_caching",
@@ -94,30 +102,29 @@ def _kv_tokens(profile: EngineProfile, values: dict[str, Value]) -> tuple[int, s
     budget = int(values["max_num_batched_tokens"])
     if (utilization, budget) == (given.gpu_memory_utilization, given.max_num_batched_tokens):
         return given.kv_tokens, "profile"
-    asked = kv_room_tokens(
-        profile, gpu_memory_utilization=utilization, max_num_batched_tokens=budget
-    )
+    try:
+        asked = kv_room_tokens(
+            profile, gpu_memory_utilization=utilization, max_num_batched_tokens=budget
+        )
+    except UsageError as refused:
+        raise UsageError(
+            refused.problem, field="--gpu-memory-utilization", hint=refused.hint
+        ) from None
     usual = kv_room_tokens(
         profile,
         gpu_memory_utilization=given.gpu_memory_utilization,
         max_num_batched_tokens=given.max_num_batched_tokens,
     )
-    tokens = given.kv_tokens + asked - usual
-    if tokens < 2 * int(values["block_size"]):
-        raise UsageError(
-            f"found {utilization:g}, which leaves no room for a KV cache",
-            field="--gpu-memory-utilization",
-            hint=f"profile {profile.name} has {given.gpu_memory_utilization:g}",
-        )
+    tokens = max(given.kv_tokens + asked - usual, 2 * int(values["block_size"]))
     return tokens, "args"
 
 
-def _fit_context(profile: EngineProfile, values: dict[str, Value], sources: dict[str, str]) -> None:
+def _fit_context(profile: EngineProfile, values: dict[str, Value], flags: dict[str, Value]) -> None:
     """Refuse a context that model or KV cache can't hold, as vLLM does when it starts."""
     longest = profile.spec.model.max_context
     room = int(values["kv_tokens"]) - int(values["block_size"])
     context = values["max_model_len"]
-    if context == "auto" or (sources["max_model_len"] == sources["kv_tokens"] == "profile"):
+    if context == "auto" or not flags.keys() & _ROOM_FLAGS.keys():
         values["max_model_len"] = min(longest if context == "auto" else int(context), room)
         return
     if int(context) > longest:
@@ -127,9 +134,9 @@ def _fit_context(profile: EngineProfile, values: dict[str, Value], sources: dict
         )
     if int(context) > room:
         raise UsageError(
-            f"found {context}, but the KV cache has room for {room} tokens",
-            field="--max-model-len",
-            hint="vLLM does not start so; lower it, or raise --gpu-memory-utilization",
+            f"a context of {context} tokens does not fit in a KV cache for {room}",
+            field=next((flag for name, flag in _ROOM_FLAGS.items() if name in flags), None),
+            hint="vLLM does not start so; lower --max-model-len or leave more memory",
         )
 
 
