@@ -6,8 +6,11 @@ Usage: python benchmarks/simulator.py [--json FILE] [--only NAME ...]
                                  0.8 x maximum throughput, 256 tokens in and 128 out, with HPA,
                                  metric pipeline and routing; best of three runs
     sim.replicas_cost_ratio      cost per request with 100 replicas over that with 1
-    sim.tokens_cost_ratio        cost per request with 3,900 output tokens over that with 100
-                                 (64 in, A100-80G, no preemption)
+    engine.tokens_cost_ratio     the engine's cost per request with up to 3,900 output tokens over
+                                 that with 100 (64 in, A100-80G, no preemption)
+    sim.tokens_cost_ratio        the same for the whole simulation: requests that take 100 times as
+                                 long are seen by 100 times as many scrapes and syncs
+    sim.preemption_cost_ratio    cost per request with the KV cache exhausted over that without
     sim.suite_seconds            the core suite of an L4 policy by the command line, all cores
     sim.suite_max_rss_mb         its largest process
 """
@@ -112,11 +115,41 @@ def replicas() -> dict[str, float]:
 def tokens() -> dict[str, float]:
     """Measure how the cost grows with the length of answers, without preemption."""
     one = subject(10, "vllm_llama-2-7b_a100-80g")
-    costs = {
-        count: seconds_per_request(trial(one, 0.5, (64, count), 10_000))
-        for count in (100, 400, 1600, 3900)
+    trials = [trial(one, 0.5, (64, count), 10_000) for count in (100, 400, 1600, 3900)]
+    engine = [engine_seconds_per_request(planned) for planned in trials]
+    whole = [seconds_per_request(planned) for planned in trials]
+    return {
+        "engine.tokens_cost_ratio": max(engine) / engine[0],
+        "sim.tokens_cost_ratio": max(whole) / whole[0],
     }
-    return {"sim.tokens_cost_ratio": max(costs.values()) / costs[100]}
+
+
+def preemption() -> dict[str, float]:
+    """Measure what a KV cache that is too small costs: recomputation, not a slower simulator."""
+    one = subject(10, "vllm_llama-2-7b_l4")
+    calm, pressed = (trial(one, share, (256, 128), 20_000) for share in (0.5, 1.1))
+    return {"sim.preemption_cost_ratio": seconds_per_request(pressed) / seconds_per_request(calm)}
+
+
+def engine_seconds_per_request(planned: Trial, runs: int = RUNS) -> float:
+    """Return the least CPU seconds per request of the engines alone, requests dealt in turn."""
+    columns = planned.requests
+    count = len(columns.arrival_seconds)
+
+    def serve() -> None:
+        log = RequestLog.of_size(count)
+        for pod in range(10):
+            engine = planned.start_engine(log, pod, 0.0)
+            turns = slice(pod, None, 10)
+            engine.offer(
+                range(count)[turns],
+                columns.arrival_seconds[turns].tolist(),
+                columns.input_tokens[turns].tolist(),
+                columns.output_tokens[turns].tolist(),
+            )
+            engine.advance(float("inf"))
+
+    return min(_cpu_seconds(serve) for _ in range(runs)) / count
 
 
 def suite() -> dict[str, float]:
@@ -124,7 +157,9 @@ def suite() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as out:
         command = (sys.executable, "-m", "scalecert", "certify", str(POLICY), "--out", out)
         start = time.perf_counter()
-        done = subprocess.run((*command, "--objective", OBJECTIVE), capture_output=True, check=False)
+        done = subprocess.run(
+            (*command, "--objective", OBJECTIVE), capture_output=True, check=False
+        )
         elapsed = time.perf_counter() - start
     if done.returncode not in (0, 1):
         sys.exit(done.stderr.decode())
@@ -132,7 +167,7 @@ def suite() -> dict[str, float]:
     return {"sim.suite_seconds": elapsed, "sim.suite_max_rss_mb": largest}
 
 
-MEASUREMENTS = {each.__name__: each for each in (simulator, replicas, tokens, suite)}
+MEASUREMENTS = {each.__name__: each for each in (simulator, replicas, tokens, preemption, suite)}
 
 
 def main() -> None:

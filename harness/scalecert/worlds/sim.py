@@ -47,6 +47,7 @@ class _Run:
         self._end = float(trial.plan.scenario.spec.duration)
         self._conditions = trial.plan.scenario.spec.cluster
         self._log = RequestLog.of_size(len(trial.requests.arrival_seconds))
+        self._routed_until = 0.0
         self._kernel = Kernel()
         self._timeline = Timeline(metrics=len(trial.hpa.metrics or ()))
         self._router = Router(trial.requests, self._log, self._conditions.routing, trial.plan.seed)
@@ -157,6 +158,9 @@ class _Run:
             pod.engine.advance(now)
 
     def _route(self, until_seconds: float) -> None:
+        if until_seconds <= self._routed_until:
+            return
+        self._routed_until = until_seconds
         refused = self._router.route(until_seconds, self._cluster.serving())
         if refused:
             self._timeline.event(self._kernel.now, "requests-refused", count=refused)
