@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scalecert.hpa.arithmetic import MAX_INT64
 from scalecert.hpa.quantity import Format, Quantity, QuantityError
-from scalecert.hpa.quantity_parser import parse_quantity, quantity_from_document
+from scalecert.hpa.quantity_parser import parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def test_huge_exponents_cost_nothing(text: str) -> None:
 )
 def test_documents_may_write_bare_numbers(value: object, expected: str) -> None:
     """A scalar of a document is a quantity if its text is, as in the API's JSON."""
-    assert str(quantity_from_document(value)) == expected
+    assert str(Quantity.decode(value)) == expected
 
 
 @pytest.mark.parametrize("value", [True, None, [1], float("nan"), "fifty"])
 def test_other_values_are_refused_with_what_was_found(value: object) -> None:
     """What is no quantity is named in the error."""
     with pytest.raises(QuantityError, match=r"quantity"):
-        quantity_from_document(value)
+        Quantity.decode(value)
 
 
 @given(st.integers(-(10**15), 10**15), st.sampled_from(["n", "u", "m", "", "k", "M", "Ki", "Mi"]))

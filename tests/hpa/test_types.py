@@ -6,12 +6,8 @@ import msgspec
 import pytest
 
 from scalecert.hpa.quantity_parser import parse_quantity
-from scalecert.hpa.types import (
-    HorizontalPodAutoscalerSpec,
-    decode_hook,
-    decode_spec,
-    encode_hook,
-)
+from scalecert.hpa.types import HorizontalPodAutoscalerSpec, decode_spec
+from scalecert.scalars import decode_hook, encode_hook
 
 DOCUMENT = {
     "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},

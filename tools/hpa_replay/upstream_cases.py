@@ -11,7 +11,8 @@ from scalecert.hpa.metrics.client import ExternalMetricValue, MetricValue, PodMe
 from scalecert.hpa.pod_groups import ReadinessPeriods
 from scalecert.hpa.pods import ZERO_TIME_MS
 from scalecert.hpa.selectors import Selector
-from scalecert.hpa.types import CrossVersionObjectReference, decode_hook
+from scalecert.hpa.types import CrossVersionObjectReference
+from scalecert.scalars import decode_hook
 
 # a test looks at the clock a moment after it has written down its times
 NOW_MS = 1

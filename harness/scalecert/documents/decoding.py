@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -16,7 +15,6 @@ from scalecert.errors import UsageError
 from scalecert.scalars import decode_hook
 
 T = TypeVar("T")
-DecodeHook = Callable[[type, Any], Any]
 
 _AT = re.compile(r"(.*?)(?: - at `(?:key in )?\$(.*)`)?", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
@@ -34,9 +32,7 @@ _KINDS = {
 _LONGEST = 60
 
 
-def decode(
-    document: Document, type_: type[T], *, path: str = "", dec_hook: DecodeHook = decode_hook
-) -> T:
+def decode(document: Document, type_: type[T], *, path: str = "") -> T:
     """Return a document, or the part of it at `path`, as a value of `type_`.
 
     Nothing is coerced: text is no number and a float no integer.
@@ -45,14 +41,13 @@ def decode(
         document: what was read.
         type_: a msgspec Struct or any type that msgspec converts to.
         path: the part to convert, `spec.template`; the whole document if empty.
-        dec_hook: decodes types that msgspec does not know.
 
     Raises:
         UsageError: for the first field that does not fit.
     """
     value = value_at(document.value, path)
     try:
-        return msgspec.convert(value, type_, dec_hook=dec_hook)
+        return msgspec.convert(value, type_, dec_hook=decode_hook)
     except msgspec.ValidationError as error:
         raise _translated(str(error), document, msgspec.inspect.type_info(type_), path) from None
 

@@ -84,7 +84,7 @@ from scalecert.hpa.sync import (
     SyncOutcome,
     SyncTimes,
 )
-from scalecert.hpa.types import HorizontalPodAutoscalerSpec, decode_hook, decode_spec
+from scalecert.hpa.types import HorizontalPodAutoscalerSpec, decode_spec
 from scalecert.hpa.validation import FieldError, validate_horizontal_pod_autoscaler_spec
 
 __all__ = [
@@ -121,7 +121,6 @@ __all__ = [
     "Scale",
     "SyncOutcome",
     "SyncTimes",
-    "decode_hook",
     "decode_spec",
     "parse_quantity",
     "set_defaults_horizontal_pod_autoscaler",

@@ -2,13 +2,14 @@
 
 A quantity is `unscaled * 10**scale` with the suffix family it was written in. Upstream holds small
 ones in an int64 and the others in a big decimal, and the two round and overflow differently; a
-`Quantity` remembers which of the two it would be, so that milli-values come out the same.
+`Quantity` remembers which of the two it would be, so that milli-values come out the same. It is a
+scalar of documents (`scalecert.scalars`).
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from scalecert.errors import ScaleCertError
 from scalecert.hpa.arithmetic import (
@@ -64,6 +65,31 @@ class Quantity:
     def from_milli(cls, milli: int, form: Format = Format.DECIMAL_SI) -> Quantity:
         """Return `milli / 1000` (upstream's NewMilliQuantity)."""
         return cls(milli, _MILLI, form)
+
+    @classmethod
+    def decode(cls, value: object) -> Quantity:
+        """Return the quantity that a YAML or JSON scalar says: a string or a bare number.
+
+        Raises:
+            QuantityError: the value is neither, or not a quantity.
+        """
+        from scalecert.hpa.quantity_parser import parse_quantity  # it makes quantities itself
+
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise QuantityError(f"a quantity is a string or a number, not {type(value).__name__}")
+        try:
+            return parse_quantity(str(value).strip())
+        except QuantityError as error:
+            raise QuantityError(f"{value!r} is not a quantity: {error}") from None
+
+    def encode(self) -> str:
+        """Return the canonical form."""
+        return str(self)
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of a quantity (the API's own: int-or-string)."""
+        return {"oneOf": [{"type": "string"}, {"type": "number"}]}
 
     @property
     def format(self) -> Format:

@@ -53,20 +53,6 @@ def parse_quantity(text: str) -> Quantity:
     return _small(text, parts, exponent, form) or _big(parts, exponent, form)
 
 
-def quantity_from_document(value: object) -> Quantity:
-    """Return the quantity that a YAML or JSON scalar says: a string or a bare number.
-
-    Raises:
-        QuantityError: the value is neither, or not a quantity.
-    """
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise QuantityError(f"a quantity is a string or a number, not {type(value).__name__}")
-    try:
-        return parse_quantity(str(value).strip())
-    except QuantityError as error:
-        raise QuantityError(f"{value!r} is not a quantity: {error}") from None
-
-
 def _end_of_run(text: str, start: int, allowed: frozenset[str]) -> int:
     end = start
     while end < len(text) and text[end] in allowed:

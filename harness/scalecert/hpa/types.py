@@ -14,7 +14,7 @@ import msgspec
 
 from scalecert.hpa.arithmetic import MAX_INT32, MIN_INT32
 from scalecert.hpa.quantity import Quantity
-from scalecert.hpa.quantity_parser import quantity_from_document
+from scalecert.scalars import decode_hook
 
 Int32 = Annotated[int, msgspec.Meta(ge=MIN_INT32, le=MAX_INT32)]
 
@@ -190,29 +190,6 @@ class HorizontalPodAutoscalerSpec(Document, frozen=True):
     max_replicas: Int32 = 0
     metrics: tuple[MetricSpec, ...] = ()
     behavior: HorizontalPodAutoscalerBehavior | None = None
-
-
-def decode_hook(kind: type, value: object) -> object:
-    """Convert what msgspec does not know (its `dec_hook`): quantities.
-
-    Raises:
-        QuantityError: (a ValueError, which msgspec reports with the field's path).
-        NotImplementedError: the type is not one of this package's.
-    """
-    if kind is Quantity:
-        return quantity_from_document(value)
-    raise NotImplementedError(f"no decoder for {kind.__name__}")
-
-
-def encode_hook(value: object) -> str:
-    """Convert what msgspec does not know (its `enc_hook`): quantities, to canonical text.
-
-    Raises:
-        NotImplementedError: the type is not one of this package's.
-    """
-    if isinstance(value, Quantity):
-        return str(value)
-    raise NotImplementedError(f"no encoder for {type(value).__name__}")
 
 
 def without_nulls(document: object) -> object:

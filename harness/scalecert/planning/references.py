@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from scalecert.documents import sha256_digest
-from scalecert.hpa.types import encode_hook
 from scalecert.planning.fluid import peak_per_second, segments
 from scalecert.planning.pod_timing import PodTiming
 from scalecert.policy.model import Policy
 from scalecert.policy.resolve import Resolved
 from scalecert.recording.plan import EngineRef, Load, PolicyRef, Provenance
+from scalecert.scalars import encode_hook
 from scalecert.scenario.model import Scenario
 from scalecert.workload.generate import Requests
 from scalecert.workload.rate import RateCurve

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from scalecert.documents import Document, closest, decode
 from scalecert.errors import UsageError
 from scalecert.hpa.defaults import set_defaults_horizontal_pod_autoscaler
-from scalecert.hpa.types import HorizontalPodAutoscalerSpec, decode_hook
+from scalecert.hpa.types import HorizontalPodAutoscalerSpec
 from scalecert.hpa.validation import (
     FieldError,
     validate_horizontal_pod_autoscaler_name,
@@ -31,7 +31,7 @@ def read_hpa(document: Document) -> HpaManifest:
     Raises:
         UsageError: for the first thing that the API server would refuse.
     """
-    read = decode(document, HpaDocument, dec_hook=decode_hook)
+    read = decode(document, HpaDocument)
     spec = set_defaults_horizontal_pod_autoscaler(read.spec)
     problems = [
         *validate_horizontal_pod_autoscaler_name(read.metadata.name),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from scalecert.documents import Document, check_spelling, decode
 from scalecert.hpa.selectors import Selector, SelectorError, label_selector_as_selector
-from scalecert.hpa.types import LabelSelector, decode_hook
+from scalecert.hpa.types import LabelSelector
 from scalecert.policy.manifests import (
     ContainerDocument,
     LeaderWorkerSetDocument,
@@ -44,7 +44,7 @@ def read_target(document: Document) -> Target:
     if document.get_text("kind") == "LeaderWorkerSet":
         return _leader_worker_set(document)
     check_spelling(document, ReplicatedDocument)
-    read = decode(document, ReplicatedDocument, dec_hook=decode_hook)
+    read = decode(document, ReplicatedDocument)
     if not read.spec.template.spec.containers:
         raise document.error("found no container", field="spec.template.spec.containers")
     bounds = read.spec.strategy.rolling_update
@@ -94,7 +94,7 @@ def read_selector(document: Document, selector: LabelSelector, path: str) -> Sel
 def _leader_worker_set(document: Document) -> Target:
     """Return a LeaderWorkerSet: its scale counts groups, and selects the leader pods."""
     check_spelling(document, LeaderWorkerSetDocument)
-    read = decode(document, LeaderWorkerSetDocument, dec_hook=decode_hook)
+    read = decode(document, LeaderWorkerSetDocument)
     group = read.spec.leader_worker_template
     of_leaders = {_GROUP_NAME_LABEL: read.metadata.name, _WORKER_INDEX_LABEL: "0"}
     leader = group.leader_template
