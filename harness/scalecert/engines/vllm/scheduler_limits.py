@@ -9,7 +9,7 @@ from scalecert.engines.base import Limits
 
 @dataclass(frozen=True, slots=True)
 class SchedulerLimits:
-    """Limits in vLLM's words; 0 means "no such limit" where vLLM has None or 0."""
+    """Limits in vLLM's words."""
 
     max_num_seqs: int
     max_num_batched_tokens: int
