@@ -157,6 +157,27 @@ class MetricSpec(Document, frozen=True):
     container_resource: ContainerResourceMetricSource | None = None
     external: ExternalMetricSource | None = None
 
+    @property
+    def identifier(self) -> MetricIdentifier | None:
+        """The metric of an Object, Pods or External source; None for a resource."""
+        source = self.object or self.pods or self.external
+        return source.metric if source else None
+
+    @property
+    def name(self) -> str:
+        """What the source names: a metric, or a resource; empty without a source."""
+        resource = self.resource or self.container_resource
+        if resource:
+            return resource.name
+        return self.identifier.name if self.identifier else ""
+
+    @property
+    def target(self) -> MetricTarget:
+        """What the source is held to; an empty target without a source."""
+        named = self.object or self.pods or self.external
+        source = named or self.resource or self.container_resource
+        return source.target if source else MetricTarget()
+
 
 class HPAScalingPolicy(Document, frozen=True):
     """How many pods, or percent of them, may come or go in a period."""

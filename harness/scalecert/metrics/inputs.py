@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from scalecert.documents import Document
-from scalecert.hpa.types import HorizontalPodAutoscalerSpec, MetricSpec
+from scalecert.hpa.types import HorizontalPodAutoscalerSpec
 from scalecert.metrics.scrape_config import ScrapeConfig
 
 
@@ -46,14 +45,4 @@ class MetricsInput:
 
 def wanted_metrics(spec: HorizontalPodAutoscalerSpec) -> tuple[WantedMetric, ...]:
     """Return what an HPA reads, in the order of its metrics."""
-    return tuple(_wanted(spec.metrics or ()))
-
-
-def _wanted(metrics: Iterable[MetricSpec]) -> Iterator[WantedMetric]:
-    for metric in metrics:
-        for identified in (metric.pods, metric.object, metric.external):
-            if identified is not None:
-                yield WantedMetric(metric.type, identified.metric.name)
-        for resource in (metric.resource, metric.container_resource):
-            if resource is not None:
-                yield WantedMetric(metric.type, resource.name)
+    return tuple(WantedMetric(metric.type, metric.name) for metric in spec.metrics)

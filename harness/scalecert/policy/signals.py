@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from scalecert.engines.base import MetricInfo
-from scalecert.hpa.types import MetricIdentifier, MetricSpec, MetricTarget
+from scalecert.hpa.types import MetricSpec, MetricTarget
 from scalecert.metrics.adapter_config import effective_rules
 from scalecert.metrics.names import ParsedName, parse_metric_name
 from scalecert.policy.exposure import Exposed, Exposure, with_labels
@@ -44,19 +44,18 @@ def signals(
     tolerance_up = tolerance if own is None else own.as_approximate_float64()
     found = []
     for index, spec in enumerate(policy.hpa.metrics):
-        name, target, _ = parts_of(spec)
         exposure = _exposure(policy, exposed, index, spec)
         found.append(
             Signal(
                 index=index,
                 source_type=spec.type,
-                metric=name,
+                metric=spec.name,
                 exists=exposure.exists,
-                target_type=target.type,
-                target_value=target_value(target),
+                target_type=spec.target.type,
+                target_value=_target_value(spec.target),
                 tolerance_up=tolerance_up,
                 prometheus_name=exposure.series,
-                unit=_unit(target, exposure.info),
+                unit=_unit(spec.target, exposure.info),
                 maximum=_maximum(policy, resolved, spec, exposure.info),
                 reason=exposure.reason,
                 hint=exposure.hint,
@@ -65,18 +64,7 @@ def signals(
     return tuple(found)
 
 
-def parts_of(spec: MetricSpec) -> tuple[str, MetricTarget, MetricIdentifier | None]:
-    """Return name, target and identifier of a metric's source; no identifier for a resource."""
-    for named in (spec.pods, spec.object, spec.external):
-        if named is not None:
-            return named.metric.name, named.target, named.metric
-    for resource in (spec.resource, spec.container_resource):
-        if resource is not None:
-            return resource.name, resource.target, None
-    return "", MetricTarget(), None
-
-
-def target_value(target: MetricTarget) -> float:
+def _target_value(target: MetricTarget) -> float:
     """Return what a metric is compared with, in its own unit; percent for Utilization."""
     if target.average_utilization is not None:
         return float(target.average_utilization)
@@ -91,9 +79,9 @@ def _unit(target: MetricTarget, info: MetricInfo | None) -> str:
 
 
 def _exposure(policy: Policy, exposed: Exposed, index: int, spec: MetricSpec) -> Exposure:
-    name, _, identifier = parts_of(spec)
+    name, identifier = spec.name, spec.identifier
     if identifier is None:
-        return _resource_exposure(policy, spec, name)
+        return _resource_exposure(policy, spec)
     parsed = parse_metric_name(name, spec.type)
     if _is_foreign(name, parsed) and not exposed.knows(parsed.prometheus_name or name):
         path = f"spec.metrics[{index}]"
@@ -111,10 +99,10 @@ def _is_foreign(name: str, parsed: ParsedName) -> bool:
     return parsed.kind == "gke-system" or series.startswith(_OTHER_EXPORTERS)
 
 
-def _resource_exposure(policy: Policy, spec: MetricSpec, name: str) -> Exposure:
+def _resource_exposure(policy: Policy, spec: MetricSpec) -> Exposure:
     """Judge CPU or memory: utilization needs a request in every container that counts."""
-    target = policy.target
-    if target is None or parts_of(spec)[1].type != "Utilization":
+    name, target = spec.name, policy.target
+    if target is None or spec.target.type != "Utilization":
         return Exposure(exists=True)
     only = spec.container_resource.container if spec.container_resource else None
     template = target.template
@@ -140,6 +128,6 @@ def _maximum(
     if info is None or info.maximum is None:
         return None
     pods = max(1, policy.hpa.min_replicas or 1)
-    summed = spec.external is not None and parts_of(spec)[1].type == "Value"
+    summed = spec.external is not None and spec.target.type == "Value"
     highest = info.maximum(resolved.limits) * (pods if summed else 1)
     return highest if math.isfinite(highest) else None

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from scalecert.hpa.horizontal import HorizontalController, HorizontalControllerConfig
 from scalecert.hpa.pods import Pod as HpaPod
 from scalecert.hpa.pods import PodPhase, PodSpec, ReadyCondition
-from scalecert.hpa.sync import Scale, SyncOutcome
 from scalecert.hpa.status import HorizontalPodAutoscalerStatus
+from scalecert.hpa.sync import Scale, SyncOutcome
 from scalecert.hpa.types import HorizontalPodAutoscalerSpec
 from scalecert.metrics.pipeline import Pipeline
 from scalecert.scenario.model import Controllers
@@ -97,9 +97,9 @@ class Autoscaler:
 
     def _figures(self, outcome: SyncOutcome) -> list[tuple[float, float]]:
         """Return (value in the target's unit, proposed replicas) per metric; NaN for none."""
-        figures = [(math.nan, math.nan)] * len(self._spec.metrics or ())
+        figures = [(math.nan, math.nan)] * len(self._spec.metrics)
         for index, proposal in enumerate(outcome.proposals):
-            value = proposal.value(target_type_of(self._spec, index))
+            value = proposal.value(self._spec.metrics[index].target.type)
             if value is not None and proposal.replicas is not None:
                 figures[index] = (value, float(proposal.replicas))
         return figures
@@ -121,18 +121,3 @@ class Autoscaler:
                     status=condition.status,
                     reason=condition.reason,
                 )
-
-
-def target_type_of(spec: HorizontalPodAutoscalerSpec, index: int) -> str:
-    """Return the target type (`Value`, `AverageValue`, `Utilization`) of a metric."""
-    metric = (spec.metrics or ())[index]
-    for source in (
-        metric.pods,
-        metric.object,
-        metric.external,
-        metric.resource,
-        metric.container_resource,
-    ):
-        if source is not None:
-            return str(source.target.type)
-    return ""

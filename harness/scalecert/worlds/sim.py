@@ -49,7 +49,7 @@ class _Run:
         self._log = RequestLog.of_size(len(trial.requests.arrival_seconds))
         self._routed_until = 0.0
         self._kernel = Kernel()
-        self._timeline = Timeline(metrics=len(trial.hpa.metrics or ()))
+        self._timeline = Timeline(metrics=len(trial.hpa.metrics))
         self._router = Router(trial.requests, self._log, self._conditions.routing, trial.plan.seed)
         self._pipeline = Pipeline(
             trial.metrics,
