@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from scalecert.bundled import bundled
-from scalecert.documents import did_you_mean, load_document
+from scalecert.documents import ApiVersion, DocumentPart, did_you_mean, load_document
 from scalecert.errors import UsageError
 from scalecert.recording.plan import SuiteRef
 from scalecert.scenario.model import Scenario
@@ -27,17 +25,13 @@ SUITE_FILE = "suite.yaml"
 _KIND = re.compile(rb"^kind:\s*[\"']?Scenario\b", re.MULTILINE)
 
 
-class _Document(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What every part of the document has in common."""
-
-
-class SuiteMetadata(_Document, frozen=True):
+class SuiteMetadata(DocumentPart, frozen=True):
     """`name` is what `--suite` takes."""
 
     name: str
 
 
-class SuiteSpec(_Document, frozen=True):
+class SuiteSpec(DocumentPart, frozen=True):
     """`version` changes with every change of a scenario, check or limit; `why` is for people."""
 
     version: str
@@ -45,10 +39,10 @@ class SuiteSpec(_Document, frozen=True):
     level: Level = "core"
 
 
-class SuiteFile(_Document, frozen=True):
+class SuiteFile(DocumentPart, frozen=True):
     """`suite.yaml`: makes a folder of cases a versioned suite."""
 
-    api_version: Literal["scalecert.dev/v1"]
+    api_version: ApiVersion
     kind: Literal["Suite"]
     metadata: SuiteMetadata
     spec: SuiteSpec

@@ -15,7 +15,7 @@ import msgspec
 
 from scalecert.checks.finding import Finding, Level, Verdict
 from scalecert.checks.verdict import overall
-from scalecert.documents import canonical_json, write_atomic
+from scalecert.documents import API_VERSION, ApiVersion, canonical_json, write_atomic
 from scalecert.errors import HarnessBug, UsageError
 from scalecert.recording import plan as planned
 from scalecert.recording.plan import Plan
@@ -148,7 +148,7 @@ class Spec(_Part, frozen=True):
 class Certificate(_Part, frozen=True):
     """One policy, judged by one suite in one world."""
 
-    api_version: Literal["scalecert.dev/v1"]
+    api_version: ApiVersion
     kind: Literal["Certificate"]
     metadata: Metadata
     spec: Spec
@@ -176,7 +176,7 @@ def issue(name: str, plans: Sequence[Plan], findings: Iterable[Finding], date: s
         raise HarnessBug(f"{len(plans)} plans do not make one certificate")
     plan, results = plans[0], _results(plans, found)
     return Certificate(
-        api_version="scalecert.dev/v1",
+        api_version=API_VERSION,
         kind="Certificate",
         metadata=Metadata(name=name, date=date),
         spec=Spec(

@@ -12,11 +12,14 @@ from scalecert.documents.nodes import Document, Plain
 from scalecert.documents.reading import parse_documents, read_documents, read_stream
 from scalecert.documents.spelling import check_spelling
 from scalecert.documents.suggestions import closest, did_you_mean
-from scalecert.documents.typed import load_document
+from scalecert.documents.typed import API_VERSION, ApiVersion, DocumentPart, load_document
 from scalecert.documents.writing import canonical_json, sha256_digest, write_atomic
 
 __all__ = [
+    "API_VERSION",
+    "ApiVersion",
     "Document",
+    "DocumentPart",
     "Plain",
     "canonical_json",
     "check_spelling",

@@ -1,18 +1,25 @@
-"""Files of our own kinds (`apiVersion: scalecert.dev/v1`) to their types."""
+"""Files of our own kinds (`apiVersion: scalecert.dev/v1`): what their types share, and reading."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
+
+import msgspec
 
 from scalecert.documents.decoding import decode
 from scalecert.documents.reading import read_documents
 from scalecert.documents.suggestions import did_you_mean
 from scalecert.errors import UsageError
 
-API_VERSION = "scalecert.dev/v1"
+ApiVersion: TypeAlias = Literal["scalecert.dev/v1"]
+API_VERSION: Final = "scalecert.dev/v1"
 
 T = TypeVar("T")
+
+
+class DocumentPart(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Base of what documents are read as: camelCase names, unknown fields refused."""
 
 
 def load_document(path: str | Path, kind: str, type_: type[T]) -> T:

@@ -11,19 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
-import msgspec
-
 from scalecert.bundled import bundled
-from scalecert.documents import closest, load_document
+from scalecert.documents import ApiVersion, DocumentPart, closest, load_document
 from scalecert.engines.profiles import Metadata, ModelShape, Price
 from scalecert.errors import UsageError
 
 
-class _Document(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What every part of the document has in common."""
-
-
-class Accelerator(_Document, frozen=True, kw_only=True):
+class Accelerator(DocumentPart, frozen=True, kw_only=True):
     """One kind of accelerator."""
 
     name: str
@@ -43,31 +37,31 @@ class Accelerator(_Document, frozen=True, kw_only=True):
     source: str = ""
 
 
-class AcceleratorList(_Document, frozen=True):
+class AcceleratorList(DocumentPart, frozen=True):
     """The body of an accelerator catalogue."""
 
     accelerators: tuple[Accelerator, ...]
 
 
-class AcceleratorCatalog(_Document, frozen=True):
+class AcceleratorCatalog(DocumentPart, frozen=True):
     """A file of accelerators."""
 
-    api_version: Literal["scalecert.dev/v1"]
+    api_version: ApiVersion
     kind: Literal["AcceleratorCatalog"]
     metadata: Metadata
     spec: AcceleratorList
 
 
-class ModelList(_Document, frozen=True):
+class ModelList(DocumentPart, frozen=True):
     """The body of a model catalogue."""
 
     models: tuple[ModelShape, ...]
 
 
-class ModelCatalog(_Document, frozen=True):
+class ModelCatalog(DocumentPart, frozen=True):
     """A file of model shapes."""
 
-    api_version: Literal["scalecert.dev/v1"]
+    api_version: ApiVersion
     kind: Literal["ModelCatalog"]
     metadata: Metadata
     spec: ModelList

@@ -13,13 +13,13 @@ from functools import cached_property
 
 import msgspec
 
+from scalecert.documents import DocumentPart
+
 LARGEST_GRAPH_TOKENS = 512
 """vLLM captures no larger CUDA graph by default."""
 
 
-class StepCosts(
-    msgspec.Struct, frozen=True, kw_only=True, dict=True, rename="camel", forbid_unknown_fields=True
-):
+class StepCosts(DocumentPart, frozen=True, kw_only=True, dict=True):
     """Parameters of the step time; every field is in seconds, but `blend` and `graph_tokens`.
 
     A step takes a blend of two bounds that hold together, streaming the weights once and

@@ -15,7 +15,7 @@ import msgspec
 import yaml
 
 from scalecert.bundled import bundled
-from scalecert.documents import closest, load_document
+from scalecert.documents import ApiVersion, DocumentPart, closest, load_document
 from scalecert.engines.costs import StepCosts
 from scalecert.errors import UsageError
 
@@ -23,17 +23,13 @@ KIND = "EngineProfile"
 GIB = 2**30
 
 
-class _Document(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What every part of the document has in common."""
-
-
-class Metadata(_Document, frozen=True):
+class Metadata(DocumentPart, frozen=True):
     """`name` is what `--profile` takes, `<engine>_<model>_<accelerator>` by custom."""
 
     name: str
 
 
-class ModelShape(_Document, frozen=True, kw_only=True):
+class ModelShape(DocumentPart, frozen=True, kw_only=True):
     """The shape of a decoder-only transformer: all that step costs depend on."""
 
     name: str
@@ -84,14 +80,14 @@ class ModelShape(_Document, frozen=True, kw_only=True):
         return 2 * self.layers * self.kv_heads * self.head_width * self.bytes_per_kv
 
 
-class AcceleratorCount(_Document, frozen=True):
+class AcceleratorCount(DocumentPart, frozen=True):
     """Accelerators of one replica (tensor parallel)."""
 
     name: str
     count: int = 1
 
 
-class EngineLimits(_Document, frozen=True, kw_only=True):
+class EngineLimits(DocumentPart, frozen=True, kw_only=True):
     """The server's limits where the policy's flags do not say otherwise; vLLM's flag names."""
 
     max_num_seqs: int
@@ -103,7 +99,7 @@ class EngineLimits(_Document, frozen=True, kw_only=True):
     gpu_memory_utilization: float = 0.92
 
 
-class Memory(_Document, frozen=True, kw_only=True):
+class Memory(DocumentPart, frozen=True, kw_only=True):
     """Memory of one accelerator, for the KV room under other flags."""
 
     accelerator_bytes: int
@@ -118,7 +114,7 @@ class Memory(_Document, frozen=True, kw_only=True):
     """Of all accelerators together."""
 
 
-class RelativeError(_Document, frozen=True):
+class RelativeError(DocumentPart, frozen=True):
     """A relative error: 0.05 is 5 %. `assumed` says that nobody has measured it."""
 
     relative: float
@@ -126,7 +122,7 @@ class RelativeError(_Document, frozen=True):
     note: str = ""
 
 
-class ProfileErrors(_Document, frozen=True):
+class ProfileErrors(DocumentPart, frozen=True):
     """How far the profile may be off, by what it predicts."""
 
     prefill: RelativeError
@@ -134,14 +130,14 @@ class ProfileErrors(_Document, frozen=True):
     startup: RelativeError
 
 
-class Startup(_Document, frozen=True):
+class Startup(DocumentPart, frozen=True):
     """From the container's start to a server that answers."""
 
     model_load_seconds: float
     note: str = ""
 
 
-class Price(_Document, frozen=True):
+class Price(DocumentPart, frozen=True):
     """List price of one replica's accelerators with their share of the machine."""
 
     per_hour: float
@@ -151,7 +147,7 @@ class Price(_Document, frozen=True):
     date: str = ""
 
 
-class Provenance(_Document, frozen=True):
+class Provenance(DocumentPart, frozen=True):
     """Where the numbers come from."""
 
     kind: Literal["measured", "estimated"]
@@ -161,7 +157,7 @@ class Provenance(_Document, frozen=True):
     source: str
 
 
-class ProfileSpec(_Document, frozen=True, kw_only=True):
+class ProfileSpec(DocumentPart, frozen=True, kw_only=True):
     """The body of a profile."""
 
     engine: str
@@ -177,10 +173,10 @@ class ProfileSpec(_Document, frozen=True, kw_only=True):
     provenance: Provenance
 
 
-class EngineProfile(_Document, frozen=True):
+class EngineProfile(DocumentPart, frozen=True):
     """An engine profile document."""
 
-    api_version: Literal["scalecert.dev/v1"]
+    api_version: ApiVersion
     kind: Literal["EngineProfile"]
     metadata: Metadata
     spec: ProfileSpec

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import msgspec
 
+from scalecert.documents import API_VERSION
 from scalecert.engines.catalog import Accelerator, load_accelerator, load_model
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.profiles import (
@@ -108,7 +109,7 @@ def estimate_profile(
         ),
     )
     profile = EngineProfile(
-        "scalecert.dev/v1", "EngineProfile", Metadata(f"vllm_{model.name}_{name}"), spec
+        API_VERSION, "EngineProfile", Metadata(f"vllm_{model.name}_{name}"), spec
     )
     return _with_kv_room(profile)
 

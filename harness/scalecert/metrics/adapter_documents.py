@@ -8,48 +8,46 @@ from __future__ import annotations
 
 import msgspec
 
-
-class _Part(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What every part of the configuration has in common."""
+from scalecert.documents import DocumentPart
 
 
-class RegexFilter(_Part, frozen=True):
+class RegexFilter(DocumentPart, frozen=True):
     """A condition on series names; exactly one of the two is set."""
 
     is_: str = msgspec.field(name="is", default="")
     is_not: str = ""
 
 
-class GroupResource(_Part, frozen=True):
+class GroupResource(DocumentPart, frozen=True):
     """A Kubernetes resource, singular or plural."""
 
     resource: str
     group: str = ""
 
 
-class ResourceMapping(_Part, frozen=True):
+class ResourceMapping(DocumentPart, frozen=True):
     """Which labels name which Kubernetes resources."""
 
     template: str = ""
-    overrides: dict[str, GroupResource] = {}
+    overrides: dict[str, GroupResource] = msgspec.field(default_factory=dict)
     namespaced: bool = True
 
 
-class NameMapping(_Part, frozen=True):
+class NameMapping(DocumentPart, frozen=True):
     """How a series' name becomes the API's."""
 
     matches: str = ""
     as_: str = msgspec.field(name="as", default="")
 
 
-class LabelValueReplacement(_Part, frozen=True):
+class LabelValueReplacement(DocumentPart, frozen=True):
     """Text to replace in label values."""
 
     find: str = ""
     replace: str = ""
 
 
-class RuleDocument(_Part, frozen=True):
+class RuleDocument(DocumentPart, frozen=True):
     """One entry of `rules` or `externalRules`."""
 
     series_query: str
@@ -60,7 +58,7 @@ class RuleDocument(_Part, frozen=True):
     label_value_replacements: tuple[LabelValueReplacement, ...] = ()
 
 
-class ConfigDocument(_Part, frozen=True):
+class ConfigDocument(DocumentPart, frozen=True):
     """The whole configuration.
 
     `resource_rules` read cAdvisor's series, which no world has: metrics-server answers for CPU and

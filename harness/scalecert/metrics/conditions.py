@@ -5,13 +5,12 @@ A world builds its `Pipeline` with these; a scenario's YAML may set each of them
 
 from __future__ import annotations
 
-import msgspec
-
+from scalecert.documents import DocumentPart
 from scalecert.scalars import default
 from scalecert.units import Duration
 
 
-class MetricConditions(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class MetricConditions(DocumentPart, frozen=True):
     """How metrics travel from a pod to the autoscaler.
 
     `scrape_interval` holds where the policy brings no PodMonitoring, PodMonitor or ServiceMonitor

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-import msgspec
+from scalecert.documents import DocumentPart
 
 ACTIONS = (
     "replace",
@@ -24,7 +24,7 @@ ACTIONS = (
 )
 
 
-class RelabelRule(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class RelabelRule(DocumentPart, frozen=True):
     """One entry of `relabelings` or `metricRelabeling`, with Prometheus' defaults."""
 
     action: str = "replace"

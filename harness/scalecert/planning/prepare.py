@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from scalecert import __version__
+from scalecert.documents import API_VERSION
 from scalecert.metrics.inputs import MetricsInput, wanted_metrics
 from scalecert.planning.fluid import fluid_minimum, recovery_windows, replicas_needed
 from scalecert.planning.pod_timing import pod_timing
@@ -91,7 +92,7 @@ def prepare(subject: Subject, scenario: Scenario, folder: Path, suite: SuiteRef)
     startup = timing.startup_seconds() + provisioning_seconds(scenario)
     pods = scaled_pods(policy, resolved)
     plan = Plan(
-        api_version="scalecert.dev/v1",
+        api_version=API_VERSION,
         kind="Plan",
         harness_version=__version__,
         world=subject.world,

@@ -12,9 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal, cast
 
-import msgspec
-
-from scalecert.documents import closest, load_document
+from scalecert.documents import DocumentPart, closest, load_document
 from scalecert.errors import UsageError
 from scalecert.policy.model import Place, Policy
 from scalecert.recording.plan import ObjectiveTerm
@@ -41,11 +39,11 @@ class Objective:
         return ",".join(term.text() for term in self.terms)
 
 
-class _Metadata(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class _Metadata(DocumentPart, frozen=True):
     name: str = ""
 
 
-class _ObjectiveDocument(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class _ObjectiveDocument(DocumentPart, frozen=True):
     """`spec` has one limit per term: `ttft_p95: 2s`."""
 
     api_version: str

@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import msgspec
-
+from scalecert.documents import ApiVersion, DocumentPart
 from scalecert.scenario.model import Scenario
 
 
-class _Part(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What every part of the document has in common."""
-
-
-class SuiteRef(_Part, frozen=True):
+class SuiteRef(DocumentPart, frozen=True):
     """Which suite the scenario came from; `digest` covers its scenarios and tests."""
 
     name: str
@@ -25,7 +20,7 @@ class SuiteRef(_Part, frozen=True):
     digest: str
 
 
-class PolicyRef(_Part, frozen=True):
+class PolicyRef(DocumentPart, frozen=True):
     """The policy under test: `spec` is the HPA's after defaulting, `digest` of all manifests."""
 
     name: str
@@ -38,7 +33,7 @@ class PolicyRef(_Part, frozen=True):
     max_replicas: int
 
 
-class EngineRef(_Part, frozen=True):
+class EngineRef(DocumentPart, frozen=True):
     """The engine, its profile and its limits."""
 
     name: str
@@ -52,7 +47,7 @@ class EngineRef(_Part, frozen=True):
     limits: dict[str, Any]
 
 
-class ObjectiveTerm(_Part, frozen=True):
+class ObjectiveTerm(DocumentPart, frozen=True):
     """`quantile` of `metric` (ttft, tpot, e2e) must not exceed `limit_seconds`."""
 
     metric: Literal["ttft", "tpot", "e2e"]
@@ -66,7 +61,7 @@ class ObjectiveTerm(_Part, frozen=True):
         return f"{self.metric}_p{self.quantile * 100:g}={shown}"
 
 
-class Capacity(_Part, frozen=True):
+class Capacity(DocumentPart, frozen=True):
     """One replica's capacity under the objective; `method` says how it was found.
 
     `saturated_per_second` is what the replica serves with an endless queue, objective or not.
@@ -79,7 +74,7 @@ class Capacity(_Part, frozen=True):
     method: str
 
 
-class Segment(_Part, frozen=True):
+class Segment(DocumentPart, frozen=True):
     """A span in which the planned rate is constant or changes linearly (rates per second)."""
 
     start_seconds: float
@@ -88,7 +83,7 @@ class Segment(_Part, frozen=True):
     rate_end: float
 
 
-class Load(_Part, frozen=True):
+class Load(DocumentPart, frozen=True):
     """The offered load in absolute figures; `left_out` requests exceed the model's context.
 
     `peak_per_second` is the planned rate's highest mean over 60 s (not a count of what random
@@ -105,7 +100,7 @@ class Load(_Part, frozen=True):
     segments: tuple[Segment, ...]
 
 
-class Window(_Part, frozen=True):
+class Window(DocumentPart, frozen=True):
     """After a step up that no pod can start for: judged by recovery, not by the objective.
 
     It ends `startup + two syncs + drain` after the step.
@@ -119,7 +114,7 @@ class Window(_Part, frozen=True):
     drain_seconds: float
 
 
-class Signal(_Part, frozen=True):
+class Signal(DocumentPart, frozen=True):
     """One metric of the HPA, as far as it is known without running anything.
 
     `maximum` is the highest value that it can show, None if unbounded; `reason` says why it
@@ -140,7 +135,7 @@ class Signal(_Part, frozen=True):
     hint: str = ""
 
 
-class Provenance(_Part, frozen=True):
+class Provenance(DocumentPart, frozen=True):
     """Where one input came from: printed and on the certificate."""
 
     what: str
@@ -148,17 +143,17 @@ class Provenance(_Part, frozen=True):
     source: str
 
 
-class FluidMinimum(_Part, frozen=True):
+class FluidMinimum(DocumentPart, frozen=True):
     """Per bin max(minReplicas, ceil(offered rate / capacity)): the bound that costs compare to."""
 
     bin_seconds: float
     replicas: tuple[int, ...]
 
 
-class Plan(_Part, frozen=True):
+class Plan(DocumentPart, frozen=True):
     """`scenario.json`: one scenario, resolved for one policy."""
 
-    api_version: Literal["scalecert.dev/v1"]
+    api_version: ApiVersion
     kind: Literal["Plan"]
     harness_version: str
     world: str

@@ -19,7 +19,7 @@ from typing import IO, Any
 import msgspec
 import numpy as np
 
-from scalecert.documents import canonical_json
+from scalecert.documents import API_VERSION, canonical_json
 from scalecert.errors import HarnessBug, UsageError
 from scalecert.recording.model import Column, Recording
 from scalecert.recording.plan import Plan
@@ -30,9 +30,8 @@ SERIES_FILE = "series.npz"
 REQUESTS_FILE = "requests.npz"
 EVENTS_FILE = "events.jsonl"
 
-SCHEMA_VERSION = "scalecert.dev/v1"
 _VERSION_KEY = "api_version"
-_EVENTS_HEADER = {"apiVersion": SCHEMA_VERSION, "kind": "Events"}
+_EVENTS_HEADER = {"apiVersion": API_VERSION, "kind": "Events"}
 
 REQUEST_COLUMNS: Mapping[str, str] = {
     "arrival_seconds": "<f8",
@@ -162,7 +161,7 @@ def _typed(requests: Mapping[str, Column]) -> dict[str, Column]:
 
 def _npz_bytes(columns: Mapping[str, Column]) -> bytes:
     buffer = io.BytesIO()
-    named = {_VERSION_KEY: np.array(SCHEMA_VERSION), **columns}
+    named = {_VERSION_KEY: np.array(API_VERSION), **columns}
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(named):
             member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
@@ -244,9 +243,9 @@ def _read_events(path: Path) -> tuple[Mapping[str, Any], ...]:
 
 
 def _expect_version(found: str, path: Path) -> None:
-    if found != SCHEMA_VERSION:
+    if found != API_VERSION:
         raise UsageError(
-            f"found schema version {found}, expected {SCHEMA_VERSION}",
+            f"found schema version {found}, expected {API_VERSION}",
             file=str(path),
             hint=_RECORD_AGAIN,
         )

@@ -10,24 +10,21 @@ from typing import Literal
 
 import msgspec
 
+from scalecert.documents import ApiVersion, DocumentPart
 from scalecert.metrics.conditions import MetricConditions
 from scalecert.scalars import default
 from scalecert.units import Duration
 from scalecert.workload.model import Workload
 
 
-class _Document(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What every part of the document has in common."""
-
-
-class Metadata(_Document, frozen=True):
+class Metadata(DocumentPart, frozen=True):
     """`name` is the scenario's id: a kebab word that never changes."""
 
     name: str
     title: str = ""
 
 
-class Nodes(_Document, frozen=True):
+class Nodes(DocumentPart, frozen=True):
     """Accelerator nodes.
 
     `warm` nodes exist from the start (None: as many as the policy can ever use); others are
@@ -41,14 +38,14 @@ class Nodes(_Document, frozen=True):
     stock_outs: tuple[Interval, ...] = ()
 
 
-class Interval(_Document, frozen=True):
+class Interval(DocumentPart, frozen=True):
     """A span of the run."""
 
     start: Duration
     duration: Duration
 
 
-class PodStartup(_Document, frozen=True):
+class PodStartup(DocumentPart, frozen=True):
     """From bound to serving; the readiness probe comes on top.
 
     `model_load` is None to take the engine profile's.
@@ -58,7 +55,7 @@ class PodStartup(_Document, frozen=True):
     model_load: Duration | None = None
 
 
-class Controllers(_Document, frozen=True):
+class Controllers(DocumentPart, frozen=True):
     """Flags of kube-controller-manager, with its defaults (k8s.io/kubernetes v1.36)."""
 
     sync_period: Duration = default(Duration(15.0))
@@ -68,7 +65,7 @@ class Controllers(_Document, frozen=True):
     initial_readiness_delay: Duration = default(Duration(30.0))
 
 
-class Cluster(_Document, frozen=True):
+class Cluster(DocumentPart, frozen=True):
     """Conditions of the cluster; `source` says where the figures are from."""
 
     nodes: Nodes = msgspec.field(default_factory=Nodes)
@@ -79,14 +76,14 @@ class Cluster(_Document, frozen=True):
     source: str = "warm nodes, cached base layers: 20 s image pull, model load from the profile"
 
 
-class CheckRequest(_Document, frozen=True):
+class CheckRequest(DocumentPart, frozen=True):
     """One check to run on the recording; `limit` overrides the check's default."""
 
     id: str
     limit: float | None = None
 
 
-class ScenarioSpec(_Document, frozen=True):
+class ScenarioSpec(DocumentPart, frozen=True):
     """`why` is the question that the scenario answers, for `scalecert explain`."""
 
     why: str
@@ -97,10 +94,10 @@ class ScenarioSpec(_Document, frozen=True):
     cluster: Cluster = msgspec.field(default_factory=Cluster)
 
 
-class Scenario(_Document, frozen=True, omit_defaults=True):
+class Scenario(DocumentPart, frozen=True, omit_defaults=True):
     """One scenario file."""
 
-    api_version: Literal["scalecert.dev/v1"]
+    api_version: ApiVersion
     kind: Literal["Scenario"]
     metadata: Metadata
     spec: ScenarioSpec

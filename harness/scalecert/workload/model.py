@@ -12,6 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from scalecert.documents import DocumentPart
+from scalecert.scalars import default
 from scalecert.units import Duration
 from scalecert.workload.scalars import Rate
 
@@ -19,15 +21,11 @@ MAX_TOKENS = 10_000_000  # a request longer than any model's context is a slip, 
 MAX_CV = 20.0  # the burstiest public LLM trace, Azure 2023 code, has 13.2
 
 
-class _Part(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What every part of the document has in common."""
-
-
-class _Shape(_Part, frozen=True, tag_field="shape"):
+class _Shape(DocumentPart, frozen=True, tag_field="shape"):
     """A rate over the time of the run."""
 
 
-class _Distribution(_Part, frozen=True, tag_field="distribution"):
+class _Distribution(DocumentPart, frozen=True, tag_field="distribution"):
     """Sizes in tokens."""
 
 
@@ -36,12 +34,7 @@ def _require(condition: bool, problem: str) -> None:
         raise ValueError(problem)
 
 
-def _immediately() -> Duration:
-    # A factory, as JSON Schemas can't show a scalar as a default.
-    return Duration(0.0)
-
-
-class Arrivals(_Part, frozen=True):
+class Arrivals(DocumentPart, frozen=True):
     """How arrivals scatter around the rate.
 
     `cv` is the coefficient of variation of the gaps of a gamma process: 1 is Poisson, above is
@@ -72,7 +65,7 @@ class Ramp(_Shape, frozen=True, tag="ramp"):
     from_: Rate = msgspec.field(name="from")
     to: Rate
     duration: Duration
-    start: Duration = msgspec.field(default_factory=_immediately)
+    start: Duration = default(Duration(0.0))
 
     def __post_init__(self) -> None:
         """Refuse a ramp that takes no time."""
@@ -81,7 +74,7 @@ class Ramp(_Shape, frozen=True, tag="ramp"):
         )
 
 
-class Level(_Part, frozen=True):
+class Level(DocumentPart, frozen=True):
     """One step of a staircase."""
 
     rate: Rate
@@ -139,7 +132,7 @@ class BurstAndDrain(_Shape, frozen=True, tag="burst-and-drain"):
     start: Duration
     duration: Duration
     drain_duration: Duration
-    drain: Rate = msgspec.field(default_factory=lambda: Rate("0/s"))
+    drain: Rate = default(Rate("0/s"))
     cycles: int = 1
 
     def __post_init__(self) -> None:
@@ -159,7 +152,7 @@ class TraceRate(_Shape, frozen=True, tag="trace"):
 
     mean: Rate | None = None
     peak: Rate | None = None
-    window: Duration = msgspec.field(default_factory=lambda: Duration(60.0))
+    window: Duration = default(Duration(60.0))
 
     def __post_init__(self) -> None:
         """Refuse two scales at once, and an empty window."""
@@ -249,14 +242,14 @@ class Empirical(_Distribution, frozen=True, tag="empirical"):
 Distribution = Fixed | Uniform | Lognormal | Histogram | Empirical
 
 
-class Sizes(_Part, frozen=True):
+class Sizes(DocumentPart, frozen=True):
     """Sizes of the prompt and of the answer."""
 
     input: Distribution
     output: Distribution
 
 
-class Trace(_Part, frozen=True):
+class Trace(DocumentPart, frozen=True):
     """A file of recorded requests, CSV or JSON lines, gzipped or not (formats: `traces`).
 
     `start` and `duration` cut a piece out, in the trace's own time from its first request on;
@@ -266,7 +259,7 @@ class Trace(_Part, frozen=True):
     file: str
     format: Literal["azure", "mooncake", "burstgpt"] | None = None
     speed: float = 1.0
-    start: Duration = msgspec.field(default_factory=_immediately)
+    start: Duration = default(Duration(0.0))
     duration: Duration | None = None
 
     def __post_init__(self) -> None:
@@ -275,7 +268,7 @@ class Trace(_Part, frozen=True):
         _require(self.duration is None or self.duration > 0, "found duration 0")
 
 
-class Workload(_Part, frozen=True):
+class Workload(DocumentPart, frozen=True):
     """Arrivals x sizes. `sizes: trace` takes each request's sizes from the trace, in pairs."""
 
     rate: Shape

@@ -9,23 +9,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
-from scalecert.documents import load_document
+from scalecert.documents import ApiVersion, DocumentPart, load_document
 from scalecert.workload.model import Arrivals, Shape, Sizes, Trace, Workload
 
 
-class _Document(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What every part of the document has in common."""
-
-
-class Metadata(_Document, frozen=True):
+class Metadata(DocumentPart, frozen=True):
     """The workload's name, for people."""
 
     name: str
 
 
-class WorkloadChange(_Document, frozen=True):
+class WorkloadChange(DocumentPart, frozen=True):
     """What replaces the same fields of a scenario's workload."""
 
     sizes: Sizes | Literal["trace"]
@@ -45,10 +39,10 @@ class WorkloadChange(_Document, frozen=True):
         return Workload(rate=self.rate, sizes=self.sizes, arrivals=self.arrivals, trace=self.trace)
 
 
-class WorkloadFile(_Document, frozen=True):
+class WorkloadFile(DocumentPart, frozen=True):
     """A workload file."""
 
-    api_version: Literal["scalecert.dev/v1"]
+    api_version: ApiVersion
     kind: Literal["Workload"]
     metadata: Metadata
     spec: WorkloadChange
