@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_tool(module: str, *arguments: str) -> None:
-    if importlib.util.find_spec(module.split(".")[0]) is None:
+    if importlib.util.find_spec(module.split(".", maxsplit=1)[0]) is None:
         pytest.skip(f"{module} is not installed (requirements/dev.txt has it)")
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -197,7 +197,7 @@ def test_any_bytes(tmp_path, head, tail, zipped):
         ("mooncake_conversation.jsonl.gz", 12_031, 3.40, 3.0, (12_035, 343)),
     ],
 )
-def test_public_traces(public_traces, name, count, per_second, cv, sizes):  # noqa: PLR0917 - a table
+def test_public_traces(public_traces, name, count, per_second, cv, sizes):
     """The public traces have the counts, rates and sizes that others measured on them."""
     rows = read_trace(Trace(name), public_traces / name)
     gaps = np.diff(rows.arrival_seconds)
