@@ -18,9 +18,8 @@ from scalecert.bundled import bundled
 from scalecert.documents import ApiVersion, DocumentPart, did_you_mean, load_document
 from scalecert.errors import UsageError
 from scalecert.recording.plan import SuiteRef
-from scalecert.scenario.model import Scenario
+from scalecert.scenario.model import Level, Scenario
 
-Level = Literal["core", "extended"]
 SUITE_FILE = "suite.yaml"
 _KIND = re.compile(rb"^kind:\s*[\"']?Scenario\b", re.MULTILINE)
 

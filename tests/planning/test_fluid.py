@@ -15,7 +15,6 @@ from scalecert.planning.fluid import (
     fluid_minimum,
     peak_per_second,
     recovery_windows,
-    replicas_needed,
     segments,
 )
 from scalecert.recording.plan import Capacity
@@ -29,9 +28,13 @@ def staircase(*levels):
     return RateCurve(tuple(knots))
 
 
+def capacity_of(requests_per_second):
+    return Capacity(requests_per_second, 2.5, 256.0, 128.0, "given")
+
+
 def windows_of(curve, **changes):
     plan = {
-        "capacity": Capacity(2.0, 2.5, 256.0, 128.0, "given"),
+        "capacity": capacity_of(2.0),
         "min_replicas": 1,
         "max_replicas": 10,
         "startup_seconds": 90.0,
@@ -43,15 +46,15 @@ def windows_of(curve, **changes):
 
 def test_a_rate_of_whole_replicas_needs_just_those():
     """Rounding in the last bit does not cost a replica."""
-    assert replicas_needed(0.1 * 3 * 2.0, 0.2, 1) == 3
-    assert replicas_needed(0.0, 2.0, 1) == 1
-    assert replicas_needed(2.001, 2.0, 1) == 2
+    assert capacity_of(0.2).replicas_for(0.1 * 3 * 2.0, at_least=1) == 3
+    assert capacity_of(2.0).replicas_for(0.0, at_least=1) == 1
+    assert capacity_of(2.0).replicas_for(2.001, at_least=1) == 2
 
 
 def test_the_fluid_minimum_follows_the_mean_rate_of_each_bin():
     """Per 15 s bin: max(minReplicas, ceil(rate / capacity))."""
     curve = staircase((0, 1.0), (30, 9.0), (52.5, 0.0))
-    bound = fluid_minimum(curve, 75.0, 2.0, 1)
+    bound = fluid_minimum(curve, 75.0, capacity_of(2.0), 1)
     assert bound.replicas == (1, 1, 5, 3, 1)
     assert bound.bin_seconds == 15.0
 

@@ -13,12 +13,13 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from scalecert.checks.finding import Finding, Level, Verdict
+from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.verdict import overall
 from scalecert.documents import API_VERSION, ApiVersion, canonical_json, write_atomic
 from scalecert.errors import HarnessBug, UsageError
 from scalecert.recording import plan as planned
 from scalecert.recording.plan import Plan
+from scalecert.scenario.model import Level
 
 P = TypeVar("P", bound=msgspec.Struct)
 

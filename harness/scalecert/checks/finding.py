@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from scalecert.scenario.model import Level
 from scalecert.units import format_seconds
 
-Level = Literal["core", "extended"]
 Comparison = Literal["<=", ">=", "==", ">"]
 
 

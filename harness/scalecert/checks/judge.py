@@ -15,11 +15,11 @@ import msgspec
 import numpy as np
 
 import scalecert.checks.shipped  # noqa: F401 - registers every check
-from scalecert.checks.finding import Finding, Level, Verdict, holds
+from scalecert.checks.finding import Finding, Verdict, holds
 from scalecert.checks.load import GENERATOR_ON_TIME
 from scalecert.checks.registry import Check, NoDataError, Outcome, find, requested
 from scalecert.recording.model import Recording
-from scalecert.scenario.model import Scenario
+from scalecert.scenario.model import Level, Scenario
 
 CANARY_SERIES = "sync.canary.value"
 """A constant of the harness, read over the policy's own metric path at every sync; NaN: lost.

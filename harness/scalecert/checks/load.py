@@ -11,7 +11,6 @@ from scalecert.checks.registry import NoDataError, Outcome, check
 from scalecert.checks.requests import column
 from scalecert.checks.timeline import needed
 from scalecert.engines.base import Status
-from scalecert.planning.fluid import replicas_needed
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Plan
 from scalecert.recording.quantiles import Floats, quantile
@@ -131,7 +130,7 @@ def capacity_ceiling(recording: Recording, limit: float) -> Outcome:
         message=f"peak of {peak:.4g} requests/s against {plan.policy.max_replicas} replicas of"
         f" {capacity:.4g} requests/s each",
         next_step=f"raise maxReplicas from {plan.policy.max_replicas} to at least"
-        f" {replicas_needed(peak, capacity, 1)}",
+        f" {plan.capacity.replicas_for(peak, at_least=1)}",
         # A peak of exactly the ceiling passes, whatever the last bit of the product.
         verdict=Verdict.PASS if math.isclose(peak, limit, rel_tol=1e-9) else None,
         evidence={

@@ -18,12 +18,12 @@ from scalecert.checks.requests import (
     column,
     keeps,
     latency_seconds,
-    measure,
     served,
     windows,
 )
 from scalecert.checks.timeline import needed, replicas, run
 from scalecert.recording.intervals import Span, inside
+from scalecert.recording.latencies import measure
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Plan, Window
 

@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scalecert.checks.finding import Comparison, Level, Verdict
+from scalecert.checks.finding import Comparison, Verdict
 from scalecert.documents import did_you_mean
 from scalecert.errors import HarnessBug, UsageError
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Plan
-from scalecert.scenario.model import CheckRequest
+from scalecert.scenario.model import CheckRequest, Level
 
 
 class NoDataError(Exception):

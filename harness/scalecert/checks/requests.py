@@ -9,10 +9,9 @@ from scalecert.checks.registry import NoDataError
 from scalecert.engines.base import Status
 from scalecert.recording import latencies
 from scalecert.recording.intervals import Span, inside
-from scalecert.recording.latencies import Metric
 from scalecert.recording.model import Recording
-from scalecert.recording.plan import ObjectiveTerm, Plan
-from scalecert.recording.quantiles import Floats, quantile
+from scalecert.recording.plan import LatencyMetric, ObjectiveTerm, Plan
+from scalecert.recording.quantiles import Floats
 
 Mask = npt.NDArray[np.bool_]
 
@@ -33,7 +32,7 @@ def served(recording: Recording) -> Mask:
     return np.equal(column(recording, "status"), float(Status.OK))
 
 
-def latency_seconds(recording: Recording, metric: Metric) -> Floats:
+def latency_seconds(recording: Recording, metric: LatencyMetric) -> Floats:
     """Return each request's latency; inf: it never came, NaN: the request has none by nature."""
     return latencies.latency_seconds(
         metric,
@@ -69,9 +68,3 @@ def keeps(recording: Recording, terms: tuple[ObjectiveTerm, ...]) -> Mask:
     for term in terms:
         mask &= ~(latency_seconds(recording, term.metric) > term.limit_seconds)
     return mask
-
-
-def measure(values: Floats, term: ObjectiveTerm) -> float | None:
-    """Return the term's quantile of the latencies that exist, None if there is none."""
-    present = values[~np.isnan(values)]
-    return quantile(present, term.quantile) if present.size else None

@@ -15,17 +15,16 @@ from scalecert.checks.requests import (
     judged,
     keeps,
     latency_seconds,
-    measure,
 )
-from scalecert.recording.latencies import Metric
+from scalecert.recording.latencies import measure
 from scalecert.recording.model import Recording
-from scalecert.recording.plan import ObjectiveTerm, Plan
+from scalecert.recording.plan import LatencyMetric, ObjectiveTerm, Plan
 
 _QUANTILE = "nearest rank: the smallest value that a share q of judged requests do not exceed"
 _FROM_ARRIVAL = "latency from the intended arrival, against coordinated omission (wrk2, vegeta)"
 
 
-def _limit_of(plan: Plan, metric: Metric) -> float | None:
+def _limit_of(plan: Plan, metric: LatencyMetric) -> float | None:
     return next((term.limit_seconds for term in plan.objective if term.metric == metric), None)
 
 
@@ -87,7 +86,7 @@ def e2e_objective(recording: Recording, limit: float) -> Outcome:
     return _objective(recording, "e2e", limit)
 
 
-def _objective(recording: Recording, metric: Metric, limit: float) -> Outcome:
+def _objective(recording: Recording, metric: LatencyMetric, limit: float) -> Outcome:
     """Judge the terms of one metric; of several the one furthest beyond its limit is measured."""
     terms = _scaled(recording.plan, metric, limit)
     mask = judged(recording)
@@ -113,7 +112,7 @@ def _objective(recording: Recording, metric: Metric, limit: float) -> Outcome:
     )
 
 
-def _scaled(plan: Plan, metric: Metric, limit: float) -> list[ObjectiveTerm]:
+def _scaled(plan: Plan, metric: LatencyMetric, limit: float) -> list[ObjectiveTerm]:
     """Return the metric's terms; a scenario's own limit moves all of them alike."""
     terms = [term for term in plan.objective if term.metric == metric]
     return [

@@ -9,7 +9,6 @@ import numpy as np
 
 from scalecert.checks.registry import NoDataError
 from scalecert.checks.requests import windows
-from scalecert.planning.fluid import replicas_needed
 from scalecert.recording.intervals import Span, StepFunction, subtract
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Plan, Segment
@@ -40,9 +39,7 @@ def run(plan: Plan) -> Span:
 
 def needed(plan: Plan, rate_per_second: float) -> int:
     """Return the replicas that carry a rate, as many as the policy may have at most."""
-    count = replicas_needed(
-        rate_per_second, plan.capacity.requests_per_second, plan.policy.min_replicas
-    )
+    count = plan.capacity.replicas_for(rate_per_second, at_least=plan.policy.min_replicas)
     return min(count, plan.policy.max_replicas)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scalecert.checks.finding import Finding, Level, Verdict
+from scalecert.checks.finding import Finding, Verdict
+from scalecert.scenario.model import Level
 
 EXIT_CODES = {
     Verdict.PASS: 0,

@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from scalecert.engines.base import Engine, RequestLog, Status
-from scalecert.recording.latencies import latency_seconds
+from scalecert.recording.latencies import latency_seconds, measure
 from scalecert.recording.plan import Capacity, ObjectiveTerm
-from scalecert.recording.quantiles import quantile
 from scalecert.rng import stream
 from scalecert.units import format_seconds
 
@@ -143,6 +142,5 @@ def _measured(
             output_tokens=np.array(trial.output_tokens, dtype=np.float64),
             served=np.array(log.status) == Status.OK,
         )[skip:]
-        present = latencies[~np.isnan(latencies)]
-        measured.append(quantile(present, term.quantile) if present.size else 0.0)
+        measured.append(measure(latencies, term) or 0.0)
     return measured

@@ -14,18 +14,13 @@ BIN_SECONDS = 15.0
 PEAK_SECONDS = 60.0
 
 
-def replicas_needed(rate_per_second: float, capacity_per_second: float, minimum: int) -> int:
-    """Return max(minimum, ceil(rate / capacity)); a rate within 1e-9 of a whole count is it."""
-    return max(minimum, math.ceil(rate_per_second / capacity_per_second - 1e-9))
-
-
 def fluid_minimum(
-    curve: RateCurve, duration_seconds: float, capacity_per_second: float, min_replicas: int
+    curve: RateCurve, duration_seconds: float, capacity: Capacity, min_replicas: int
 ) -> FluidMinimum:
     """Return the replicas needed per 15 s bin of the offered load."""
     edges = np.append(np.arange(0.0, duration_seconds, BIN_SECONDS), duration_seconds)
     rates = np.diff(curve.cumulative(edges)) / np.diff(edges)
-    needed = [replicas_needed(rate, capacity_per_second, min_replicas) for rate in rates.tolist()]
+    needed = [capacity.replicas_for(rate, at_least=min_replicas) for rate in rates.tolist()]
     return FluidMinimum(bin_seconds=BIN_SECONDS, replicas=tuple(needed))
 
 
@@ -50,8 +45,8 @@ def recovery_windows(
     for jump in jumps:
         if jump.time_seconds <= 0:
             continue
-        before = replicas_needed(jump.before_per_second, capacity.requests_per_second, min_replicas)
-        after = replicas_needed(jump.after_per_second, capacity.requests_per_second, min_replicas)
+        before = capacity.replicas_for(jump.before_per_second, at_least=min_replicas)
+        after = capacity.replicas_for(jump.after_per_second, at_least=min_replicas)
         if after <= before:
             continue
         blind = startup_seconds + 2.0 * sync_seconds

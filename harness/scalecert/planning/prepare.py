@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from scalecert import __version__
 from scalecert.documents import API_VERSION
 from scalecert.metrics.inputs import MetricsInput, wanted_metrics
-from scalecert.planning.fluid import fluid_minimum, recovery_windows, replicas_needed
-from scalecert.planning.pod_timing import pod_timing
+from scalecert.planning.fluid import fluid_minimum, recovery_windows
+from scalecert.planning.pod_timing import PodTiming, pod_timing
 from scalecert.planning.references import (
     engine_ref,
     load_of,
@@ -26,11 +26,11 @@ from scalecert.planning.unit_of_load import EngineStarter, unit_of_load
 from scalecert.policy.model import Policy
 from scalecert.policy.resolve import Resolved
 from scalecert.policy.signals import signals
-from scalecert.recording.plan import ObjectiveTerm, Plan, Provenance, SuiteRef
+from scalecert.recording.plan import Capacity, ObjectiveTerm, Plan, Provenance, SuiteRef
 from scalecert.scenario.model import Scenario
-from scalecert.workload.generate import generate
+from scalecert.workload.generate import Requests, generate
 from scalecert.workload.override import WorkloadChange
-from scalecert.workload.rate import resolve
+from scalecert.workload.rate import RateCurve, resolve
 from scalecert.workload.tables import load_tables
 
 
@@ -58,40 +58,82 @@ class Subject:
         return self.policy.name
 
 
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """The load of one scenario in absolute terms, beside the unit that it was stated in."""
+
+    capacity: Capacity
+    curve: RateCurve
+    requests: Requests
+
+
 def prepare(subject: Subject, scenario: Scenario, folder: Path, suite: SuiteRef) -> Trial:
     """Return the trial of one scenario for one policy.
 
     Args:
         subject: the policy and the user's choices.
-        scenario: the scenario; `folder` is where the files that it names lie.
-        folder: of the scenario's file.
+        scenario: the scenario.
+        folder: where the files that the scenario names lie.
         suite: which suite the scenario is part of.
 
     Raises:
         UsageError: if the workload's files can't be used, too many requests exceed the model's
             context, or even an idle replica misses the objective.
     """
-    scenario = _workload(scenario, subject.workload)
-    spec, policy, resolved = scenario.spec, subject.policy, subject.resolved
-    tables = load_tables(spec.workload, subject.workload_folder or folder)
-    capacity = unit_of_load(
-        resolved, subject.objective, spec.workload, tables, subject.capacity_per_second
+    scenario = _with_traffic(scenario, subject.workload)
+    policy, resolved = subject.policy, subject.resolved
+    offered = _offered(subject, scenario, folder)
+    timing = pod_timing(policy, resolved, scenario.spec.cluster.startup)
+    pods = scaled_pods(policy, resolved)
+    first = offered.capacity.replicas_for(
+        float(offered.curve.at(0.0)), at_least=max(1, policy.hpa.min_replicas or 0)
     )
-    rate, duration = capacity.requests_per_second, float(spec.duration)
-    minimum, maximum = policy.hpa.min_replicas or 0, policy.hpa.max_replicas
-    curve = resolve(spec.workload.rate, rate, maximum, tables.trace)
+    return Trial(
+        plan=_plan(subject, scenario, suite, offered, timing),
+        requests=offered.requests,
+        hpa=policy.hpa,
+        kind=resolved.kind,
+        metrics=_metrics_input(policy, pods),
+        pods=pods,
+        timing=timing,
+        initial_replicas=min(policy.hpa.max_replicas, first),
+        start_engine=EngineStarter(resolved),
+    )
+
+
+def _offered(subject: Subject, scenario: Scenario, folder: Path) -> _Offered:
+    """Return what a scenario offers, its rates in units of one replica's capacity resolved."""
+    resolved, workload = subject.resolved, scenario.spec.workload
+    tables = load_tables(workload, subject.workload_folder or folder)
+    capacity = unit_of_load(
+        resolved, subject.objective, workload, tables, subject.capacity_per_second
+    )
+    curve = resolve(
+        workload.rate,
+        capacity.requests_per_second,
+        subject.policy.hpa.max_replicas,
+        tables.trace,
+    )
     requests = generate(
-        spec.workload,
+        workload,
         curve,
         seed=subject.seed,
-        duration_seconds=duration,
+        duration_seconds=float(scenario.spec.duration),
         context_tokens=resolved.limits.integer("max_model_len"),
         tables=tables,
     )
-    timing = pod_timing(policy, resolved, spec.cluster.startup)
+    return _Offered(capacity, curve, requests)
+
+
+def _plan(
+    subject: Subject, scenario: Scenario, suite: SuiteRef, offered: _Offered, timing: PodTiming
+) -> Plan:
+    """Return everything that the checks may know, computed before the world starts."""
+    policy, duration = subject.policy, float(scenario.spec.duration)
+    controllers = scenario.spec.cluster.controllers
+    minimum = policy.hpa.min_replicas or 0
     startup = timing.startup_seconds() + provisioning_seconds(scenario)
-    pods = scaled_pods(policy, resolved)
-    plan = Plan(
+    return Plan(
         api_version=API_VERSION,
         kind="Plan",
         harness_version=__version__,
@@ -100,40 +142,29 @@ def prepare(subject: Subject, scenario: Scenario, folder: Path, suite: SuiteRef)
         scenario=scenario,
         suite=suite,
         policy=policy_ref(policy),
-        engine=engine_ref(resolved),
+        engine=engine_ref(subject.resolved),
         objective=subject.objective,
-        capacity=capacity,
-        load=load_of(curve, requests, duration),
+        capacity=offered.capacity,
+        load=load_of(offered.curve, offered.requests, duration),
         windows=recovery_windows(
-            curve.jumps(),
-            capacity=capacity,
+            offered.curve.jumps(),
+            capacity=offered.capacity,
             min_replicas=max(1, minimum),
-            max_replicas=maximum,
+            max_replicas=policy.hpa.max_replicas,
             startup_seconds=startup,
-            sync_seconds=float(spec.cluster.controllers.sync_period),
+            sync_seconds=float(controllers.sync_period),
             duration_seconds=duration,
         ),
-        signals=signals(policy, resolved, tolerance=spec.cluster.controllers.tolerance),
+        signals=signals(policy, subject.resolved, tolerance=controllers.tolerance),
         provenance=(*subject.provenance, *startup_provenance(timing, scenario)),
         startup_seconds=startup,
         scrape_interval_seconds=scrape_interval_seconds(policy, scenario),
         price_per_hour=subject.price_per_hour,
-        fluid_minimum=fluid_minimum(curve, duration, rate, minimum),
-    )
-    return Trial(
-        plan=plan,
-        requests=requests,
-        hpa=policy.hpa,
-        kind=resolved.kind,
-        metrics=_metrics_input(policy, pods),
-        pods=pods,
-        timing=timing,
-        initial_replicas=min(maximum, replicas_needed(float(curve.at(0.0)), rate, max(1, minimum))),
-        start_engine=EngineStarter(resolved),
+        fluid_minimum=fluid_minimum(offered.curve, duration, offered.capacity, minimum),
     )
 
 
-def _workload(scenario: Scenario, change: WorkloadChange | None) -> Scenario:
+def _with_traffic(scenario: Scenario, change: WorkloadChange | None) -> Scenario:
     """Return the scenario with the user's traffic in place of its own."""
     if change is None:
         return scenario
@@ -146,9 +177,7 @@ def _metrics_input(policy: Policy, pods: ScaledPods) -> MetricsInput:
         namespace=policy.namespace,
         workload=pods.workload,
         wanted=wanted_metrics(policy.hpa),
-        scrape_configs=tuple(
-            endpoint for monitor in policy.monitors for endpoint in monitor.endpoints
-        ),
+        scrape_configs=policy.scrape_configs,
         rules=tuple(rules.document for rules in policy.rules),
         workload_kind=pods.kind,
     )

@@ -77,9 +77,7 @@ def startup_provenance(timing: PodTiming, scenario: Scenario) -> tuple[Provenanc
 
 def scrape_interval_seconds(policy: Policy, scenario: Scenario) -> float:
     """Return the longest interval of the policy's monitors, the scenario's where it has none."""
-    intervals = [
-        endpoint.interval_seconds for monitor in policy.monitors for endpoint in monitor.endpoints
-    ]
+    intervals = [endpoint.interval_seconds for endpoint in policy.scrape_configs]
     return max(intervals, default=float(scenario.spec.cluster.metrics.scrape_interval))
 
 

@@ -10,16 +10,16 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast, get_args
 
 from scalecert.documents import DocumentPart, closest, load_document
 from scalecert.errors import UsageError
 from scalecert.policy.model import Place, Policy
-from scalecert.recording.plan import ObjectiveTerm
+from scalecert.recording.plan import LatencyMetric, ObjectiveTerm
 from scalecert.units import parse_duration_seconds
 
 ANNOTATION = "scalecert.dev/objective"
-METRICS = ("ttft", "tpot", "e2e")
+METRICS: tuple[LatencyMetric, ...] = get_args(LatencyMetric)
 EXAMPLE = "ttft_p95=2s,tpot_p95=100ms"
 
 _NAME = re.compile(r"([a-z0-9]+)_p(\d+(?:\.\d+)?)")
@@ -148,7 +148,7 @@ def _term(text: str) -> ObjectiveTerm:
         raise _TermError(f"{name}: {error}") from error
     if seconds <= 0:
         raise _TermError(f"found {text!r}, expected a limit above zero")
-    metric = cast("Literal['ttft', 'tpot', 'e2e']", match[1])
+    metric = cast("LatencyMetric", match[1])
     return ObjectiveTerm(metric=metric, quantile=float(percent / 100), limit_seconds=seconds)
 
 

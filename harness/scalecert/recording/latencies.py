@@ -10,17 +10,15 @@ server can't hide (coordinated omission). A request that was never answered is i
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Metric = Literal["ttft", "tpot", "e2e"]
+from scalecert.recording.plan import LatencyMetric, ObjectiveTerm
+from scalecert.recording.quantiles import Floats, quantile
 
 
 def latency_seconds(
-    metric: Metric,
+    metric: LatencyMetric,
     *,
     arrival: Floats,
     first_token: Floats,
@@ -46,6 +44,12 @@ def latency_seconds(
     gaps = output_tokens - 1
     single = (gaps < 1) & np.isfinite(last)
     return np.where(single, np.nan, _or_never((last - first_token) / np.maximum(gaps, 1)))
+
+
+def measure(latencies: Floats, term: ObjectiveTerm) -> float | None:
+    """Return the term's quantile of the latencies that exist, None if there is none."""
+    present = latencies[~np.isnan(latencies)]
+    return quantile(present, term.quantile) if present.size else None
 
 
 def _or_never(latency: Floats) -> Floats:

@@ -6,10 +6,14 @@ neither the policy nor a world. Times are seconds of the run, rates per second.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from scalecert.documents import ApiVersion, DocumentPart
 from scalecert.scenario.model import Scenario
+
+LatencyMetric = Literal["ttft", "tpot", "e2e"]
+"""What an objective limits; `recording.latencies` has the formulas."""
 
 
 class SuiteRef(DocumentPart, frozen=True):
@@ -50,7 +54,7 @@ class EngineRef(DocumentPart, frozen=True):
 class ObjectiveTerm(DocumentPart, frozen=True):
     """`quantile` of `metric` (ttft, tpot, e2e) must not exceed `limit_seconds`."""
 
-    metric: Literal["ttft", "tpot", "e2e"]
+    metric: LatencyMetric
     quantile: float
     limit_seconds: float
 
@@ -72,6 +76,10 @@ class Capacity(DocumentPart, frozen=True):
     input_tokens_mean: float
     output_tokens_mean: float
     method: str
+
+    def replicas_for(self, rate_per_second: float, *, at_least: int) -> int:
+        """Return max(at_least, ceil(rate / capacity)); within 1e-9 of a whole count is that."""
+        return max(at_least, math.ceil(rate_per_second / self.requests_per_second - 1e-9))
 
 
 class Segment(DocumentPart, frozen=True):

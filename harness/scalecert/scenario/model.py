@@ -16,6 +16,12 @@ from scalecert.scalars import default
 from scalecert.units import Duration
 from scalecert.workload.model import Workload
 
+Level = Literal["core", "extended"]
+"""Core findings decide a certificate, extended ones are reported."""
+
+Routing = Literal["random", "round-robin", "least-outstanding"]
+"""How a Service picks a pod; `sim.router` says who does which."""
+
 
 class Metadata(DocumentPart, frozen=True):
     """`name` is the scenario's id: a kebab word that never changes."""
@@ -72,7 +78,7 @@ class Cluster(DocumentPart, frozen=True):
     startup: PodStartup = msgspec.field(default_factory=PodStartup)
     controllers: Controllers = msgspec.field(default_factory=Controllers)
     metrics: MetricConditions = msgspec.field(default_factory=MetricConditions)
-    routing: Literal["random", "round-robin", "least-outstanding"] = "random"
+    routing: Routing = "random"
     source: str = "warm nodes, cached base layers: 20 s image pull, model load from the profile"
 
 
@@ -90,7 +96,7 @@ class ScenarioSpec(DocumentPart, frozen=True):
     workload: Workload
     duration: Duration
     checks: tuple[CheckRequest, ...]
-    level: Literal["core", "extended"] = "core"
+    level: Level = "core"
     cluster: Cluster = msgspec.field(default_factory=Cluster)
 
 

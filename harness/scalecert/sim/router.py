@@ -7,17 +7,15 @@ a request that meets no listening server is refused, as a connection would be.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from scalecert.engines.base import Engine, RequestLog, Status
 from scalecert.rng import stream
+from scalecert.scenario.model import Routing
 from scalecert.sim.pods import Pod
 from scalecert.workload.generate import Requests
-
-Routing = Literal["random", "round-robin", "least-outstanding"]
 
 
 class Router:
