@@ -41,7 +41,7 @@ from scalecert.recording.plan import SuiteRef
 from scalecert.scenario.model import CheckRequest, Metadata, Scenario, ScenarioSpec
 from scalecert.units import Duration
 from scalecert.workload.model import ConstantRate, Fixed, Sizes, Workload
-from scalecert.workload.scalars import Rate
+from scalecert.workload.stated_rate import Rate
 from scalecert.worlds.sim import SimWorld
 
 POLICY = bundled("fixtures", "policies") / "vllm-num-requests-running.yaml"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scalecert import schemas
 from scalecert.checks import reference
+from scalecert.cli import schemas
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
 

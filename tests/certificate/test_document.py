@@ -19,11 +19,11 @@ from factories import (
     make_scenario,
 )
 
-from scalecert import schemas
 from scalecert.certificate import document
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.judge import judge
 from scalecert.checks.shipped import shipped
+from scalecert.cli import schemas
 from scalecert.documents import canonical_json
 from scalecert.errors import HarnessBug, UsageError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scalecert.bundled import bundled
-from scalecert.linting import lint
+from scalecert.cli.linting import lint
 from scalecert.policy.loading import load_policies
 from scalecert.policy.resolve import resolve
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from scalecert.cli.linting import lint
 from scalecert.errors import UsageError
-from scalecert.linting import lint
 from scalecert.policy.resolve import resolve
 from scalecert.policy.signals import signals
 

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scalecert.cli.linting import lint
 from scalecert.errors import UsageError
-from scalecert.linting import lint
 from scalecert.policy.loading import load_policies
 from scalecert.policy.resolve import resolve
 

@@ -13,7 +13,7 @@ from scalecert.units import Duration
 from scalecert.workload.arrivals import arrival_times, replay
 from scalecert.workload.model import Arrivals, ConstantRate, Level, Ramp, Sine, Staircase
 from scalecert.workload.rate import Replay, resolve
-from scalecert.workload.scalars import Rate
+from scalecert.workload.stated_rate import Rate
 from scalecert.workload.traces import TraceRows
 
 MODEST = settings(max_examples=100, derandomize=True, deadline=None)

@@ -11,7 +11,7 @@ from scalecert.errors import HarnessBug, UsageError
 from scalecert.workload.generate import generate
 from scalecert.workload.model import ConstantRate, Fixed, Sizes, Trace, TraceRate, Uniform, Workload
 from scalecert.workload.rate import busiest_per_second, resolve
-from scalecert.workload.scalars import Rate
+from scalecert.workload.stated_rate import Rate
 from scalecert.workload.tables import Tables, load_tables
 from scalecert.workload.traces import TraceRows
 

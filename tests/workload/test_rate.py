@@ -29,7 +29,7 @@ from scalecert.workload.rate import (
     mean_per_second,
     resolve,
 )
-from scalecert.workload.scalars import Rate
+from scalecert.workload.stated_rate import Rate
 from scalecert.workload.traces import TraceRows
 
 MODEST = settings(max_examples=100, derandomize=True, deadline=None)

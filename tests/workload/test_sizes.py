@@ -20,8 +20,8 @@ from scalecert.workload.model import (
     Uniform,
     Workload,
 )
-from scalecert.workload.scalars import Rate
 from scalecert.workload.sizes import fits, mean_sizes, sampler
+from scalecert.workload.stated_rate import Rate
 from scalecert.workload.tables import SizePairs, Tables
 from scalecert.workload.traces import TraceRows
 

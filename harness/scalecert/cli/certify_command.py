@@ -55,8 +55,10 @@ def command(
 
     Exit codes: 0 certified, 1 not certified, 2 unusable input, 3 inconclusive, 130 interrupted.
     """
-    from scalecert import artifacts, pipeline, standard_input
+    from scalecert import pipeline
+    from scalecert.certificate import artifacts
     from scalecert.cli import rendering
+    from scalecert.policy import standard_input
     from scalecert.suite import find_suite
 
     with standard_input.kept(needed="-" in policies) as stdin:
@@ -88,7 +90,7 @@ class _Order:
     @property
     def folders(self) -> list[Path]:
         """Where each HPA's certificate goes."""
-        from scalecert.artifacts import certificate_folder
+        from scalecert.certificate.artifacts import certificate_folder
 
         several = len(self.subjects) > 1
         return [certificate_folder(self.out, one.name, several=several) for one in self.subjects]
@@ -115,7 +117,7 @@ def _run(order: _Order, *, jobs: int, verbose: bool) -> None:
         UsageError: if a scenario or test file can't be used.
         EnvironmentFault: if pytest did not come to its end.
     """
-    from scalecert.artifacts import CERTIFICATE
+    from scalecert.certificate.artifacts import CERTIFICATE
 
     progress = _Progress(order)
     with tempfile.TemporaryDirectory(prefix="scalecert-") as scratch:

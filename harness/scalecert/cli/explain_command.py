@@ -44,8 +44,8 @@ _HEAD = {"kind", "level", "title"}
 
 def _everything() -> dict[str, dict[str, Any]]:
     """Return what is known of every id: first the scenarios, then the checks."""
+    from scalecert.certificate.completeness import OF_CASES
     from scalecert.checks.shipped import shipped
-    from scalecert.completeness import OF_CASES
     from scalecert.suite import suites
 
     scenarios = {case.id: _of_case(case) for suite in suites() for case in suite.cases}

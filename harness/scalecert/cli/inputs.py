@@ -84,8 +84,8 @@ def inputs_of(policies: tuple[str, ...], words: Words) -> Inputs:
     Raises:
         UsageError: if a `--set` is no NAME=VALUE.
     """
+    from scalecert.documents.placeholders import parse_settings
     from scalecert.pipeline import Inputs
-    from scalecert.settings import parse_settings
 
     return Inputs(
         policies=policies,

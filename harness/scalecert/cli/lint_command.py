@@ -43,10 +43,10 @@ def _findings(
     policies: tuple[str, ...], profile: str | None, settings: tuple[str, ...]
 ) -> list[tuple[str, tuple[LintFinding, ...]]]:
     """Return the findings by HPA."""
-    from scalecert.linting import lint
+    from scalecert.cli.linting import lint
+    from scalecert.documents.placeholders import parse_settings
     from scalecert.policy.loading import load_policies
     from scalecert.policy.resolve import resolve
-    from scalecert.settings import parse_settings
 
     loaded = load_policies(policies, parse_settings(settings))
     return [(policy.name, lint(policy, resolve(policy, profile))) for policy in loaded]

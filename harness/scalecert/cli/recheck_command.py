@@ -28,7 +28,7 @@ def command(folder: Path, as_json: bool) -> int:
 
     Exit codes: 0 certified, 1 not certified, 2 unusable input, 3 inconclusive.
     """
-    from scalecert.artifacts import recording_folders
+    from scalecert.certificate.artifacts import recording_folders
     from scalecert.errors import UsageError
 
     recordings = recording_folders(folder)
@@ -85,8 +85,8 @@ def _of_cases(place: Path, plans: Sequence[Plan]) -> list[Finding]:
     The certificate beside the recordings has it; without one, the shipped suites say which cases
     are missing.
     """
-    from scalecert.artifacts import CERTIFICATE
-    from scalecert.completeness import OF_CASES, missing
+    from scalecert.certificate.artifacts import CERTIFICATE
+    from scalecert.certificate.completeness import OF_CASES, missing
 
     if not (place / CERTIFICATE).is_file():
         return missing(plans)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def read_certificate(folder: Path) -> Certificate:
     """Return the certificate that a run left in a folder."""
-    from scalecert.artifacts import CERTIFICATE
+    from scalecert.certificate.artifacts import CERTIFICATE
     from scalecert.certificate.document import load
 
     return load(folder / CERTIFICATE)

@@ -44,7 +44,9 @@ def command(
 
     SCENARIO is the id of one that ships (scalecert suites) or a file.
     """
-    from scalecert import artifacts, pipeline, standard_input
+    from scalecert import pipeline
+    from scalecert.certificate import artifacts
+    from scalecert.policy import standard_input
     from scalecert.suite import find_case
 
     case = find_case(scenario)

@@ -13,6 +13,6 @@ def command(name: str) -> None:
     NAME is scenario (the default), suite, workload, profile, accelerators, models, plan or
     certificate.
     """
-    from scalecert.schemas import schema_text
+    from scalecert.cli.schemas import schema_text
 
     click.echo(schema_text(name), nl=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scalecert.schemas import schema_text
+from scalecert.cli.schemas import schema_text
 from scalecert.suite import SUITE_FILE, name_of_test_file
 
 _SUITE = """\

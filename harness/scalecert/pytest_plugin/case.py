@@ -1,6 +1,6 @@
 """The `case` of a test: one scenario bound to one policy, to record and to judge.
 
-A thin face of the pipeline; what it judged is read back by `reporting`. Imports of weight are
+A thin face of the pipeline; what it judged travels by `case_report`. Imports of weight are
 made when a case runs, never when the plugin is loaded.
 """
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from scalecert.certificate.completeness import Problem
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.verdict import overall
-from scalecert.completeness import Problem
 from scalecert.errors import UsageError
 from scalecert.pytest_plugin.case import Case
 from scalecert.pytest_plugin.outcomes import FindingsFailed, FindingsInconclusive

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scalecert import artifacts, clock, pipeline
-from scalecert.certificate import document, junit, text
+from scalecert import clock, pipeline
+from scalecert.certificate import artifacts, document, junit, text
+from scalecert.certificate.completeness import complete
 from scalecert.certificate.document import Certificate
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.verdict import overall
-from scalecert.completeness import complete
 from scalecert.documents import write_atomic
 from scalecert.errors import UsageError
 from scalecert.pytest_plugin import case_report, options

@@ -116,8 +116,8 @@ def inputs(config: pytest.Config) -> Inputs:
     Raises:
         UsageError: if a `--set` is no NAME=VALUE.
     """
+    from scalecert.documents.placeholders import parse_settings
     from scalecert.pipeline import Inputs
-    from scalecert.settings import parse_settings
 
     get = config.getoption
     return Inputs(

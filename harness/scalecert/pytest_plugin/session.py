@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from scalecert import artifacts, pipeline, standard_input, suite
+from scalecert import pipeline, suite
+from scalecert.certificate import artifacts
 from scalecert.checks.registry import requested
 from scalecert.errors import UsageError
+from scalecert.policy import standard_input
 from scalecert.pytest_plugin import case_report, options
 from scalecert.pytest_plugin.case import Case
 from scalecert.pytest_plugin.conclusion import Conclusion

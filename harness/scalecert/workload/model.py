@@ -15,7 +15,7 @@ import msgspec
 from scalecert.documents import DocumentPart
 from scalecert.scalars import default
 from scalecert.units import Duration
-from scalecert.workload.scalars import Rate
+from scalecert.workload.stated_rate import Rate
 
 MAX_TOKENS = 10_000_000  # a request longer than any model's context is a slip, not a request
 MAX_CV = 20.0  # the burstiest public LLM trace, Azure 2023 code, has 13.2

@@ -28,7 +28,7 @@ from scalecert.workload.model import (
     Staircase,
     TraceRate,
 )
-from scalecert.workload.scalars import Rate
+from scalecert.workload.stated_rate import Rate
 from scalecert.workload.traces import TraceRows
 
 Floats = npt.NDArray[np.float64]

@@ -3,8 +3,7 @@
     out/certificate.json  junit.xml  recordings/<scenario-id>/scenario.json ...   one HPA
     out/<hpa>/certificate.json  junit.xml  recordings/...                         several
 
-Both doors write by it and `recheck` reads by it. Nothing here is imported for its weight: the
-standard library is all it takes.
+Both doors write by it and `recheck` reads by it.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ import shutil
 from pathlib import Path
 
 from scalecert.errors import UsageError
+from scalecert.recording.store import PLAN_FILE
 
 CERTIFICATE = "certificate.json"
 JUNIT = "junit.xml"
 RECORDINGS = "recordings"
-PLAN = "scenario.json"
 
 
 def certificate_folder(out: Path, name: str, *, several: bool) -> Path:
@@ -30,7 +29,12 @@ def recording_folders(folder: Path) -> tuple[Path, ...]:
 
     `folder` is one recording, a certificate's folder, `--out` of several, or `recordings/`.
     """
-    for pattern in (PLAN, f"{RECORDINGS}/*/{PLAN}", f"*/{RECORDINGS}/*/{PLAN}", f"*/{PLAN}"):
+    for pattern in (
+        PLAN_FILE,
+        f"{RECORDINGS}/*/{PLAN_FILE}",
+        f"*/{RECORDINGS}/*/{PLAN_FILE}",
+        f"*/{PLAN_FILE}",
+    ):
         found = sorted(plan.parent for plan in folder.glob(pattern))
         whole = [recording for recording in found if not recording.name.startswith(".")]
         if whole:
@@ -65,7 +69,7 @@ def _folders_of_several(out: Path) -> tuple[Path, ...]:
 
 
 def _clear(folder: Path) -> None:
-    for recording in (folder / RECORDINGS).glob(f"*/{PLAN}"):
+    for recording in (folder / RECORDINGS).glob(f"*/{PLAN_FILE}"):
         shutil.rmtree(recording.parent)
     for name in (CERTIFICATE, JUNIT):
         (folder / name).unlink(missing_ok=True)

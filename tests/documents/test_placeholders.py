@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from scalecert.documents.placeholders import parse_settings
 from scalecert.errors import UsageError
-from scalecert.settings import parse_settings
 
 
 def test_values_may_hold_anything():

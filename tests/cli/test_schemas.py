@@ -10,12 +10,12 @@ import pytest
 import yaml
 from factories import make_plan
 
-from scalecert import schemas
 from scalecert.bundled import bundled
+from scalecert.cli import schemas
 from scalecert.documents import canonical_json
 from scalecert.errors import UsageError
 
-REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
 
 def check(name: str, value: Any) -> None:

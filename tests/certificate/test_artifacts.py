@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from scalecert import artifacts
+from scalecert.certificate import artifacts
 from scalecert.errors import UsageError
+from scalecert.recording.store import PLAN_FILE
 
 
 def _recording(folder: Path) -> Path:
     folder.mkdir(parents=True)
-    (folder / artifacts.PLAN).write_text("{}")
+    (folder / PLAN_FILE).write_text("{}")
     return folder
 
 

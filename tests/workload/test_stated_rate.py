@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalecert.scalars import decode_hook, encode_hook
-from scalecert.workload.scalars import Rate
+from scalecert.workload.stated_rate import Rate
 
 MODEST = settings(max_examples=100, derandomize=True, deadline=None)
 
