@@ -113,6 +113,9 @@ OBJECT = {"describedObject": TARGET, "metric": {"name": "m"}, "target": {"type":
         (container("cpu", "Not_A_Label"), {"containerResource.container"}),
         (container("gpu", "server"), {"containerResource.name"}),
         (container("requests.example.com/gpu", "server"), {"containerResource.name"}),
+        (container("hugepages-", "server"), {"containerResource.name"}),
+        (container("hugepages-2 Mi", "server"), {"containerResource.name"}),
+        (container("hugepages-" + "2" * 54, "server"), {"containerResource.name"}),
     ],
 )  # fmt: skip
 def test_metrics(metric: dict, where: set[str]) -> None:

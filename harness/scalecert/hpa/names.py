@@ -47,10 +47,10 @@ def is_path_segment_name(text: str) -> bool:
 
 def is_container_resource_name(text: str) -> bool:
     """Tell whether a container can request a resource of that name."""
-    if "/" not in text:
-        return text in _CONTAINER_RESOURCES or text.startswith(_HUGEPAGES_PREFIX)
     if not is_qualified_name(text):
         return False
+    if "/" not in text:
+        return text in _CONTAINER_RESOURCES or text.startswith(_HUGEPAGES_PREFIX)
     if _NATIVE_DOMAIN in text:
         return True
     # extended resources must also be nameable in a quota
