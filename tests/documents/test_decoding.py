@@ -77,11 +77,14 @@ def refusal(body: str, path: str = "") -> UsageError:
         ),
         (
             "spec:\n  labels:\n    a: x\n    b.c/d: 1\n",
-            "in.yaml:6: spec.labels[b.c/d]: found 1, expected text",
+            "in.yaml:6: spec.labels[b.c/d]: found 1, expected text (put it in quotes)",
         ),
         ("spec: [1]", "in.yaml:3: spec: found a list, expected a mapping"),
         ("spec: {share: yes}", "in.yaml:3: spec.share: found true, expected a number"),
-        ("spec: {note: 5}", "in.yaml:3: spec.note: found 5, expected text"),
+        (
+            "spec: {note: 5}",
+            "in.yaml:3: spec.note: found 5, expected text (put it in quotes)",
+        ),
         (
             "parts:\n- {}\n- note: a\n  labls: {}",
             "in.yaml:6: parts[1].labls: found an unknown field (did you mean labels?)",
@@ -128,7 +131,8 @@ def test_a_part_is_decoded_with_its_whole_path() -> None:
         ("apiVersion: scalecert.dev/v2\nkind: Whole\n", "expected scalecert.dev/v1"),
         ("apiVersion: scalecert.dev/v1\nkind: Whale\n", "did you mean Whole?"),
         ("", "found 0 documents"),
-        ("just text", "expected scalecert.dev/v1"),
+        ("just text", "found no mapping, expected one Whole"),
+        ("kind: Whole\n", "apiVersion: found nothing, expected scalecert.dev/v1"),
     ],
 )
 def test_our_own_documents_are_checked_for_version_and_kind(tmp_path, text, words) -> None:

@@ -186,6 +186,24 @@ def test_lists_are_flattened_with_their_lines() -> None:
     ]
 
 
+def test_lists_in_lists_are_flattened() -> None:
+    """A list of lists is what it holds, as it is to kubectl."""
+    text = (
+        "kind: List\nitems:\n- kind: List\n  items:\n  - kind: A\n- kind: PodList\n  items: [{}]\n"
+    )
+    documents = parse_documents(text.encode(), "in.yaml")
+    assert [(item.get_text("kind"), item.line) for item in documents] == [("A", 5), ("Pod", 7)]
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n", " \n", "", " ", "\n---\n"])
+def test_a_stream_of_json_is_read(between: str) -> None:
+    """Objects of JSON one after the other, as `jq` prints them, are documents with their lines."""
+    text = '{"a":\n 1}' + between + '{"b": 2}\n'
+    first, second = parse_documents(text.encode(), "in.json")
+    assert (first.value, second.value) == ({"a": 1}, {"b": 2})
+    assert second.line == 2 + between.count("\n") or "\n" not in between
+
+
 def test_null_fields_are_absent() -> None:
     """To the Kubernetes API `a: null`, `a: ~` and `a:` are as if nothing were written."""
     assert parsed("a: null\nb:\nc: [~, 1]\nd: 1\n") == {"c": [None, 1], "d": 1}

@@ -131,11 +131,28 @@ def test_a_bad_hpa_gets_one_line(refused, old, new, line):
     assert refused(changed(HPA, old, new)) == line
 
 
-def test_a_bad_quantity_names_the_field(refused):
-    """A quantity that can't be parsed is named with its field and line."""
-    line = refused(changed(HPA, '"10"', "10x"))
-    assert line.startswith("in.yaml:19: spec.metrics[0].pods.target.averageValue: ")
-    assert "10x" in line
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("10x", '"10x"'),
+        ('""', '""'),
+        ("[1]", "a list"),
+        ("true", "true"),
+        (f'"{"9" * 4000}"', '"999'),
+    ],
+)
+def test_a_bad_quantity_names_the_field(refused, value, shown):
+    """A quantity that can't be parsed is named with its field and line, and what one looks like."""
+    line = refused(changed(HPA, '"10"', value))
+    assert line.startswith(f"in.yaml:19: spec.metrics[0].pods.target.averageValue: found {shown}")
+    assert line.endswith(", expected a quantity such as 10, 500m or 2Gi")
+    assert len(line) < 200
+
+
+def test_a_bad_quantity_in_a_mapping_names_its_own_key(refused):
+    """Of the resources of a container, the one that can't be parsed is named."""
+    bad = changed(DEPLOYMENT, "{nvidia.com/gpu: 1}", "{cpu: 4, nvidia.com/gpu: one}")
+    assert 'limits[nvidia.com/gpu]: found "one"' in refused(joined(HPA, bad))
 
 
 @pytest.mark.parametrize(

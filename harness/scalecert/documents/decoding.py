@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 
 from scalecert.documents.expectations import TypeInfo, allowed_words, field_names, type_at
-from scalecert.documents.nodes import Document, Plain, join_path, value_at
+from scalecert.documents.nodes import Document, Plain, join_path, replaced_at, value_at
 from scalecert.documents.suggestions import did_you_mean
 from scalecert.errors import UsageError
 from scalecert.scalars import decode_hook
@@ -49,7 +50,10 @@ def decode(document: Document, type_: type[T], *, path: str = "") -> T:
     try:
         return msgspec.convert(value, type_, dec_hook=decode_hook)
     except msgspec.ValidationError as error:
-        raise _translated(str(error), document, msgspec.inspect.type_info(type_), path) from None
+        text = str(error)
+    message, where = _split(text)
+    field = _real_path(where, value, lambda part: _refusal(part, type_) == text)
+    raise _translated(message, document, msgspec.inspect.type_info(type_), path, field)
 
 
 def shown(value: object) -> str:
@@ -60,11 +64,26 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
-def _translated(text: str, document: Document, root: TypeInfo, prefix: str) -> UsageError:
-    match = _AT.fullmatch(text)
-    message, where = (match[1], match[2] or "") if match else (text, "")
+def _refusal(value: Plain, type_: type) -> str:
+    """Return what msgspec says against a value, empty if it is one of the type."""
+    try:
+        msgspec.convert(value, type_, dec_hook=decode_hook)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
+
+
+def _split(refusal: str) -> tuple[str, str]:
+    """Return what msgspec says, and the path that it says it of."""
+    match = _AT.fullmatch(refusal)
+    return (match[1], (match[2] or "").lstrip(".")) if match else (refusal, "")
+
+
+def _translated(
+    message: str, document: Document, root: TypeInfo, prefix: str, path: str
+) -> UsageError:
+    """Return the error about the field at `path` below `prefix`, in our words."""
     decoded = value_at(document.value, prefix)
-    path = _real_path(where.lstrip("."), decoded, message)
     expected = type_at(root, decoded, path)
     full = f"{prefix}.{path}".strip(".") if not path.startswith("[") else prefix + path
     if unknown := _UNKNOWN.fullmatch(message):
@@ -79,7 +98,9 @@ def _translated(text: str, document: Document, root: TypeInfo, prefix: str) -> U
     if message.startswith("Invalid") and words:
         problem = f"found {shown(value)}, expected one of {', '.join(words)}"
         return document.error(problem, field=full, hint=_nearest(value, words))
-    return document.error(_mismatch(message, value), field=full)
+    problem = _mismatch(message, value)
+    unquoted = problem.endswith("expected text") and isinstance(value, bool | int | float)
+    return document.error(problem, field=full, hint="put it in quotes" if unquoted else None)
 
 
 def _nearest(value: Plain, words: list[str]) -> str | None:
@@ -89,6 +110,8 @@ def _nearest(value: Plain, words: list[str]) -> str | None:
 
 def _mismatch(message: str, value: Plain) -> str:
     """Return `found ..., expected ...` for a value of the wrong type or out of range."""
+    if message.startswith("expected"):
+        return f"found {shown(value)}, {message}"
     match = _EXPECTED.fullmatch(message)
     if match is None:
         return message if message.startswith("found") else f"found {shown(value)}: {message}"
@@ -97,35 +120,17 @@ def _mismatch(message: str, value: Plain) -> str:
     return f"found {shown(value)}, expected {expected}"
 
 
-def _real_path(path: str, value: Plain, message: str) -> str:
+def _real_path(path: str, value: Plain, is_refused: Callable[[Plain], bool]) -> str:
     """Return the path with the `[...]` that msgspec writes for a mapping's value filled in.
 
-    msgspec does not say which value it was: it is the first that the message is true of.
+    msgspec does not say which value it was: it is the first that alone is refused as all are.
     """
     head, dots, tail = path.partition("[...]")
     inside = value_at(value, head)
     if not dots or not isinstance(inside, dict):
         return path
-    for key in inside:
-        candidate = _real_path(join_path(head, key) + tail, value, message)
-        if _is_true_of(message, value_at(value, candidate)):
-            return candidate
+    for key, one in inside.items():
+        alone = replaced_at(value, head, {key: one})
+        if is_refused(alone):
+            return _real_path(join_path(head, key) + tail, alone, is_refused)
     return head
-
-
-def _is_true_of(message: str, value: Plain) -> bool:
-    if unknown := _UNKNOWN.fullmatch(message):
-        return isinstance(value, dict) and unknown[1] in value
-    if missing := _MISSING.fullmatch(message):
-        return isinstance(value, dict) and missing[1] not in value
-    expected = _EXPECTED.fullmatch(message)
-    return expected is None or expected[2] is None or _kind(value) == expected[2]
-
-
-def _kind(value: Plain) -> str:
-    """Return msgspec's word for the type of a value."""
-    if value is None:
-        return "null"
-    if isinstance(value, dict | list):
-        return "object" if isinstance(value, dict) else "array"
-    return type(value).__name__

@@ -129,6 +129,24 @@ def value_at(value: Plain, path: str) -> Plain:
     return value
 
 
+def replaced_at(value: Plain, path: str, new: Plain) -> Plain:
+    """Return plain data with another part at a path that it has; the rest is shared."""
+    return _replaced(value, split_path(path), new)
+
+
+def _replaced(value: Plain, steps: list[str], new: Plain) -> Plain:
+    if not steps:
+        return new
+    step, *below = steps
+    if isinstance(value, dict):
+        return {**value, step: _replaced(value[step], below, new)}
+    if isinstance(value, list):
+        return [
+            _replaced(one, below, new) if i == int(step) else one for i, one in enumerate(value)
+        ]
+    return value
+
+
 def part(value: Plain, step: str) -> Plain:
     """Return the child of plain data at one step of a path, None where there is none."""
     if isinstance(value, dict):

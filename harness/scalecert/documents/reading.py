@@ -8,6 +8,7 @@ read by the same way, as the subset of YAML that it is.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +20,7 @@ from scalecert.documents.nodes import Document, Node
 from scalecert.errors import UsageError
 
 MAX_BYTES = 4 * 1024 * 1024
+_GAP = re.compile(r"\s*(?=\S)")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -57,7 +59,7 @@ def parse_documents(
     """
     if len(data) > MAX_BYTES:
         raise UsageError(f"found more than {MAX_BYTES >> 20} MiB, expected manifests", file=name)
-    text = _spaced_json(_decoded(data, name))
+    text = _yaml_of_json(_decoded(data, name))
     composer = Composer(name, sets or {})
     try:
         nodes = composer.documents(yaml.parse(text, Loader=_LOADER))
@@ -84,26 +86,40 @@ def _decoded(data: bytes, name: str) -> str:
     return text
 
 
-def _spaced_json(text: str) -> str:
-    """Return JSON with its tabs as blanks: YAML knows no tabs, and JSON has them only between."""
-    if "\t" not in text or not text.lstrip().startswith(("{", "[")):
+def _yaml_of_json(text: str) -> str:
+    """Return JSON as YAML has it, on the same lines; other text as it is.
+
+    YAML knows no tabs, and JSON has them only between values. A stream of values (`jq` prints
+    one) becomes documents.
+    """
+    if not text.lstrip().startswith(("{", "[")):
         return text
+    read, parts, end = json.JSONDecoder().raw_decode, [], 0
     try:
-        json.loads(text)
+        while match := _GAP.match(text, end):
+            _, end = read(text, match.end())
+            parts += [match[0], text[match.end() : end]]
     except (ValueError, RecursionError):
         return text
-    return text.replace("\t", " ")
+    for index in range(2, len(parts), 2):
+        gap = parts[index] if "\n" in parts[index] else "\n"
+        parts[index] = gap.replace("\n", "\n--- ", 1)
+    return "".join(parts).replace("\t", " ")
 
 
 def _items(node: Node) -> list[Node]:
-    """Return the objects of a Kubernetes list (`kind: List`, `kind: PodList`), else the node."""
+    """Return the objects of a Kubernetes list (`kind: List`, `kind: PodList`), else the node.
+
+    Lists in lists too, as kubectl flattens them.
+    """
     fields = node.value
     if not isinstance(fields, dict) or "kind" not in fields or "items" not in fields:
         return [node]
     kind, items = fields["kind"].value, fields["items"].value
     if not isinstance(kind, str) or not kind.endswith("List") or not isinstance(items, list):
         return [node]
-    return [_with_kind(item, fields, kind.removesuffix("List")) for item in items]
+    found = [_with_kind(item, fields, kind.removesuffix("List")) for item in items]
+    return [one for item in found for one in _items(item)]
 
 
 def _with_kind(item: Node, parent: Mapping[str, Node], kind: str) -> Node:

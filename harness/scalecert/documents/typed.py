@@ -7,9 +7,9 @@ from typing import Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from scalecert.documents.decoding import decode
+from scalecert.documents.decoding import decode, shown
 from scalecert.documents.reading import read_documents
-from scalecert.documents.suggestions import did_you_mean
+from scalecert.documents.suggestions import closest
 from scalecert.errors import UsageError
 
 ApiVersion: TypeAlias = Literal["scalecert.dev/v1"]
@@ -32,13 +32,14 @@ def load_document(path: str | Path, kind: str, type_: type[T]) -> T:
     if len(found) != 1:
         raise UsageError(f"found {len(found)} documents, expected one {kind}", file=str(path))
     document = found[0]
-    fields = document.value if isinstance(document.value, dict) else {}
-    if fields.get("apiVersion") != API_VERSION:
-        problem = f"found {fields.get('apiVersion')!r}, expected {API_VERSION}"
-        raise document.error(problem, field="apiVersion")
-    if fields.get("kind") != kind:
-        hint = did_you_mean(str(fields.get("kind")), [kind])
-        raise document.error(
-            f"found {fields.get('kind')!r}, expected {kind}", field="kind", hint=hint
-        )
+    fields = document.value
+    if not isinstance(fields, dict):
+        raise document.error(f"found no mapping, expected one {kind}")
+    for field, expected in (("apiVersion", API_VERSION), ("kind", kind)):
+        found_word = fields.get(field)
+        if found_word != expected:
+            problem = f"found {shown(found_word)}, expected {expected}"
+            near = closest(str(found_word), [expected])
+            hint = f"did you mean {near}?" if near else None
+            raise document.error(problem, field=field, hint=hint)
     return decode(document, type_)

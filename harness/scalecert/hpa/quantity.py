@@ -22,6 +22,7 @@ from scalecert.hpa.arithmetic import (
 )
 
 _MILLI: Final = -3
+_EXPECTED: Final = "expected a quantity such as 10, 500m or 2Gi"
 _INT64_DIGITS: Final = 19
 _POWERS_THAT_WRAP: Final = frozenset({1, 2, 3, 6, 9})
 _SUFFIX_OF_THOUSANDS: Final = {
@@ -76,11 +77,11 @@ class Quantity:
         from scalecert.hpa.quantity_parser import parse_quantity  # it makes quantities itself
 
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise QuantityError(f"a quantity is a string or a number, not {type(value).__name__}")
+            raise QuantityError(_EXPECTED)
         try:
             return parse_quantity(str(value).strip())
         except QuantityError as error:
-            raise QuantityError(f"{value!r} is not a quantity: {error}") from None
+            raise QuantityError(_EXPECTED) from error
 
     def encode(self) -> str:
         """Return the canonical form."""
