@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from scalecert.engines.registry import engine_kind
 from scalecert.errors import UsageError
-from scalecert.policy.command_line import command_line, model_of, served_name
+from scalecert.policy.command_line import command_line
 from scalecert.policy.model import Container, Place
 from scalecert.policy.model_ids import means_model
 from scalecert.policy.resolve import resolve
@@ -96,8 +97,19 @@ def test_a_tag_without_a_version_takes_the_profiles(load):
     assert "profile" in sources(resolved)["version"][1]
 
 
+VLLM = engine_kind("vllm")
+
+
 def container(**fields):
     return Container(name="c", image="i", place=Place("f", 1), **fields)
+
+
+def model_of(started):
+    return VLLM.model_of(command_line(started), started.env)
+
+
+def served_name(started):
+    return VLLM.served_name(command_line(started), started.env)
 
 
 @pytest.mark.parametrize(

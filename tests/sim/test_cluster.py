@@ -7,7 +7,8 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scalecert.planning.pod_timing import PodTiming, Probe
+from scalecert.planning.pod_timing import PodTiming
+from scalecert.policy.model import Probe
 from scalecert.scenario.model import Interval, Nodes
 from scalecert.sim.cluster import Cluster, WorkloadSpec
 from scalecert.sim.kernel import Kernel

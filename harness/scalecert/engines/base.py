@@ -137,6 +137,9 @@ class EngineKind(Protocol):
     name: str
     """`vllm`, `tgi`, `jetstream`: the word on the command line and in profiles."""
 
+    default_port: int
+    """Where a server listens whose command line does not say."""
+
     def recognises(self, image: str) -> bool:
         """Tell whether a container image is this engine's."""
 
@@ -162,6 +165,23 @@ class EngineKind(Protocol):
         Raises:
             UsageError: for a flag value that can't be used.
         """
+
+    def context_tokens(self, limits: Limits) -> int:
+        """Return the longest request that a server with these limits takes, answer included."""
+
+    def drain_seconds(self, limits: Limits) -> float:
+        """Return how long a server works on after SIGTERM before it aborts what runs."""
+
+    def model_of(self, words: Sequence[str], env: Mapping[str, str]) -> tuple[str, str] | None:
+        """Return the model that a server loads and where that is said (`args` or `env NAME`).
+
+        Args:
+            words: of the server's command line, as a shell has split them.
+            env: the container's plain variables.
+        """
+
+    def served_name(self, words: Sequence[str], env: Mapping[str, str]) -> str | None:
+        """Return the model name in the server's API and on its metrics; None if nothing says."""
 
     def metrics(self, version: str | None) -> Mapping[str, MetricInfo]:
         """Return every metric family that this version exposes, by name."""

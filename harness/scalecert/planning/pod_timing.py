@@ -6,31 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from scalecert.policy import model as manifests
-from scalecert.policy.model import Policy
+from scalecert.policy.model import Policy, Probe
 from scalecert.policy.resolve import Resolved
 from scalecert.scenario.model import PodStartup
 
 Ordering = Literal["any", "parallel-ordinals", "one-by-one"]
 """How the workload controller picks pods: Deployment, parallel StatefulSet, ordered StatefulSet."""
-
-SERVER_DRAIN_LIMIT = "shutdown_timeout"
-"""The limit (seconds) that says how long a server works on after SIGTERM; absent: not at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A kubelet probe's timing; it succeeds at the first try at or after the server listens."""
-
-    initial_delay_seconds: float = 0.0
-    period_seconds: float = 10.0
-    success_threshold: int = 1
-
-    def first_success(self, started: float, listening: float) -> float:
-        """Return when the probe first succeeds, for a container started at `started`."""
-        first = started + self.initial_delay_seconds
-        tries = max(0, math.ceil((listening - first) / self.period_seconds - 1e-9))
-        return first + (tries + self.success_threshold - 1) * self.period_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +42,8 @@ class PodTiming:
             return started
         listening = started + self.model_load
         if self.startup is not None:
-            listening = max(listening, self.startup.first_success(started, listening))
-        return self.readiness.first_success(started, listening)
+            listening = max(listening, first_success(self.startup, started, listening))
+        return first_success(self.readiness, started, listening)
 
     def startup_seconds(self) -> float:
         """Return the time from bound to ready on a node that is there."""
@@ -71,6 +52,16 @@ class PodTiming:
     def killed_after(self) -> float:
         """Return the longest that running requests go on after the pod's deletion."""
         return min(self.grace, self.pre_stop + self.drain)
+
+
+def first_success(probe: Probe, started: float, listening: float) -> float:
+    """Return when a probe first succeeds, for a container started at `started`.
+
+    It does at its first try at or after `listening`, and then as often as its threshold asks.
+    """
+    first = started + probe.initial_delay_seconds
+    tries = max(0, math.ceil((listening - first) / probe.period_seconds - 1e-9))
+    return first + (tries + probe.success_threshold - 1) * probe.period_seconds
 
 
 def pod_timing(policy: Policy, resolved: Resolved, startup: PodStartup) -> PodTiming:
@@ -95,15 +86,9 @@ def pod_timing(policy: Policy, resolved: Resolved, startup: PodStartup) -> PodTi
     return PodTiming(
         image_pull=float(startup.image_pull),
         model_load=model_load,
-        startup=_probe(container.startup),
-        readiness=_probe(container.readiness),
+        startup=container.startup,
+        readiness=container.readiness,
         pre_stop=container.pre_stop_seconds,
-        drain=float(resolved.limits.values.get(SERVER_DRAIN_LIMIT, 0.0)),
+        drain=resolved.kind.drain_seconds(resolved.limits),
         grace=policy.target.serving.termination_grace_seconds,
     )
-
-
-def _probe(probe: manifests.Probe | None) -> Probe | None:
-    if probe is None:
-        return None
-    return Probe(probe.initial_delay_seconds, probe.period_seconds, probe.success_threshold)

@@ -119,7 +119,7 @@ def _offered(subject: Subject, scenario: Scenario, folder: Path) -> _Offered:
         curve,
         seed=subject.seed,
         duration_seconds=float(scenario.spec.duration),
-        context_tokens=resolved.limits.integer("max_model_len"),
+        context_tokens=resolved.context_tokens,
         tables=tables,
     )
     return _Offered(capacity, curve, requests)

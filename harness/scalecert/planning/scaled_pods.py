@@ -12,9 +12,6 @@ from scalecert.policy import model as manifests
 from scalecert.policy.model import Policy
 from scalecert.policy.resolve import Resolved
 
-ASSUMED_PORT = 8000
-"""vLLM's default port, for an HPA that comes without its Deployment."""
-
 
 @dataclass(frozen=True, slots=True)
 class ScaledPods:
@@ -46,7 +43,7 @@ def scaled_pods(policy: Policy, resolved: Resolved) -> ScaledPods:
             labels=labels,
             selector=_selector(labels),
             requests=PodSpec(),
-            ports={"http": ASSUMED_PORT},
+            ports={"http": resolved.kind.default_port},
             container="inference-server",
         )
     container = resolved.container or target.serving.containers[0]

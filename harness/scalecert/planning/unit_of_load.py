@@ -66,7 +66,7 @@ def unit_of_load(
     Raises:
         UsageError: if even lone requests on an idle replica miss the objective.
     """
-    draw = partial(_draw, workload, tables, resolved.limits.integer("max_model_len"))
+    draw = partial(_draw, workload, tables, resolved.context_tokens)
     if pinned_per_second is not None:
         return _pinned(pinned_per_second, EngineStarter(resolved), draw)
     key = _key(resolved, objective, workload, tables)

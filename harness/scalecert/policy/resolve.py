@@ -24,7 +24,7 @@ from scalecert.policy.candidates import (
     no_target,
     pick_profile,
 )
-from scalecert.policy.command_line import command_line, model_of, served_name
+from scalecert.policy.command_line import command_line
 from scalecert.policy.hardware import Hardware, hardware_of
 from scalecert.policy.model import Container, Policy
 from scalecert.recording.plan import Provenance
@@ -54,14 +54,24 @@ class Resolved:
     accelerators_per_replica: int
     provenance: tuple[Provenance, ...]
 
+    @property
+    def context_tokens(self) -> int:
+        """The longest request that the server takes, answer included."""
+        return self.kind.context_tokens(self.limits)
+
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """The container that runs the engine, with the place of its image in the manifest."""
+    """The container that runs the engine, with the words of its command line."""
 
     kind: EngineKind
     container: Container
+    words: tuple[str, ...]
     hardware: Hardware
+
+    def model(self) -> tuple[str, str] | None:
+        """Return the model and where the manifest says it."""
+        return self.kind.model_of(self.words, self.container.env)
 
 
 def resolve(
@@ -85,12 +95,13 @@ def resolve(
     container = server.container
     version = server.kind.version_of(container.image)
     limits = _limits(server, chosen, version)
+    named = server.kind.served_name(server.words, container.env)
     return Resolved(
         kind=server.kind,
         version=version or chosen.spec.engine_version or None,
         profile=chosen,
         limits=limits,
-        model_name=served_name(container) or chosen.spec.model.name,
+        model_name=named or chosen.spec.model.name,
         container=container,
         accelerators_per_replica=server.hardware.count or chosen.spec.accelerator.count,
         provenance=(*_from_server(server, version, chosen), *_rest(chosen, why, limits)),
@@ -106,7 +117,7 @@ def _server(policy: Policy, kinds: Sequence[EngineKind]) -> _Server | None:
         for kind in kinds:
             if kind.recognises(container.image):
                 hardware = hardware_of(template, container, target.pods_per_replica)
-                return _Server(kind, container, hardware)
+                return _Server(kind, container, command_line(container), hardware)
     return None
 
 
@@ -116,7 +127,7 @@ def _profile(policy: Policy, server: _Server, given: str | None) -> tuple[Engine
         profile = load_profile(given)
         engine_of_profile(profile, [server.kind], given)
         return profile, "--profile"
-    model = model_of(server.container)
+    model = server.model()
     profile = pick_profile(policy, server.kind.name, model[0] if model else None, server.hardware)
     return profile, "engine, model and accelerator"
 
@@ -124,9 +135,8 @@ def _profile(policy: Policy, server: _Server, given: str | None) -> tuple[Engine
 def _limits(server: _Server, profile: EngineProfile, version: str | None) -> Limits:
     """Return the limits of the server; a flag that can't be used is named with its line."""
     container = server.container
-    words = command_line(container)
     try:
-        return server.kind.limits(profile, words, container.env, version=version)
+        return server.kind.limits(profile, server.words, container.env, version=version)
     except UsageError as error:
         line = container.place.line
         for word, line_of_word in zip(container.args, container.arg_lines, strict=True):
@@ -171,7 +181,7 @@ def _from_server(
     server: _Server, version: str | None, profile: EngineProfile
 ) -> tuple[Provenance, ...]:
     image = f"image {server.container.image}"
-    model, said = model_of(server.container) or (profile.spec.model.name, "profile")
+    model, said = server.model() or (profile.spec.model.name, "profile")
     assumed = profile.spec.accelerator
     hardware = server.hardware
     return (

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from scalecert.engines.base import Limits, MetricInfo, RequestLog
+from scalecert.engines.base import EngineKind, Limits, MetricInfo, RequestLog
 from scalecert.engines.profiles import EngineProfile
 from scalecert.engines.vllm.engine import VllmEngine
 from scalecert.engines.vllm.metrics import families, replacement
+from scalecert.engines.vllm.model_name import model_of, served_name
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 from scalecert.engines.vllm.server_limits import server_limits
 from scalecert.engines.vllm.versions import is_vllm_image, version_of_image
 
 
 class VllmKind:
-    """vLLM, V1 engine; implements `scalecert.engines.base.EngineKind`."""
+    """vLLM, V1 engine."""
 
     name = "vllm"
+    default_port = 8000
 
     def recognises(self, image: str) -> bool:
         """Tell whether a container image is a vLLM server."""
@@ -36,6 +38,22 @@ class VllmKind:
     ) -> Limits:
         """Return the limits of a server with the command line `args`."""
         return server_limits(profile, args, version)
+
+    def context_tokens(self, limits: Limits) -> int:
+        """Return the longest request that a server with these limits takes, answer included."""
+        return limits.integer("max_model_len")
+
+    def drain_seconds(self, limits: Limits) -> float:
+        """Return `--shutdown-timeout`; without it a server aborts at once."""
+        return float(limits.values.get("shutdown_timeout", 0.0))
+
+    def model_of(self, words: Sequence[str], env: Mapping[str, str]) -> tuple[str, str] | None:
+        """Return the model that the server loads and where that is said."""
+        return model_of(words, env)
+
+    def served_name(self, words: Sequence[str], env: Mapping[str, str]) -> str | None:
+        """Return the value of the label `model_name` on its metrics."""
+        return served_name(words, env)
 
     def metrics(self, version: str | None) -> Mapping[str, MetricInfo]:
         """Return every metric family that this version exposes, by name."""
@@ -66,4 +84,4 @@ class VllmKind:
         )
 
 
-KIND = VllmKind()
+KIND: EngineKind = VllmKind()
