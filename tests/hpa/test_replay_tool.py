@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -62,3 +63,83 @@ def test_a_missing_file_is_refused(tmp_path: Path, replay: Replay) -> None:
     done = replay(tmp_path / "nowhere")
     assert "nowhere" in done.stderr
     assert done.returncode == 2
+
+
+def trajectory(*, error: str, events: list[list[str]]) -> bytes:
+    """Return a run of two syncs that fail on pods without a request; the second can't say so."""
+    spec = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+        "minReplicas": 1,
+        "maxReplicas": 4,
+        "metrics": [
+            {
+                "type": "Resource",
+                "resource": {
+                    "name": "cpu",
+                    "target": {"type": "Utilization", "averageUtilization": 80},
+                },
+            }
+        ],
+    }
+    pods = [[number, "R", 0, "T", 0, 0, 0] for number in range(2)]
+    usage = {"w": 1000, "it": [[number, 15_000, [[5]]] for number in range(2)]}
+    active = ["ScalingActive", "False", "FailedGetResourceMetric", 15_000]
+    observed = {
+        "spec": 2,
+        "cur": 2,
+        "des": 0,
+        "c": [["AbleToScale", "True", "SucceededGetScale", 15_000], active],
+        "cm": [[""]],
+        "ev": events,
+        "err": error,
+    }
+    first = {"t": 15_000, "spec": 2, "status": 2, "pods": pods, "rm": usage, "o": observed}
+    second = {"t": 30_000, "spec": 2, "status": 2, "rm": usage, "o": observed}
+    return json.dumps(
+        {
+            "id": "T1",
+            "cfg": {
+                "down_stab_s": 300,
+                "tolerance": 0.1,
+                "cpu_init_s": 300,
+                "rdy_delay_s": 30,
+                "gate_scale_to_zero": False,
+            },
+            "hpa": {"user": spec, "spec": spec, "tol_down": 0.1, "tol_up": 0.1},
+            "res": ["cpu"],
+            "tpls": [{"c": [{"n": "app", "r": {}}]}],
+            "syncs": [first, second | {"fault": "status_update"}],
+        }
+    ).encode()
+
+
+FAILED_EVENTS = [
+    ["Warning", "FailedGetResourceMetric"],
+    ["Warning", "FailedComputeMetricsReplicas"],
+]
+UNWRITTEN = ["Warning", "FailedUpdateStatus"]
+ERROR = (
+    "failed to compute desired number of replicas based on listed metrics for "
+    "Deployment/default/web: invalid metrics (1 invalid out of 1), first error is: failed to get "
+    "cpu resource metric value: failed to get cpu utilization: missing request for cpu in "
+    "container app of Pod web-{}"
+)
+
+
+@pytest.mark.parametrize("pod", [0, 1])
+@pytest.mark.parametrize("events", [FAILED_EVENTS, [*FAILED_EVENTS, UNWRITTEN]])
+def test_which_pod_an_error_names_is_no_difference(
+    tmp_path: Path, replay: Replay, pod: int, events: list[list[str]]
+) -> None:
+    """Pods have no order upstream: neither the name counts nor a status write due to a new name."""
+    (tmp_path / "runs").write_bytes(trajectory(error=ERROR.format(pod), events=events))
+    assert replay(tmp_path / "runs").stdout.splitlines()[-1] == "matched 1 of 1"
+
+
+def test_any_other_difference_in_an_error_is_shown(tmp_path: Path, replay: Replay) -> None:
+    """The text of an error is compared, not only that there is one."""
+    error = ERROR.replace("container app", "container side").format(0)
+    (tmp_path / "runs").write_bytes(trajectory(error=error, events=FAILED_EVENTS))
+    done = replay(tmp_path / "runs")
+    assert "sync 0 (t=15000): err: expected" in done.stdout
+    assert done.returncode == 1
