@@ -16,13 +16,13 @@ from scalecert.sim.nodes import NodePool
 from scalecert.units import Duration
 
 TIMING = PodTiming(
-    image_pull=20.0,
-    model_load=70.0,
+    image_pull_seconds=20.0,
+    model_load_seconds=70.0,
     startup=None,
     readiness=Probe(period_seconds=5.0),
-    pre_stop=30.0,
-    drain=0.0,
-    grace=60.0,
+    pre_stop_seconds=30.0,
+    drain_seconds=0.0,
+    grace_seconds=60.0,
 )
 
 

@@ -91,10 +91,6 @@ class Series:
         if self.stale:
             self.stale = [marker for marker in self.stale if marker[0] >= time]
 
-    def last_time(self) -> float:
-        """Return the time of the newest sample, -inf without one."""
-        return self.times[-1] if self.times else float("-inf")
-
 
 _Key: TypeAlias = tuple[tuple[str, str], ...]
 

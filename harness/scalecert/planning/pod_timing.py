@@ -16,42 +16,42 @@ Ordering = Literal["any", "parallel-ordinals", "one-by-one"]
 
 @dataclass(frozen=True, slots=True)
 class PodTiming:
-    """How long each part of a pod's life takes, in seconds.
+    """How long each part of a pod's life takes.
 
     Attributes:
-        image_pull: from bound to the container's start.
-        model_load: from the container's start until the server listens.
+        image_pull_seconds: from bound to the container's start.
+        model_load_seconds: from the container's start until the server listens.
         startup: startup probe; readiness is not probed before it succeeds.
         readiness: readiness probe; None: ready as soon as the container runs.
-        pre_stop: sleep of the preStop hook; the server goes on meanwhile.
-        drain: how long the server works on after SIGTERM before it aborts what runs.
-        grace: terminationGracePeriodSeconds, counted from the deletion.
+        pre_stop_seconds: sleep of the preStop hook; the server goes on meanwhile.
+        drain_seconds: how long the server works on after SIGTERM before it aborts what runs.
+        grace_seconds: terminationGracePeriodSeconds, counted from the deletion.
     """
 
-    image_pull: float
-    model_load: float
+    image_pull_seconds: float
+    model_load_seconds: float
     startup: Probe | None
     readiness: Probe | None
-    pre_stop: float
-    drain: float
-    grace: float
+    pre_stop_seconds: float
+    drain_seconds: float
+    grace_seconds: float
 
     def ready_after(self, started: float) -> float:
         """Return when a container started at `started` becomes ready."""
         if self.readiness is None:
             return started
-        listening = started + self.model_load
+        listening = started + self.model_load_seconds
         if self.startup is not None:
             listening = max(listening, first_success(self.startup, started, listening))
         return first_success(self.readiness, started, listening)
 
     def startup_seconds(self) -> float:
         """Return the time from bound to ready on a node that is there."""
-        return self.image_pull + self.ready_after(0.0)
+        return self.image_pull_seconds + self.ready_after(0.0)
 
     def killed_after(self) -> float:
         """Return the longest that running requests go on after the pod's deletion."""
-        return min(self.grace, self.pre_stop + self.drain)
+        return min(self.grace_seconds, self.pre_stop_seconds + self.drain_seconds)
 
 
 def first_success(probe: Probe, started: float, listening: float) -> float:
@@ -71,24 +71,24 @@ def pod_timing(policy: Policy, resolved: Resolved, startup: PodStartup) -> PodTi
     termination is assumed to let every request finish.
     """
     load = startup.model_load
-    model_load = resolved.profile.spec.startup.model_load_seconds if load is None else float(load)
+    load_seconds = resolved.profile.spec.startup.model_load_seconds if load is None else float(load)
     container = resolved.container
     if policy.target is None or container is None:
         return PodTiming(
-            image_pull=float(startup.image_pull),
-            model_load=model_load,
+            image_pull_seconds=float(startup.image_pull),
+            model_load_seconds=load_seconds,
             startup=None,
             readiness=Probe(),
-            pre_stop=0.0,
-            drain=math.inf,
-            grace=math.inf,
+            pre_stop_seconds=0.0,
+            drain_seconds=math.inf,
+            grace_seconds=math.inf,
         )
     return PodTiming(
-        image_pull=float(startup.image_pull),
-        model_load=model_load,
+        image_pull_seconds=float(startup.image_pull),
+        model_load_seconds=load_seconds,
         startup=container.startup,
         readiness=container.readiness,
-        pre_stop=container.pre_stop_seconds,
-        drain=resolved.kind.drain_seconds(resolved.limits),
-        grace=policy.target.serving.termination_grace_seconds,
+        pre_stop_seconds=container.pre_stop_seconds,
+        drain_seconds=resolved.kind.drain_seconds(resolved.limits),
+        grace_seconds=policy.target.serving.termination_grace_seconds,
     )

@@ -67,8 +67,8 @@ def startup_provenance(timing: PodTiming, scenario: Scenario) -> tuple[Provenanc
     return (
         Provenance(
             "start-up",
-            f"{timing.startup_seconds():g} s (pull {timing.image_pull:g} s, model load"
-            f" {timing.model_load:g} s, then probes)",
+            f"{timing.startup_seconds():g} s (pull {timing.image_pull_seconds:g} s, model load"
+            f" {timing.model_load_seconds:g} s, then probes)",
             "scenario and probes" if from_scenario else "scenario, profile and probes",
         ),
         Provenance("cluster", scenario.spec.cluster.source, "scenario"),

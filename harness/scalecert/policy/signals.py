@@ -16,9 +16,9 @@ from scalecert.policy.exposure import Exposed, Exposure, with_labels
 from scalecert.policy.model import Policy
 from scalecert.policy.resolve import Resolved
 from scalecert.recording.plan import Signal
+from scalecert.scenario.model import Controllers
 
-DEFAULT_TOLERANCE = 0.1
-"""--horizontal-pod-autoscaler-tolerance (pkg/controller/podautoscaler/config/v1alpha1)."""
+DEFAULT_TOLERANCE = Controllers().tolerance
 
 _OTHER_EXPORTERS = ("dcgm_", "duty_cycle", "tpu_", "container_", "node_", "kube_")
 

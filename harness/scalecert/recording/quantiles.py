@@ -1,10 +1,10 @@
-"""Quantiles and shares of request latencies: exact, and they agree with each other.
+"""Quantiles of request latencies: exact, and in step with shares of requests.
 
 The quantile is the nearest rank (the inverse of the empirical distribution function, type 1 of
 Hyndman and Fan, "Sample Quantiles in Statistical Packages", 1996): the smallest measured value
-that at least `q` of all values do not exceed. So `quantile(x, q) <= limit` holds exactly when
-`share_within(x, limit) >= q`, infinite latencies need no special case, and improving one value
-never raises a quantile. Interpolating definitions have none of the three.
+that at least `q` of all values do not exceed. So `quantile(x, q) <= limit` holds exactly when at
+least a share `q` of the values do not exceed the limit, infinite latencies need no special case,
+and improving one value never raises a quantile. Interpolating definitions have none of the three.
 """
 
 from __future__ import annotations
@@ -32,14 +32,3 @@ def quantile(values: Floats, q: float) -> float:
         raise ValueError("no values")
     rank = max(1, math.ceil(q * values.size - _ROUNDING))
     return float(np.partition(values, rank - 1)[rank - 1])
-
-
-def share_within(values: Floats, limit: float) -> float:
-    """Return the share (0 to 1) of `values` that do not exceed `limit`.
-
-    Raises:
-        ValueError: for no values.
-    """
-    if values.size == 0:
-        raise ValueError("no values")
-    return float(np.count_nonzero(values <= limit)) / values.size

@@ -141,13 +141,13 @@ class Cluster:
     def _bind(self, pod: Pod, now: float) -> None:
         pod.bound = now
         self._observer.pod_changed(pod, "bound", now)
-        self._later(pod, now + self._workload.timing.image_pull, self._container_started)
+        self._later(pod, now + self._workload.timing.image_pull_seconds, self._container_started)
 
     def _container_started(self, pod: Pod, now: float) -> None:
         pod.started = now
         self._observer.pod_changed(pod, "started", now)
         timing = self._workload.timing
-        self._later(pod, now + timing.model_load, self._listening)
+        self._later(pod, now + timing.model_load_seconds, self._listening)
         self._later(pod, timing.ready_after(now), self._ready)
 
     def _listening(self, pod: Pod, now: float) -> None:
@@ -169,7 +169,7 @@ class Cluster:
         if pod in self._unplaced:
             self._unplaced.remove(pod)
         timing = self._workload.timing
-        sigterm = now + (min(timing.grace, timing.pre_stop) if pod.engine else 0.0)
+        sigterm = now + (min(timing.grace_seconds, timing.pre_stop_seconds) if pod.engine else 0.0)
         self._kernel.at(sigterm, Priority.CLUSTER, partial(self._drain, pod))
 
     def _drain(self, pod: Pod, now: float) -> None:

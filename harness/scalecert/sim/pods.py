@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from scalecert.engines.base import Engine
 
@@ -22,7 +22,6 @@ class Pod:
     gone: float | None = None
     engine: Engine | None = None
     node: int | None = None
-    refused: list[int] = field(default_factory=list)
 
     def serves(self) -> bool:
         """Tell whether the Service routes new connections to this pod."""

@@ -47,10 +47,6 @@ class Router:
             return self._least_outstanding(begin, end, serving)
         return self._spread(begin, end, serving)
 
-    def remaining(self) -> bool:
-        """Tell whether requests are yet to arrive."""
-        return self._next < len(self._arrivals)
-
     def _spread(self, begin: int, end: int, serving: Sequence[Pod]) -> int:
         """Split one batch over the pods without looking at their state."""
         count = len(serving)

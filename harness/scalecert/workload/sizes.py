@@ -1,4 +1,4 @@
-"""Request sizes: samplers of the distributions, and their means.
+"""Request sizes: samplers of the distributions.
 
 Beside `arrivals` in the workload's flow, with a stream of its own. Capacity planning draws from
 the same sampler that the runs draw from.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import pairwise
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -24,7 +22,6 @@ from scalecert.workload.model import (
     Lognormal,
     Sizes,
     Uniform,
-    Workload,
 )
 from scalecert.workload.tables import NO_TABLES, SizePairs, Tables
 
@@ -51,20 +48,6 @@ def sampler(
     draw_input = _draw(sizes.input, input_rng, _column(sizes.input, tables, "input_tokens"))
     draw_output = _draw(sizes.output, output_rng, _column(sizes.output, tables, "output_tokens"))
     return lambda count: (draw_input(count), draw_output(count))
-
-
-def mean_sizes(workload: Workload, tables: Tables = NO_TABLES) -> tuple[float, float]:
-    """Return the mean input and output tokens of a workload's requests, none left out."""
-    sizes = workload.sizes
-    whole = _pairs_of(sizes, tables)
-    if whole is not None:
-        return float(whole.input_tokens.mean()), float(whole.output_tokens.mean())
-    if sizes == "trace":
-        raise HarnessBug("sizes from a trace without its rows")
-    return (
-        _mean(sizes.input, _column(sizes.input, tables, "input_tokens")),
-        _mean(sizes.output, _column(sizes.output, tables, "output_tokens")),
-    )
 
 
 def fits(input_tokens: Tokens, output_tokens: Tokens, context_tokens: int) -> npt.NDArray[np.bool_]:
@@ -127,35 +110,7 @@ def _draw_histogram(
     return np.asarray(np.minimum(tokens, histogram.edges[-1] - 1), dtype=np.int32)
 
 
-def _mean(side: Distribution, measured: Tokens) -> float:
-    match side:
-        case Fixed():
-            return float(side.tokens)
-        case Uniform():
-            return (side.low + side.high) / 2
-        case Lognormal():
-            return _lognormal_mean(side)
-        case Histogram():
-            centres = [(low + high - 1) / 2 for low, high in pairwise(side.edges)]
-            total = sum(side.weights)
-            return sum(w * c for w, c in zip(side.weights, centres, strict=True)) / total
-        case Empirical():
-            return float(measured.mean())
-
-
 def _log_parameters(side: Lognormal) -> tuple[float, float]:
     """Return mean and standard deviation of the logarithm."""
     variance = math.log1p(side.cv**2)
     return math.log(side.mean) - variance / 2, math.sqrt(variance)
-
-
-def _lognormal_mean(side: Lognormal) -> float:
-    """Return the mean with sizes moved to [1, max], rounding apart.
-
-    E[X; X <= x] = mean x Phi(z(x) - sigma) with z(x) = (ln x - mu) / sigma.
-    """
-    mu, sigma = _log_parameters(side)
-    phi = NormalDist().cdf
-    low, high = -mu / sigma, (math.log(side.max) - mu) / sigma
-    inside = side.mean * (phi(high - sigma) - phi(low - sigma))
-    return phi(low) + inside + side.max * (1 - phi(high))
