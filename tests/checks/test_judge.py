@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.judge import CANARY_SERIES, CONSEQUENCES, judge
-from scalecert.checks.registry import CHECKS, Outcome, check
+from scalecert.checks.registry import CHECKS, Outcome, check, requested
 from scalecert.checks.shipped import shipped
 from scalecert.documents import canonical_json
 from scalecert.errors import UsageError
@@ -184,10 +184,19 @@ def test_an_extended_scenario_has_extended_findings_only() -> None:
 def test_a_scenario_that_lists_wrong_checks_is_the_users_error(
     checks: list[str], problem: str
 ) -> None:
-    """A typo never means a check fewer."""
+    """A typo is found before anything is recorded."""
     with pytest.raises(UsageError) as caught:
-        judge(make_recording(plan=make_plan(checks=checks)))
+        requested(make_plan(checks=checks).scenario.spec.checks)
     assert problem in str(caught.value)
+
+
+def test_a_check_that_nobody_registered_is_inconclusive() -> None:
+    """A recording whose author's check is not at hand has its other findings, and is no pass."""
+    found = judge(make_recording(plan=make_plan(checks=["own-quota", "no-request-lost"])))
+    by = {finding.id: finding for finding in found}
+    assert by["no-request-lost"].verdict is Verdict.PASS
+    assert (by["own-quota"].verdict, by["own-quota"].level) == (Verdict.INCONCLUSIVE, "core")
+    assert "--suite FOLDER" in by["own-quota"].next_step
 
 
 REQUESTS = st.fixed_dictionaries(

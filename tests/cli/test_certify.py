@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,6 +196,46 @@ def test_rechecking_keeps_what_recordings_cannot_tell(tmp_path: Path):
     again = scalecert("recheck", "out", cwd=tmp_path)
     assert done.returncode == again.returncode == 1
     assert "author-assertion" in again.stdout
+
+
+def test_rechecking_misses_a_recording_that_is_gone(tmp_path: Path):
+    """What was certified with a case is not certified without it: neither shipped nor own."""
+    suite = write_suite(tmp_path / "own", calm=PASSING, busy=PASSING)
+    scalecert("certify", POLICY, *WORDS, "--suite", suite, cwd=tmp_path)
+    shutil.rmtree(tmp_path / "out/recordings/busy")
+    again = scalecert("recheck", "out", cwd=tmp_path)
+    assert again.returncode == 3
+    assert "its recording is gone" in again.stdout
+
+
+OWN_CHECK = """\
+from scalecert.checks.registry import Outcome, check
+
+@check(id="own-quota", title="Quota", question="Is it kept?", formula="highest spec.replicas",
+       source="our quota", unit="replicas", default_limit=8.0)
+def own_quota(recording, limit):
+    return Outcome(measured=float(recording.series["pods.spec"].max()), message="counted")
+"""
+
+
+def test_a_check_of_the_authors_own(tmp_path: Path):
+    """It may lie in a module beside the tests; rechecking needs the suite's folder, and says so."""
+    suite = write_suite(tmp_path / "own", calm="id: own-quota", busy=PASSING)
+    (suite / "quota.py").write_text(OWN_CHECK)
+    test = suite / "test_calm.py"
+    test.write_text("import quota\n\n\n" + test.read_text())
+    done = scalecert("certify", POLICY, *WORDS, "--suite", suite, "--jobs", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert scalecert("explain", "own-quota", "--suite", suite, cwd=tmp_path).returncode == 0
+    without = scalecert("recheck", "out", cwd=tmp_path)
+    assert without.returncode == 3
+    assert "--suite FOLDER" in without.stdout
+    again = scalecert("recheck", "out", "--suite", suite, cwd=tmp_path)
+    assert (again.returncode, again.stdout) == (0, done.stdout)
+    (suite / "quota.py").unlink()
+    broken = scalecert("recheck", "out", "--suite", suite, cwd=tmp_path)
+    assert (broken.returncode, len(broken.stderr.splitlines())) == (2, 1)
+    assert "test_calm.py: can't be imported: ModuleNotFoundError" in broken.stderr
 
 
 def test_one_recording_of_a_suite_is_no_certificate(tmp_path: Path):

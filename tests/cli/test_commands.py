@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from scalecert import cli, suite
 from scalecert.cli.lazy import COMMANDS
+from scalecert.policy.lint import RULES
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"numpy", "msgspec", "yaml", "pytest", "scalecert.pipeline", "scalecert.suite"}
@@ -148,13 +149,21 @@ def test_every_check_and_scenario_is_explained(capsys: pytest.CaptureFixture[str
     assert cli.run(["explain", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert {"steady", "ramp", "spike", "idle-load-idle"} <= set(facts)
+    assert {rule.id for rule in RULES} <= set(facts)
     for word, fact in facts.items():
         assert cli.run(["explain", word]) == 0
         text = capsys.readouterr().out
         assert text.startswith(f"{word} ({fact['kind']}, {fact['level']}): ")
-        assert (
-            fact[{"scenario": "why", "check": "formula", "case": "question"}[fact["kind"]]] in text
-        )
+        told = {"scenario": "why", "check": "formula", "case": "question", "lint": "why"}
+        assert fact[told[fact["kind"]]] in text
+
+
+def test_every_lint_rule_is_in_the_reference():
+    """docs/reference/lint.md has a row for each rule, with its question and its worst verdict."""
+    page = (ROOT / "docs/reference/lint.md").read_text()
+    for rule in RULES:
+        assert f"| `{rule.id}` | {rule.question} | {rule.worst} | {rule.why} |" in page
+    assert page.count("| `") == len(RULES) + 2, "and the two that are checks too"
 
 
 def test_a_schema_is_printed(capsys: pytest.CaptureFixture[str]):

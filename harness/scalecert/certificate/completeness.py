@@ -14,6 +14,7 @@ import msgspec
 
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.recording.plan import Plan
+from scalecert.scenario.model import Level
 from scalecert.suite import Case, suites
 
 COMPLETED = "case-completed"
@@ -37,11 +38,12 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 NOT_RUN = Problem("skip", "not selected, or its process ended early")
+_LOST = Problem("skip", "its recording is gone")
 
 _NEXT_STEPS = {
     "usage": "correct the scenario",
     "assertion": "read the assertion in the case's test file",
-    "crash": "run the case alone: scalecert -v run {id} --policy FILE",
+    "crash": "scalecert certify -v shows where; so does pytest on the case's test file",
     "skip": "run the whole suite: a certificate covers each of its cases",
     "unjudged": "let the test call case.judge(case.record())",
 }
@@ -50,17 +52,21 @@ _VERDICTS = {"assertion": Verdict.FAIL, "crash": Verdict.INCONCLUSIVE}
 
 def finding_about(case: Case, problem: Problem) -> Finding:
     """Return the finding that a case's problem amounts to."""
+    return _finding(case.id, case.scenario.spec.level, problem)
+
+
+def _finding(case_id: str, level: Level, problem: Problem) -> Finding:
     return Finding(
         id=ASSERTION if problem.kind == "assertion" else COMPLETED,
-        scenario=case.id,
-        level=case.scenario.spec.level,
+        scenario=case_id,
+        level=level,
         verdict=_VERDICTS.get(problem.kind, Verdict.SKIPPED),
         measured=None,
         limit=None,
         unit="",
         comparison="==",
         message=problem.text,
-        next_step=_NEXT_STEPS[problem.kind].format(id=case.id),
+        next_step=_NEXT_STEPS[problem.kind],
     )
 
 
@@ -94,3 +100,20 @@ def missing(plans: Sequence[Plan]) -> list[Finding]:
     versions = {plan.suite for plan in plans}
     cases = [case for suite in suites() for case in suite.cases if case.suite in versions]
     return [finding_about(case, NOT_RUN) for case in cases if case.id not in recorded]
+
+
+def carried_over(told: Iterable[Finding], plans: Sequence[Plan]) -> list[Finding]:
+    """Return what an earlier certificate's findings, `told`, have on cases and recordings lack.
+
+    A case that was judged then and has no recording any more is a finding too.
+    """
+    recorded = {plan.scenario.metadata.name for plan in plans}
+    about_cases: list[Finding] = []
+    lost: dict[str, Level] = {}
+    for finding in told:
+        if finding.id in OF_CASES:
+            about_cases.append(finding)
+        elif finding.scenario not in recorded and lost.get(finding.scenario) != "core":
+            lost[finding.scenario] = finding.level
+    gone = lost.keys() - {finding.scenario for finding in about_cases}
+    return [*about_cases, *(_finding(name, lost[name], _LOST) for name in sorted(gone))]

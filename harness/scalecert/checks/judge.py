@@ -17,7 +17,7 @@ import numpy as np
 import scalecert.checks.shipped  # noqa: F401 - registers every check
 from scalecert.checks.finding import Finding, Verdict, holds
 from scalecert.checks.load import GENERATOR_ON_TIME
-from scalecert.checks.registry import Check, NoDataError, Outcome, find, requested
+from scalecert.checks.registry import CHECKS, Check, NoDataError, Outcome, find, requested
 from scalecert.recording.model import Recording
 from scalecert.scenario.model import Level, Scenario
 
@@ -41,25 +41,49 @@ CONSEQUENCES = {"signal-present": _INERT, "signal-reachable": _INERT, "capacity-
 def judge(recording: Recording) -> tuple[Finding, ...]:
     """Return the findings of the scenario's checks, `generator-on-time` always first.
 
-    A check that does not apply to the plan has no finding.
+    A check that does not apply to the plan has no finding; one that nobody has registered is
+    inconclusive (both doors refuse it before they record: here it is an author's own).
 
     Raises:
-        UsageError: if the scenario asks for a check that does not exist.
+        UsageError: if the scenario lists a check twice.
     """
     runs = [_run(check, recording, limit) for check, limit in _listed(recording.plan.scenario)]
     gate, *others = [finding for finding in runs if finding is not None]
+    strangers = _unregistered(recording.plan.scenario)
     reason = _untrusted(gate, recording)
     if reason:
-        return (gate, *(_doubted(finding, reason, gate.next_step) for finding in others))
-    return (gate, *_explained(others))
+        doubted = (_doubted(finding, reason, gate.next_step) for finding in others)
+        return (gate, *doubted, *strangers)
+    return (gate, *_explained(others), *strangers)
 
 
 def _listed(scenario: Scenario) -> list[tuple[Check, float | None]]:
     """Return the scenario's checks, the generator's first even if it is not listed."""
-    listed = list(requested(scenario.spec.checks))
+    listed = list(requested(request for request in scenario.spec.checks if request.id in CHECKS))
     if all(check.id != GENERATOR_ON_TIME for check, _ in listed):
         listed.append((find(GENERATOR_ON_TIME), None))
     return sorted(listed, key=lambda pair: pair[0].id != GENERATOR_ON_TIME)
+
+
+def _unregistered(scenario: Scenario) -> list[Finding]:
+    """Return a finding for each check that the scenario lists and nobody has registered."""
+    unknown = [request.id for request in scenario.spec.checks if request.id not in CHECKS]
+    return [
+        Finding(
+            id=check_id,
+            scenario=scenario.metadata.name,
+            level=scenario.spec.level,
+            verdict=Verdict.INCONCLUSIVE,
+            measured=None,
+            limit=None,
+            unit="",
+            comparison="==",
+            message="no such check is registered: neither one that ships nor one of an own suite",
+            next_step="if it is of your own suite, name its folder: scalecert recheck DIR --suite"
+            " FOLDER",
+        )
+        for check_id in unknown
+    ]
 
 
 def _run(check: Check, recording: Recording, override: float | None) -> Finding | None:

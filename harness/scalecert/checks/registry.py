@@ -9,7 +9,7 @@ The table in docs/reference/checks.md is generated from here (`checks.reference`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,7 +131,7 @@ def find(check_id: str) -> Check:
     return CHECKS[check_id]
 
 
-def requested(requests: tuple[CheckRequest, ...]) -> tuple[tuple[Check, float | None], ...]:
+def requested(requests: Iterable[CheckRequest]) -> tuple[tuple[Check, float | None], ...]:
     """Return a scenario's checks with their overriding limits, in its order.
 
     Raises:

@@ -22,17 +22,18 @@ Event = dict[str, Any]
 _INI = Path(__file__).with_name("pytest.ini")
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
-# The working directory is not on the path (-P), and the package's own root comes last on it, so
-# that neither can hide a module of the standard library.
-_BOOTSTRAP = "import sys; sys.path.append(sys.argv.pop(1)); import pytest; sys.exit(pytest.main())"
+# The working directory is not on the path (-P), and the package's own root and the suite's folder,
+# whose modules its tests may import, come last on it: nothing of them hides another module.
+_BOOTSTRAP = "import sys; sys.path += sys.argv[1:3]; del sys.argv[1:3]; import pytest; sys.exit(pytest.main())"
 
 
 def command(tests: Sequence[Path], arguments: Sequence[str], *, jobs: int) -> list[str]:
     """Return the command line that runs test files, `jobs` at once."""
     workers = ["-p", "xdist.plugin", "-n", str(jobs)] if jobs > 1 else []
+    folder = os.path.commonpath([test.parent for test in tests])
     return [
-        *(sys.executable, "-P", "-c", _BOOTSTRAP, _PACKAGE_ROOT),
-        *("-c", str(_INI), "--rootdir", os.path.commonpath([test.parent for test in tests])),
+        *(sys.executable, "-P", "-c", _BOOTSTRAP, _PACKAGE_ROOT, folder),
+        *("-c", str(_INI), "--rootdir", folder),
         *("--noconftest", "--import-mode=importlib", "-p", "no:cacheprovider"),
         *("-p", "scalecert.pytest_plugin", *workers, *arguments),
         *(str(test) for test in tests),

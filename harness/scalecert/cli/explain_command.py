@@ -1,27 +1,33 @@
-"""`scalecert explain`: what a check or a scenario is for."""
+"""`scalecert explain`: what a check, a scenario or a rule of `lint` is for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from scalecert.cli import rendering
+from scalecert.cli.own_suite import load_own_suite
 
 if TYPE_CHECKING:
     from scalecert.checks.registry import Check
-    from scalecert.suite import Case
+    from scalecert.policy.lint import LintRule
+    from scalecert.suite import Case, Suite
 
 
 @click.command("explain")
 @click.argument("word", metavar="[ID]", required=False)
+@click.option(
+    "--suite", metavar="FOLDER", help="Suite of your own, whose cases and checks are known too."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(word: str | None, as_json: bool) -> None:
-    """Say what a check or a scenario is for.
+def command(word: str | None, suite: str | None, as_json: bool) -> None:
+    """Say what a check, scenario or lint rule is for.
 
     Without ID, all are listed.
     """
-    facts = _everything()
+    facts = _everything([] if suite is None else [load_own_suite(suite)])
     if word is None:
         _list(facts, as_json=as_json)
         return
@@ -30,7 +36,9 @@ def command(word: str | None, as_json: bool) -> None:
         from scalecert.errors import UsageError
 
         hint = did_you_mean(word, facts) or "scalecert explain lists them all"
-        raise UsageError(f"found {word!r}, expected the id of a check or scenario", hint=hint)
+        raise UsageError(
+            f"found {word!r}, expected the id of a check, scenario or lint rule", hint=hint
+        )
     if as_json:
         rendering.print_json(facts[word])
         return
@@ -42,19 +50,23 @@ def command(word: str | None, as_json: bool) -> None:
 _HEAD = {"kind", "level", "title"}
 
 
-def _everything() -> dict[str, dict[str, Any]]:
-    """Return what is known of every id: first the scenarios, then the checks."""
+def _everything(own: Sequence[Suite]) -> dict[str, dict[str, Any]]:
+    """Return what is known of every id: the scenarios, then checks, cases and rules of lint."""
     from scalecert.certificate.completeness import OF_CASES
+    from scalecert.checks.registry import CHECKS
     from scalecert.checks.shipped import shipped
+    from scalecert.policy.lint import RULES
     from scalecert.suite import suites
 
-    scenarios = {case.id: _of_case(case) for suite in suites() for case in suite.cases}
-    checks = {check.id: _of_check(check) for check in shipped()}
+    scenarios = {case.id: _of_case(case) for suite in (*suites(), *own) for case in suite.cases}
+    shipped()  # which registers them; an own suite has registered its own
+    checks = {check.id: _of_check(check) for check in CHECKS.values()}
+    rules = {rule.id: _of_rule(rule) for rule in RULES}
     about_cases = {
         word: {"kind": "case", "level": "core", "title": question, "question": question}
         for word, question in OF_CASES.items()
     }
-    return scenarios | checks | about_cases
+    return scenarios | checks | about_cases | rules
 
 
 def _of_case(case: Case) -> dict[str, Any]:
@@ -68,6 +80,16 @@ def _of_case(case: Case) -> dict[str, Any]:
         "duration": f"{spec.duration:g} s",
         "checks": ", ".join(request.id for request in spec.checks),
         "file": str(case.path),
+    }
+
+
+def _of_rule(rule: LintRule) -> dict[str, Any]:
+    return {
+        "kind": "lint",
+        "level": rule.worst,
+        "title": rule.question,
+        "why": rule.why,
+        "command": "scalecert lint FILE",
     }
 
 

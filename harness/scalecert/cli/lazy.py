@@ -12,7 +12,7 @@ COMMANDS = {
     "lint": "Check manifests without running anything.",
     "run": "Record one scenario under a policy.",
     "recheck": "Judge stored recordings again, without a world.",
-    "explain": "Say what a check or a scenario is for.",
+    "explain": "Say what a check, scenario or lint rule is for.",
     "suites": "List the suites and their cases.",
     "profiles": "List the engine profiles.",
     "profile": "Make an engine profile.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scalecert.cli import rendering
+from scalecert.cli.own_suite import load_own_suite
 
 if TYPE_CHECKING:
     from scalecert.certificate.document import Certificate
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 @click.command("recheck")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--suite", metavar="FOLDER", help="Suite of your own, whose test files register its checks."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the certificate itself.")
-def command(folder: Path, as_json: bool) -> int:
+def command(folder: Path, suite: str | None, as_json: bool) -> int:
     """Judge stored recordings again, without a world.
 
     DIR is what --out named, or one recording below it; of one recording the findings are shown,
@@ -31,6 +35,8 @@ def command(folder: Path, as_json: bool) -> int:
     from scalecert.certificate.artifacts import recording_folders
     from scalecert.errors import UsageError
 
+    if suite is not None:
+        load_own_suite(suite)
     recordings = recording_folders(folder)
     if not recordings:
         hint = "the folder that --out named, or one recording below it"
@@ -82,13 +88,14 @@ def _judged(folder: Path) -> tuple[Plan, tuple[Finding, ...]]:
 def _of_cases(place: Path, plans: Sequence[Plan]) -> list[Finding]:
     """Return what recordings can't tell: cases that were not run, and assertions of authors.
 
-    The certificate beside the recordings has it; without one, the shipped suites say which cases
+    The certificate beside the recordings has it, and the shipped suites say which of their cases
     are missing.
     """
     from scalecert.certificate.artifacts import CERTIFICATE
-    from scalecert.certificate.completeness import OF_CASES, missing
+    from scalecert.certificate.completeness import carried_over, missing
 
-    if not (place / CERTIFICATE).is_file():
-        return missing(plans)
-    certificate = rendering.read_certificate(place)
-    return [finding for finding in certificate.findings if finding.id in OF_CASES]
+    certified = (place / CERTIFICATE).is_file()
+    findings = rendering.read_certificate(place).findings if certified else ()
+    told = carried_over(findings, plans)
+    known = {finding.scenario for finding in told}
+    return [*told, *(finding for finding in missing(plans) if finding.scenario not in known)]

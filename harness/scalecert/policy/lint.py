@@ -32,9 +32,20 @@ class LintFinding:
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LintRule:
+    """One rule: its id, what it asks, the verdict if the answer is no, and why it matters."""
+
+    id: str
+    question: str
+    worst: Verdict
+    why: str
+    function: Callable[[Policy, Resolved], Iterator[LintFinding]]
+
+
 def lint_manifests(policy: Policy, resolved: Resolved) -> tuple[LintFinding, ...]:
     """Return the findings on a policy's manifests, one for each rule that applies."""
-    return tuple(finding for rule in _RULES for finding in rule(policy, resolved))
+    return tuple(finding for rule in RULES for finding in rule.function(policy, resolved))
 
 
 def _scrape_target(policy: Policy, resolved: Resolved) -> Iterator[LintFinding]:
@@ -190,15 +201,59 @@ def _accelerators(policy: Policy, resolved: Resolved) -> Iterator[LintFinding]:
     yield finding_at(target.place, "accelerator-request", "warning", message, hint)
 
 
-_RULES: tuple[Callable[[Policy, Resolved], Iterator[LintFinding]], ...] = (
-    _scrape_target,
-    _target_selector,
-    _replica_range,
-    _scaling_disabled,
-    _stabilization,
-    _probes,
-    _accelerators,
+RULES = (
+    LintRule(
+        "scrape-target",
+        "Does a monitor scrape the engine's port of the pods that are scaled?",
+        "fail",
+        "a monitor that selects other pods, another port or path leaves the HPA without a metric;"
+        " without a monitor in the input it is a warning, and the scenario's scrape is assumed",
+        _scrape_target,
+    ),
+    LintRule(
+        "target-selector",
+        "Does the selector of the scaled object match its own pods?",
+        "fail",
+        "the HPA counts and averages over the pods of that selector",
+        _target_selector,
+    ),
+    LintRule(
+        "replica-range",
+        "Is there room between minReplicas and maxReplicas?",
+        "warning",
+        "where both are the same nothing is ever scaled",
+        _replica_range,
+    ),
+    LintRule(
+        "scaling-disabled",
+        "Are both directions of scaling switched on?",
+        "warning",
+        "selectPolicy: Disabled keeps replicas from being added, or from ever going",
+        _scaling_disabled,
+    ),
+    LintRule(
+        "stabilization-window",
+        "Does scaling down wait at least as long as a server takes to start?",
+        "warning",
+        "a shorter window takes away a server that the next rise of the load has to wait for",
+        _stabilization,
+    ),
+    LintRule(
+        "readiness-probe",
+        "Is the engine's container probed for readiness?",
+        "warning",
+        "without a probe a pod gets requests while its model still loads",
+        _probes,
+    ),
+    LintRule(
+        "accelerator-request",
+        "Does the engine's container ask for an accelerator?",
+        "warning",
+        "without one it may be scheduled where it can't run",
+        _accelerators,
+    ),
 )
+"""Every rule, in the order of the findings; the ids never change."""
 
 
 def finding_at(
