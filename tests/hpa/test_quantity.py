@@ -110,3 +110,11 @@ def test_memory_is_shown_with_binary_suffixes_where_nothing_is_lost() -> None:
     assert str(Quantity.from_milli(2048_000, Format.BINARY_SI)) == "2Ki"
     assert str(Quantity.from_milli(2048_001, Format.BINARY_SI)) == "2048001m"
     assert str(Quantity.from_milli(1023_000, Format.BINARY_SI)) == "1023"
+
+
+def test_spaces_around_a_quantity_of_a_document_are_ignored() -> None:
+    """The API trims the JSON string as it is written, where other white space is an escape."""
+    assert Quantity.decode(" 5m ") == parse_quantity("5m")
+    for text in ("5m\t", "\n5m", "5 m", " "):
+        with pytest.raises(QuantityError):
+            Quantity.decode(text)

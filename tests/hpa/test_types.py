@@ -43,6 +43,19 @@ def test_null_is_absent() -> None:
     assert decode_spec(DOCUMENT | {"metrics": None}).metrics == ()
 
 
+def metric_with(labels: object) -> dict:
+    metric = {"name": "m", "selector": {"matchLabels": labels}}
+    return DOCUMENT | {"metrics": [{"type": "Pods", "pods": {"metric": metric}}]}
+
+
+def test_a_null_label_is_an_empty_one() -> None:
+    """Labels are no fields: one without a value still selects, as the API reads it."""
+    assert decode_spec(metric_with({"a": None})) == decode_spec(metric_with({"a": ""}))
+    assert decode_spec(metric_with(None)) == decode_spec(metric_with({}))
+    with pytest.raises(msgspec.ValidationError, match="matchLabels"):
+        decode_spec(metric_with("a"))
+
+
 @pytest.mark.parametrize(
     ("changes", "where"),
     [

@@ -79,7 +79,8 @@ class Quantity:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise QuantityError(_EXPECTED)
         try:
-            return parse_quantity(str(value).strip())
+            # tabs and line ends are escapes in JSON, and upstream trims what is between the quotes
+            return parse_quantity(str(value).strip(" "))
         except QuantityError as error:
             raise QuantityError(_EXPECTED) from error
 

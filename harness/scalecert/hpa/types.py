@@ -214,12 +214,25 @@ class HorizontalPodAutoscalerSpec(Document, frozen=True):
 
 
 def without_nulls(document: object) -> object:
-    """Return the document without fields that are null: to the API they are absent."""
+    """Return the document without fields that are null: to the API they are absent.
+
+    Labels are no fields: one that is null is an empty one.
+    """
     if isinstance(document, dict):
-        return {key: without_nulls(one) for key, one in document.items() if one is not None}
+        return {
+            key: _labels(one) if key == "matchLabels" else without_nulls(one)
+            for key, one in document.items()
+            if one is not None
+        }
     if isinstance(document, list):
         return [without_nulls(one) for one in document]
     return document
+
+
+def _labels(document: object) -> object:
+    if not isinstance(document, dict):
+        return document
+    return {key: "" if one is None else one for key, one in document.items()}
 
 
 def decode_spec(document: object) -> HorizontalPodAutoscalerSpec:
