@@ -131,14 +131,15 @@ ERROR = (
 def test_which_pod_an_error_names_is_no_difference(
     tmp_path: Path, replay: Replay, pod: int, events: list[list[str]]
 ) -> None:
-    """Pods have no order upstream: neither the name counts nor a status write due to a new name."""
-    (tmp_path / "runs").write_bytes(trajectory(error=ERROR.format(pod), events=events))
+    """Pods have no order upstream: neither the first counts nor a status write due to another."""
+    error = ERROR.replace("container app", f"container {'app' if pod else 'side'}").format(pod)
+    (tmp_path / "runs").write_bytes(trajectory(error=error, events=events))
     assert replay(tmp_path / "runs").stdout.splitlines()[-1] == "matched 1 of 1"
 
 
 def test_any_other_difference_in_an_error_is_shown(tmp_path: Path, replay: Replay) -> None:
     """The text of an error is compared, not only that there is one."""
-    error = ERROR.replace("container app", "container side").format(0)
+    error = ERROR.replace("cpu utilization", "cpu usage").format(0)
     (tmp_path / "runs").write_bytes(trajectory(error=error, events=FAILED_EVENTS))
     done = replay(tmp_path / "runs")
     assert "sync 0 (t=15000): err: expected" in done.stdout

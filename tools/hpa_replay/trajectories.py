@@ -33,7 +33,7 @@ from scalecert.hpa.types import (
 _KEY = "default/h"
 _LABELS = {"app": "web"}
 _SELECTOR = "app=web"
-_POD_NAME = re.compile(r"(?<= Pod )\S+")
+_POD_PROBLEM = re.compile(r"[^:]* Pod \S+")
 _SELECTOR_RULES = re.compile(r"(?<=unable to parse requirement: )\S+: Invalid value: .*")
 _CONFLICT = 'Operation cannot be fulfilled on deployments.apps "web": object was modified'
 
@@ -156,13 +156,13 @@ def _compare(expected: Observed, found: Observed) -> str | None:
 
 
 def _error(observed: Observed) -> str | None:
-    """Return the error without a pod's name and without what is wrong with a selector's parts.
+    """Return the error, not saying which pod is wrong nor what is wrong in a selector.
 
-    Upstream names pods in no particular order, and quotes the rules for labels at length.
+    Upstream takes pods in no particular order, and quotes the rules for labels at length.
     """
     if observed.err is None:
         return None
-    return _SELECTOR_RULES.sub("", _POD_NAME.sub("*", observed.err))
+    return _SELECTOR_RULES.sub("", _POD_PROBLEM.sub("*", observed.err))
 
 
 def _events(observed: Observed) -> list[list[str]]:
@@ -171,7 +171,7 @@ def _events(observed: Observed) -> list[list[str]]:
     A condition that names another pod than before is a new status: if its write fails, an event
     says so, and the next run of the same sync may not write at all.
     """
-    if observed.err is None or not _POD_NAME.search(observed.err):
+    if observed.err is None or not _POD_PROBLEM.search(observed.err):
         return observed.ev
     return [event for event in observed.ev if event[1] != "FailedUpdateStatus"]
 
