@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -26,16 +25,18 @@ from scalecert.pytest_plugin import case_report, options
 from scalecert.pytest_plugin.case_report import CaseReport
 from scalecert.suite import Case, load_case, suite_of
 
-if TYPE_CHECKING:
-    from scalecert.pytest_plugin.session import Session
-
 
 class Conclusion:
-    """Collects what the tests report, and concludes."""
+    """Collects what the tests report, and concludes.
 
-    def __init__(self, config: pytest.Config, session: Session) -> None:
+    Args:
+        config: pytest's.
+        folders: where each HPA's certificate goes, by name in order of the manifests.
+    """
+
+    def __init__(self, config: pytest.Config, folders: Mapping[str, Path]) -> None:
         self._config = config
-        self._session = session
+        self._folders = folders
         self._reports: list[CaseReport] = []
         self._certificates: list[Certificate] = []
         self._remarks: list[str] = []
@@ -98,7 +99,7 @@ class Conclusion:
         if usage:
             raise UsageError(usage[0])
         cases = _cases_of(self._reports)
-        for name in self._session.names:
+        for name in self._folders:
             reports = [report for report in self._reports if report.subject == name]
             self._certify(name, reports, cases)
         self._judge_status(session, cases)
@@ -121,7 +122,7 @@ class Conclusion:
             self._remarks.append(f"{name}: nothing was recorded, so there is no certificate")
             return
         certificate = pipeline.issue(name, plans, findings, clock.utc_now())
-        folder = self._session.folder(name)
+        folder = self._folders[name]
         document.save(certificate, folder / artifacts.CERTIFICATE)
         write_atomic(folder / artifacts.JUNIT, junit.render(certificate))
         self._certificates.append(certificate)
@@ -134,7 +135,7 @@ class Conclusion:
         """
         if session.exitstatus != pytest.ExitCode.OK:
             return
-        for name in self._session.names:
+        for name in self._folders:
             reports = [report for report in self._reports if report.subject == name]
             run = {Path(report.path) for report in reports}
             found = [

@@ -40,15 +40,20 @@ class Session:
         """Return the policy of that HPA."""
         return self._subjects[name]
 
-    def folder(self, name: str) -> Path:
-        """Return where an HPA's certificate and recordings go."""
-        return artifacts.certificate_folder(self._out, name, several=len(self._subjects) > 1)
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Where each HPA's certificate and recordings go, by name in order of the manifests."""
+        several = len(self._subjects) > 1
+        return {
+            name: artifacts.certificate_folder(self._out, name, several=several)
+            for name in self._subjects
+        }
 
     def case(self, item: pytest.Item, subject: pipeline.Subject) -> Case:
         """Return the case of a test: the scenario beside its file, under that policy."""
         definition = suite.load_case(suite.scenario_path(item.path))
         _check_requests(definition)
-        recordings = self.folder(subject.name) / artifacts.RECORDINGS
+        recordings = self.folders[subject.name] / artifacts.RECORDINGS
         self._cases[item] = Case(subject, definition, recordings)
         return self._cases[item]
 
@@ -98,7 +103,7 @@ def start(config: pytest.Config) -> None:
     config.stash[SESSION] = session
     config.pluginmanager.register(session, "scalecert-session")
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Conclusion(config, session), "scalecert-conclusion")
+        config.pluginmanager.register(Conclusion(config, session.folders), "scalecert-conclusion")
 
 
 def _check_requests(case: suite.Case) -> None:
