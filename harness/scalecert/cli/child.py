@@ -24,7 +24,13 @@ _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
 # The working directory is not on the path (-P), and the package's own root and the suite's folder,
 # whose modules its tests may import, come last on it: nothing of them hides another module.
-_BOOTSTRAP = "import sys; sys.path += sys.argv[1:3]; del sys.argv[1:3]; import pytest; sys.exit(pytest.main())"
+_BOOTSTRAP = """\
+import sys
+sys.path += sys.argv[1:3]
+del sys.argv[1:3]
+import pytest
+sys.exit(pytest.main())
+"""
 
 
 def command(tests: Sequence[Path], arguments: Sequence[str], *, jobs: int) -> list[str]:
