@@ -7,16 +7,14 @@ never moves another's numbers, and no process or hash seed matters.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
+
+Generator = np.random.Generator  # noqa: TID251 - the one place
 
 
-def stream(seed: int, *names: str) -> np.random.Generator:  # noqa: TID251 - the one place
+def stream(seed: int, *names: str) -> Generator:
     """Return the generator of the stream `names` under `seed` (PCG64)."""
-    import numpy as np
-
     digest = hashlib.sha256("\x1f".join((str(seed), *names)).encode()).digest()
     entropy = int.from_bytes(digest[:16], "big")
-    return np.random.Generator(np.random.PCG64(entropy))  # noqa: TID251 - the one place
+    return Generator(np.random.PCG64(entropy))  # noqa: TID251 - the one place

@@ -39,7 +39,7 @@ class Duration(float):
     def decode(cls, value: object) -> Self:
         """Return the duration that `value` stands for; ValueError if negative or no duration."""
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError(f"found {value!r}, expected a duration such as 90s or 5m")  # noqa: TRY004
+            raise ValueError(f"found {value!r}, expected a duration such as 90s or 5m")  # noqa: TRY004 - as msgspec asks
         seconds = parse_duration_seconds(value) if isinstance(value, str) else float(value)
         if not (0 <= seconds < math.inf):
             raise ValueError(f"found {value!r}, expected zero or a positive duration")

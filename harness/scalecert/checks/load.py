@@ -74,7 +74,7 @@ def _achieved_share(asked: Floats, sent: Floats) -> float:
     comparison="==",
     default_limit=0.0,
 )
-def no_request_lost(recording: Recording, limit: float) -> Outcome:  # noqa: ARG001
+def no_request_lost(recording: Recording, _limit: float) -> Outcome:
     """Count the requests that were not answered, by reason."""
     status = column(recording, "status")
     if status.size == 0:

@@ -152,7 +152,7 @@ def _steps(recording: Recording) -> list[tuple[Window, int]]:
     unit="s",
     default_limit=100.0,
 )
-def first_scale_up(recording: Recording, limit: float) -> Outcome | None:  # noqa: ARG001
+def first_scale_up(recording: Recording, _limit: float) -> Outcome | None:
     """Judge the slowest reaction."""
     steps = _steps(recording)
     if not steps:

@@ -37,7 +37,7 @@ _LOAD_VARIES = 1.5
     comparison=">=",
     default_limit=0.95,
 )
-def signal_present(recording: Recording, limit: float) -> Outcome | None:  # noqa: ARG001
+def signal_present(recording: Recording, _limit: float) -> Outcome | None:
     """Judge statically first, then by what the HPA saw."""
     signals = recording.plan.signals
     missing = present_statically(signals)
@@ -121,7 +121,7 @@ def _because(signal: Signal) -> str:
     default_limit=1.0,
     limit_text="1; no finding if no metric is bounded",
 )
-def signal_reachable(recording: Recording, limit: float) -> Outcome | None:  # noqa: ARG001
+def signal_reachable(recording: Recording, _limit: float) -> Outcome | None:
     """Judge the metric with the least room above its target."""
     return reachable(recording.plan.signals)
 
@@ -199,7 +199,7 @@ def _reach_advice(signal: Signal) -> str:
     comparison=">=",
     default_limit=0.1,
 )
-def signal_moves(recording: Recording, limit: float) -> Outcome | None:  # noqa: ARG001
+def signal_moves(recording: Recording, _limit: float) -> Outcome | None:
     """Judge the metric that moves least."""
     plan = recording.plan
     signals = [signal for signal in plan.signals if signal.exists and signal.target_value > 0]

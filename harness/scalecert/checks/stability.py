@@ -137,7 +137,7 @@ def _fluid_changes_per_hour(plan: Plan) -> float:
     default_limit=lambda plan: 20.0 + _fluid_changes_per_hour(plan),
     limit_text="20 + changes of the fluid minimum per hour",
 )
-def scale_events_per_hour(recording: Recording, limit: float) -> Outcome:  # noqa: ARG001
+def scale_events_per_hour(recording: Recording, _limit: float) -> Outcome:
     """Count the changes of the spec."""
     whole = run(recording.plan)
     if whole.length_seconds == 0:
@@ -163,7 +163,7 @@ def scale_events_per_hour(recording: Recording, limit: float) -> Outcome:  # noq
     level="extended",
     default_limit=2.0,
 )
-def overshoot(recording: Recording, limit: float) -> Outcome | None:  # noqa: ARG001
+def overshoot(recording: Recording, _limit: float) -> Outcome | None:
     """Judge the step with the highest peak in proportion to the need."""
     plan, spec = recording.plan, replicas(recording, "spec")
     rows = []

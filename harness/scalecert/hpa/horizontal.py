@@ -39,6 +39,7 @@ from scalecert.hpa.replica_calculator import ReplicaCalculator
 from scalecert.hpa.status import ConditionType, HorizontalPodAutoscalerStatus, MetricStatus
 from scalecert.hpa.sync import (
     NO_FAULTS,
+    NO_TIME_TAKEN,
     ApiFaults,
     ErrorLabel,
     Scale,
@@ -85,7 +86,7 @@ class HorizontalController:
         metrics: MetricsClient,
         now_ms: int,
         *,
-        times: SyncTimes = SyncTimes(),  # noqa: B008 - immutable
+        times: SyncTimes = NO_TIME_TAKEN,
         faults: ApiFaults = NO_FAULTS,
     ) -> SyncOutcome:
         """Do one sync.

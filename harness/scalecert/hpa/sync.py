@@ -59,6 +59,7 @@ class ApiFaults(msgspec.Struct, frozen=True):
 
 
 NO_FAULTS: Final = ApiFaults()
+NO_TIME_TAKEN: Final = SyncTimes()
 
 
 class ActionLabel(StrEnum):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scalecert.engines.base import Engine, RequestLog, Status
 from scalecert.recording.latencies import latency_seconds, measure
 from scalecert.recording.plan import Capacity, ObjectiveTerm
-from scalecert.rng import stream
+from scalecert.rng import Generator, stream
 from scalecert.units import format_seconds
 
 SEEDS = (101, 102, 103, 104, 105)
@@ -26,7 +26,6 @@ PRECISION = 0.01
 
 Sizes = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]
 StartEngine = Callable[[RequestLog], Engine]
-Generator = np.random.Generator  # noqa: TID251 - a type; generators come from scalecert.rng
 DrawSizes = Callable[[int, Generator], Sizes]
 
 

@@ -15,7 +15,6 @@ from scalecert.planning.capacity import (
     REQUESTS,
     SEEDS,
     DrawSizes,
-    Generator,
     ObjectiveOutOfReachError,
     Sizes,
     replica_capacity,
@@ -23,7 +22,7 @@ from scalecert.planning.capacity import (
 )
 from scalecert.policy.resolve import Resolved
 from scalecert.recording.plan import Capacity, ObjectiveTerm
-from scalecert.rng import stream
+from scalecert.rng import Generator, stream
 from scalecert.workload.model import Workload
 from scalecert.workload.sizes import fits, sampler
 from scalecert.workload.tables import Tables

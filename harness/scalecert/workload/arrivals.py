@@ -14,20 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from scalecert.errors import UsageError
+from scalecert.rng import Generator
 from scalecert.workload.files import MAX_ROWS
 from scalecert.workload.model import Arrivals
 from scalecert.workload.rate import TRACE_BIN_SECONDS, Floats, RateCurve, Replay
 from scalecert.workload.traces import TraceRows
 
 Rows = npt.NDArray[np.int64]
-_Generator = np.random.Generator  # noqa: TID251 - a type; the generator comes from scalecert.rng
 
 
 def arrival_times(
     arrivals: Arrivals,
     curve: RateCurve,
     duration_seconds: float,
-    rng: _Generator,
+    rng: Generator,
 ) -> Floats:
     """Return the arrival times in [0, duration), f8[n], sorted.
 
@@ -47,7 +47,7 @@ def replay(
     rows: TraceRows,
     how: Replay,
     duration_seconds: float,
-    rng: _Generator,
+    rng: Generator,
 ) -> tuple[Floats, Rows]:
     """Return the arrival times in [0, duration), sorted, and the row of the trace of each.
 
@@ -83,7 +83,7 @@ def _check_number(requests: float) -> None:
 def _unit_times(
     arrivals: Arrivals,
     until: float,
-    rng: _Generator,
+    rng: Generator,
 ) -> Floats:
     """Return the arrivals of the process with rate 1 in [0, until), f8[n], sorted.
 

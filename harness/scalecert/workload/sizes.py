@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalecert.errors import HarnessBug
+from scalecert.rng import Generator
 from scalecert.workload.model import (
     Distribution,
     Empirical,
@@ -28,12 +29,9 @@ from scalecert.workload.tables import NO_TABLES, SizePairs, Tables
 Tokens = npt.NDArray[np.int32]
 Sampler = Callable[[int], tuple[Tokens, Tokens]]
 _Draw = Callable[[int], Tokens]
-_Generator = np.random.Generator  # noqa: TID251 - a type; the generator comes from scalecert.rng
 
 
-def sampler(
-    sizes: Sizes | Literal["trace"], rng: _Generator, tables: Tables = NO_TABLES
-) -> Sampler:
+def sampler(sizes: Sizes | Literal["trace"], rng: Generator, tables: Tables = NO_TABLES) -> Sampler:
     """Return a function that draws the sizes of the next n requests: input and output, i4[n].
 
     Each side has a generator of its own, spawned from `rng`, so that the sizes of a request
@@ -66,7 +64,7 @@ def _pairs_of(sizes: Sizes | Literal["trace"], tables: Tables) -> SizePairs | No
     return SizePairs(tables.trace.input_tokens, tables.trace.output_tokens)
 
 
-def _draw_pairs(pairs: SizePairs, rng: _Generator, count: int) -> tuple[Tokens, Tokens]:
+def _draw_pairs(pairs: SizePairs, rng: Generator, count: int) -> tuple[Tokens, Tokens]:
     rows = rng.integers(len(pairs.input_tokens), size=count)
     return pairs.input_tokens[rows], pairs.output_tokens[rows]
 
@@ -81,7 +79,7 @@ def _column(
     return pairs.input_tokens if name == "input_tokens" else pairs.output_tokens
 
 
-def _draw(side: Distribution, rng: _Generator, measured: Tokens) -> _Draw:
+def _draw(side: Distribution, rng: Generator, measured: Tokens) -> _Draw:
     match side:
         case Fixed():
             return lambda count: np.full(count, side.tokens, dtype=np.int32)
