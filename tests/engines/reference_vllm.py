@@ -31,6 +31,7 @@ class Request:
     first: float = NEVER
     last: float = NEVER
     refused: bool = False
+    visible: float = NEVER
 
     def tokens(self) -> int:
         """Tokens that exist or are being sampled."""
@@ -73,6 +74,11 @@ class Reference:
 
     def __post_init__(self) -> None:
         self.to_come = list(self.requests)
+        free = float("-inf")
+        for request in self.requests:
+            taken = max(request.arrival, free)
+            request.visible = taken + self.costs.arrival_seconds
+            free = taken + self.costs.arrival_request_seconds
         self.inbox: list[Request] = []
         self.waiting: list[Request] = []
         self.running: list[Request] = []
@@ -83,18 +89,18 @@ class Reference:
         clock = 0.0
         plan: list[Part] = []
         while True:
-            cold = 0.0
+            cold = False
             if not plan:
                 while not (self.inbox or self.waiting) and self.to_come:
-                    clock = max(clock, self.to_come[0].arrival + self.costs.arrival_seconds)
+                    clock = max(clock, self.to_come[0].visible)
                     self.see(clock + TIE)
                 if not (self.inbox or self.waiting):
                     return self
                 plan = self.compose()
-                was_idle = not self.steps or clock > self.steps[-1].end
-                cold = self.costs.start_seconds if was_idle else 0.0
+                cold = not self.steps or clock > self.steps[-1].end
             ahead = self.compose() if self.limits.async_scheduling else []
-            clock += self.seconds(plan) + cold
+            seconds = self.seconds(plan)
+            clock += self.costs.after_idle(seconds) if cold else seconds
             self.see(clock - TIE)
             self.apply(plan, clock)
             self.show(clock)
@@ -103,7 +109,7 @@ class Reference:
 
     def see(self, until: float) -> None:
         """Let the frontend take or refuse what arrives up to `until`."""
-        while self.to_come and self.to_come[0].arrival + self.costs.arrival_seconds <= until:
+        while self.to_come and self.to_come[0].visible <= until:
             request = self.to_come.pop(0)
             here = self.running + self.waiting + self.inbox
             queued = sum(other.inputs for other in here if other.emitted == 0)
@@ -202,8 +208,7 @@ class Reference:
         decodes = [part for part in plan if part not in prompts]
         context = sum(part.before for part in decodes)
         if not prompts:
-            fixed, per_context = self.costs.decode_coefficients(len(decodes))
-            return fixed + per_context * context
+            return self.costs.decode_seconds(len(decodes), context)
         return self.costs.mixed_seconds(
             sum(part.tokens for part in prompts),
             sum(part.tokens * (part.before + part.tokens / 2) for part in prompts),
@@ -213,6 +218,7 @@ class Reference:
         )
 
     def apply(self, plan: list[Part], end: float) -> None:
+        others = self.costs.delivery_request_seconds * (len(plan) - 1)
         for part in plan:
             request = part.request
             if not part.samples:
@@ -220,10 +226,10 @@ class Reference:
             request.in_flight -= 1
             request.emitted += 1
             if request.emitted == 1:
-                others = self.costs.delivery_request_seconds * (len(plan) - 1)
                 request.first = end + self.costs.delivery_seconds + others
             if request.emitted == request.outputs:
-                request.last = max(request.first, end + self.costs.delivery_seconds)
+                last = end + self.costs.delivery_seconds + others / 2
+                request.last = max(request.first, last)
                 request.own_blocks = request.shared_blocks = 0
                 (self.running if request in self.running else self.waiting).remove(request)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
+import msgspec
 import pytest
 from engines.reference_vllm import Reference, Request
 from hypothesis import event, given, settings
@@ -30,6 +32,15 @@ COSTS = StepCosts(
     delivery_seconds=1.3e-3,
     delivery_request_seconds=1e-4,
 )
+CPU_BOUND = msgspec.structs.replace(
+    COSTS,
+    step_floor_seconds=0.01125,
+    floor_request_seconds=2e-4,
+    prefill_floor_seconds=0.0125,
+    start_floor_seconds=0.0145,
+    arrival_request_seconds=8e-4,
+)
+"""The CPU's floors hold for short contexts, and the API server takes requests one by one."""
 PLENTY = SchedulerLimits(
     max_num_seqs=8, max_num_batched_tokens=64, max_model_len=200, num_gpu_blocks=400
 )
@@ -42,6 +53,7 @@ class Case:
     limits: SchedulerLimits
     requests: list[tuple[float, int, int]]
     looks: list[float]
+    costs: StepCosts
 
 
 @st.composite
@@ -68,7 +80,7 @@ def limits(draw: st.DrawFn) -> SchedulerLimits:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Draw a case whose arrivals fall anywhere, together, and exactly on ends of steps."""
-    of = draw(limits())
+    of, costs = draw(limits()), draw(st.sampled_from([COSTS, CPU_BOUND]))
     requests: list[tuple[float, int, int]] = []
     clock = 0.0
     for _ in range(draw(st.integers(1, 12))):
@@ -76,30 +88,36 @@ def cases(draw: st.DrawFn) -> Case:
         if how == "later":
             clock += draw(st.floats(0.0, 0.4))
         elif how == "on a step's end":
-            ends = [step.end for step in refer(of, requests).steps]
+            ends = [step.end for step in refer(of, requests, costs).steps]
             coming = [end - COSTS.arrival_seconds for end in ends]
             coming = [end for end in coming if end > clock]
             clock = coming[min(draw(st.integers(0, 9)), len(coming) - 1)] if coming else clock
         inputs = draw(st.integers(1, 22))
         outputs = draw(st.one_of(st.integers(1, 3), st.integers(1, 30)))
         requests.append((clock, inputs, min(outputs, of.max_model_len - inputs) or 1))
-    ends = [step.end for step in refer(of, requests).steps]
+    ends = [step.end for step in refer(of, requests, costs).steps]
     looks = draw(st.lists(st.floats(0.0, 3.0), max_size=4))
     looks += draw(st.lists(st.sampled_from(ends), max_size=6)) if ends else []
-    return Case(of, requests, sorted(looks))
+    return Case(of, requests, sorted(looks), costs)
 
 
-def refer(of: SchedulerLimits, requests: list[tuple[float, int, int]]) -> Reference:
+def refer(
+    of: SchedulerLimits, requests: list[tuple[float, int, int]], costs: StepCosts = COSTS
+) -> Reference:
     """Return the reference after it has served the requests."""
-    return Reference(of, COSTS, [Request(*request) for request in requests]).run()
+    return Reference(of, costs, [Request(*request) for request in requests]).run()
 
 
 def start(
-    of: SchedulerLimits, requests: list[tuple[float, int, int]], *, offer: bool = True
+    of: SchedulerLimits,
+    requests: list[tuple[float, int, int]],
+    costs: StepCosts = COSTS,
+    *,
+    offer: bool = True,
 ) -> tuple[VllmEngine, RequestLog]:
     """Return an engine to which all requests have been offered at once."""
     log = RequestLog.of_size(len(requests))
-    engine = VllmEngine(of, COSTS, log, ordinal=3, now=0.0)
+    engine = VllmEngine(of, costs, log, ordinal=3, now=0.0)
     if offer and requests:
         engine.offer(range(len(requests)), *map(list, zip(*requests, strict=True)))
     return engine, log
@@ -131,8 +149,8 @@ def assert_same(log: RequestLog, engine: VllmEngine, reference: Reference) -> No
 @given(case=cases())
 def test_equals_the_token_by_token_reference(case: Case) -> None:
     """Times equal the reference's to 1e-9; queue, batch, blocks and preemptions exactly."""
-    reference = refer(case.limits, case.requests)
-    engine, log = start(case.limits, case.requests)
+    reference = refer(case.limits, case.requests, case.costs)
+    engine, log = start(case.limits, case.requests, case.costs)
     for look in case.looks:
         engine.advance(look)
         assert_shows(engine, reference, look)
@@ -146,9 +164,9 @@ def test_equals_the_token_by_token_reference(case: Case) -> None:
 @given(case=cases(), splits=st.lists(st.floats(0.0, 3.0), max_size=12))
 def test_looking_changes_nothing(case: Case, splits: list[float]) -> None:
     """Advancing in other pieces gives the same times, bit for bit."""
-    whole, whole_log = start(case.limits, case.requests)
+    whole, whole_log = start(case.limits, case.requests, case.costs)
     whole.advance(math.inf)
-    pieces, pieces_log = start(case.limits, case.requests)
+    pieces, pieces_log = start(case.limits, case.requests, case.costs)
     for split in sorted(splits + case.looks):
         pieces.advance(split)
         pieces.samples(["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"])
@@ -163,9 +181,9 @@ def test_looking_changes_nothing(case: Case, splits: list[float]) -> None:
 @given(case=cases())
 def test_requests_may_be_offered_as_they_arrive(case: Case) -> None:
     """Offering each request when the engine stands at its arrival changes nothing."""
-    whole, whole_log = start(case.limits, case.requests)
+    whole, whole_log = start(case.limits, case.requests, case.costs)
     whole.advance(math.inf)
-    engine, log = start(case.limits, case.requests, offer=False)
+    engine, log = start(case.limits, case.requests, case.costs, offer=False)
     for ident, (arrival, inputs, outputs) in enumerate(case.requests):
         engine.advance(arrival)
         engine.offer([ident], [arrival], [inputs], [outputs])
@@ -177,7 +195,7 @@ def test_requests_may_be_offered_as_they_arrive(case: Case) -> None:
 @given(case=cases())
 def test_no_request_is_lost(case: Case) -> None:
     """At any time each arrived request is finished, refused or outstanding, and none twice."""
-    engine, log = start(case.limits, case.requests)
+    engine, log = start(case.limits, case.requests, case.costs)
     for look in [*case.looks, 1e6]:
         engine.advance(look)
         ended = sum(
@@ -196,7 +214,7 @@ def test_no_request_is_lost(case: Case) -> None:
 @given(case=cases())
 def test_next_finish_leads_to_every_finish(case: Case) -> None:
     """Nobody finishes before `next_finish_seconds`, and advancing to it again and again ends."""
-    engine, log = start(case.limits, case.requests)
+    engine, log = start(case.limits, case.requests, case.costs)
     engine.advance(0.0)
     for _ in range(3000):
         coming = engine.next_finish_seconds()
@@ -326,6 +344,60 @@ def test_busy_time_leaves_idle_time_out() -> None:
     assert 0.1 < alone < log.last_token_seconds[0]
     engine.advance(20.0)
     assert engine.busy_seconds() == pytest.approx(2 * alone, rel=1e-9)
+
+
+def test_the_api_server_takes_a_burst_one_by_one() -> None:
+    """Of requests that come together each is seen a while after the one before it."""
+    together = [(0.0, 2, 20)] * 40
+    of = replace(PLENTY, max_num_seqs=64)
+    engine, log = start(of, together, CPU_BOUND)
+    engine.advance(0.01)
+    assert engine.outstanding() == 40
+    engine.advance(math.inf)
+    assert_same(log, engine, refer(of, together, CPU_BOUND))
+    at_once, first = start(of, together, COSTS)
+    at_once.advance(math.inf)
+    late = log.first_token_seconds[-1] - first.first_token_seconds[-1]
+    assert late >= 39 * CPU_BOUND.arrival_request_seconds - CPU_BOUND.step_floor_seconds
+
+
+def test_a_burst_that_is_taken_may_be_overtaken_in_the_offer() -> None:
+    """A request offered late goes between those that came before and after it."""
+    arrivals = [0.0, 0.0, 0.0, 0.0011, 0.0012, 0.5]
+    requests = [(arrival, 20, 5) for arrival in arrivals]
+    whole, expected = start(PLENTY, requests, CPU_BOUND)
+    whole.advance(math.inf)
+    engine, log = start(PLENTY, requests, CPU_BOUND, offer=False)
+    for ids in ([0, 1, 2, 4, 5], [3]):
+        times = [arrivals[ident] for ident in ids]
+        engine.offer(ids, times, [20] * len(ids), [5] * len(ids))
+    engine.advance(math.inf)
+    assert repr(log) == repr(expected)
+
+
+def test_the_floor_gives_way_to_a_growing_context() -> None:
+    """Short contexts take the CPU's time, long ones the accelerator's, and never less of both."""
+    engine, log = start(PLENTY, [(0.0, 20, 120)], CPU_BOUND)
+    reference = refer(PLENTY, [(0.0, 20, 120)], CPU_BOUND)
+    engine.advance(math.inf)
+    floor = CPU_BOUND.step_floor_seconds + CPU_BOUND.floor_request_seconds
+    steps = [b.end - a.end for a, b in pairwise(reference.steps)]
+    assert steps[0] == pytest.approx(floor)
+    assert steps[-1] > 1.02 * floor
+    assert log.last_token_seconds[0] == pytest.approx(reference.requests[0].last, rel=1e-9)
+
+
+def test_the_floor_gives_way_in_a_step_that_is_taken_alone() -> None:
+    """The same in the step that is under way while somebody is admitted."""
+    of = replace(PLENTY, max_num_seqs=3, max_num_batched_tokens=30, num_gpu_blocks=12, block_size=4)
+    requests = [(0.0, inputs, outputs) for inputs, outputs in BEND_IN_A_LONE_STEP]
+    requests.append((0.06528981436842769, 1, 1))
+    engine, log = start(of, requests, CPU_BOUND)
+    engine.advance(math.inf)
+    assert_same(log, engine, refer(of, requests, CPU_BOUND))
+
+
+BEND_IN_A_LONE_STEP = [(1, 3), (1, 1), (2, 5), (7, 3), (22, 3)]
 
 
 def test_offers_may_overlap_what_is_still_to_come() -> None:

@@ -32,7 +32,7 @@ class StepCosts(DocumentPart, frozen=True, kw_only=True, dict=True):
 
     for B decoding requests with C tokens of context and P prompt tokens. `blend` is
     dimensionless: 1 adds the two bounds, infinity takes the larger. The floors are the CPU's part
-    where it is the slower one: small models on fast accelerators.
+    where it is the slower one: small models on fast accelerators, and after an idle time.
     """
 
     weights_seconds: float
@@ -55,10 +55,14 @@ class StepCosts(DocumentPart, frozen=True, kw_only=True, dict=True):
     attention_seconds: float = 0.0
     """Attention of one prompt token to one earlier token."""
     step_floor_seconds: float = 0.0
-    """The least that a decode step takes before its context is counted."""
+    """The least that a decode step takes: the CPU schedules, launches and updates it meanwhile."""
+    floor_request_seconds: float = 0.0
+    """What every request of a step adds to its floor."""
     prefill_floor_seconds: float = 0.0
     """The least that a step with prefill takes: its launch, as far as the step before does not
     hide it."""
+    eager_floor_seconds: float = 0.0
+    """The same beyond the largest CUDA graph, where kernels are launched one by one."""
     graph_tokens: int = 0
     """Largest step that runs as a captured CUDA graph, where few sequences make that matter
     (`with_sequences`); 0 where it does not."""
@@ -67,13 +71,18 @@ class StepCosts(DocumentPart, frozen=True, kw_only=True, dict=True):
     and are too small to hide that."""
     start_seconds: float = 0.0
     """What the first step after an idle time adds: no step before hides its launch."""
+    start_floor_seconds: float = 0.0
+    """The least that such a step takes: its result is read after the next one's launch, too."""
     arrival_seconds: float = 0.0
     """From the client's send to the scheduler's queue: network, HTTP, tokenizer."""
+    arrival_request_seconds: float = 0.0
+    """The part of it that the API server spends on one request after the other, so that requests
+    reach the queue at least so far apart; at most `arrival_seconds`."""
     delivery_seconds: float = 0.0
     """From a step's end to its tokens at the client: detokenizer, HTTP, network."""
     delivery_request_seconds: float = 0.0
     """What every other request of the step adds to that for a first token: the server writes them
-    one by one, the newest last."""
+    one by one, the newest last. A last token is in the middle of them on average."""
 
     def with_sequences(self, max_num_seqs: int) -> StepCosts:
         """Return the costs of a server with that limit, which decides the sizes of its graphs.
@@ -98,10 +107,20 @@ class StepCosts(DocumentPart, frozen=True, kw_only=True, dict=True):
         """
         fixed, per_context = self._tables
         for batch in range(len(fixed), largest_batch + 1):
-            seconds = self._bounds(batch) + self.decode_request_seconds * batch
-            fixed.append(max(seconds, self.step_floor_seconds))
+            fixed.append(self._bounds(batch) + self.decode_request_seconds * batch)
             per_context.append(self.context_seconds)
         return fixed, per_context
+
+    def decode_floors(self, largest_batch: int) -> list[float]:
+        """Return the least seconds of a decode step by batch size, up to `largest_batch`."""
+        floor, request = self.step_floor_seconds, self.floor_request_seconds
+        return [floor + request * batch for batch in range(largest_batch + 1)]
+
+    def decode_seconds(self, batch: int, context: int) -> float:
+        """Return the seconds of a decode step of `batch` requests with `context` tokens in all."""
+        fixed, per_context = self.decode_coefficients(batch)
+        floor = self.step_floor_seconds + self.floor_request_seconds * batch
+        return max(fixed + per_context * context, floor)
 
     def mixed_seconds(
         self,
@@ -128,9 +147,16 @@ class StepCosts(DocumentPart, frozen=True, kw_only=True, dict=True):
             + self.prefill_request_seconds * prefill_requests
             + self.attention_seconds * prefill_attention
         )
-        if self.graph_tokens and tokens > self.graph_tokens:
+        eager = tokens > (self.graph_tokens or LARGEST_GRAPH_TOKENS)
+        if eager and self.graph_tokens:
             seconds += self.ungraphed_seconds
-        return max(seconds, self.prefill_floor_seconds)
+        floor = self.eager_floor_seconds if eager else self.prefill_floor_seconds
+        requests = prefill_requests + decode_requests
+        return max(seconds, floor + self.floor_request_seconds * requests)
+
+    def after_idle(self, seconds: float) -> float:
+        """Return what a step of so many `seconds` takes if nothing ran before it."""
+        return max(seconds + self.start_seconds, self.start_floor_seconds)
 
     @cached_property
     def _tables(self) -> tuple[list[float], list[float]]:

@@ -8,6 +8,9 @@ requests and C tokens of context at the anchor, step m after it ends at
     anchor + m * fixed(B) + per_context(B) * (C * m + B * m * (m - 1) / 2)
            = anchor + m * (linear + m * quadratic)
 
+Where the CPU's floor is longer than such a step, steps take the floor until the context has grown
+so far (the bend), and the anchor moves there.
+
 Anchors move with the batch only, never with the times that someone looks: that is why looking
 changes no result, not even in the last bit.
 """
@@ -17,7 +20,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from math import isnan
+from math import ceil, inf, isnan
 
 from scalecert.engines.base import RequestLog, Status
 from scalecert.engines.costs import StepCosts
@@ -30,9 +33,12 @@ TIE_SECONDS = 1e-9
 SERIAL_BITS = 32
 """A finish is one integer, `step << SERIAL_BITS | serial`: the heap compares no tuples."""
 SERIAL_MASK = (1 << SERIAL_BITS) - 1
+NEVER = 1 << 62
+"""A step that no run reaches."""
 
 Request = tuple[float, int, int, int]
-"""Arrival at the client's clock, id in the log, input tokens, output tokens."""
+"""Arrival at the client's clock, later if the API server was busy; id in the log, input tokens,
+output tokens."""
 Admitted = tuple[float, int, int, int, float]
 """A request and when it was first scheduled."""
 Chunk = tuple[int, Admitted, int, int, bool]
@@ -73,19 +79,25 @@ class Batch:
         "ahead",
         "anchor_seconds",
         "anchor_step",
+        "arrived",
+        "bend",
         "blocked",
-        "cold_seconds",
+        "cold",
         "composed",
         "context",
         "costs",
         "counts",
         "decoding",
+        "delivery_first",
+        "delivery_last",
         "delivery_seconds",
         "disturbed",
         "end",
         "finished",
         "finishes",
         "fixed_seconds",
+        "floors",
+        "frontend_free",
         "kv",
         "kv_tokens",
         "lag",
@@ -124,7 +136,12 @@ class Batch:
         self.longest_request = min(limits.max_model_len, self.kv_tokens)
         self.limited = limits.queue_is_limited
         self.fixed_seconds, self.per_context = costs.decode_tables(limits.max_num_seqs)
+        self.floors = costs.decode_floors(limits.max_num_seqs)
         self.delivery_seconds = costs.delivery_seconds
+        # What another request of the step adds to that, for a first token and for a last one,
+        # which is in the middle of the step's tokens on average.
+        each = costs.delivery_request_seconds
+        self.delivery_first, self.delivery_last = each, each / 2
         self.lag = costs.arrival_seconds - TIE_SECONDS
         """What an arrival needs to be visible: `arrival + lag <= time of composition`."""
         self.ahead = 1 if limits.async_scheduling else 0
@@ -142,8 +159,10 @@ class Batch:
         self.anchor_step = 0
         self.anchor_seconds = now
         self.linear = self.quadratic = 0.0
-        self.cold_seconds = 0.0
-        """What the next step takes longer for having no predecessor."""
+        self.bend = NEVER
+        """Step after which the closed form holds no longer."""
+        self.cold = False
+        """Whether the next step has no predecessor."""
 
         self.pending: deque[Request] = deque()
         """Offered, not yet seen by the server; by arrival."""
@@ -158,6 +177,10 @@ class Batch:
         limits = self.limits
         self.kv = KvCache(limits.num_gpu_blocks, limits.block_size, limits.shared_prefix_tokens)
         self.pending.clear()
+        self.arrived: dict[int, float] = {}
+        """When requests came, by id, that the API server was too busy for then."""
+        self.frontend_free = -inf
+        """When the API server can take the next request."""
         self.waiting: deque[Request] = deque()
         """Seen and not running, preempted ones included; by turn."""
         self.blocked = False
@@ -256,9 +279,17 @@ class Batch:
 
     def anchor(self) -> None:
         """Set the closed form anew from the last step's end, after `settle` and any change."""
-        per_context = self.per_context[self.decoding]
-        self.quadratic = quadratic = 0.5 * per_context * self.decoding
-        self.linear = self.fixed_seconds[self.decoding] + per_context * self.context - quadratic
+        decoding = self.decoding
+        per_context = self.per_context[decoding]
+        first = self.fixed_seconds[decoding] + per_context * self.context
+        self.quadratic = quadratic = 0.5 * per_context * decoding
+        self.linear = first - quadratic
+        self.bend = NEVER
+        floor = self.floors[decoding]
+        if first < floor:
+            self.linear, self.quadratic = floor, 0.0
+            if quadratic:
+                self.bend = self.anchor_step + ceil((floor - first) / (2.0 * quadratic))
 
     def join(self, serial: int, request: Admitted, tokens: int) -> None:
         """Let a request decode from the next step on; it has computed `tokens` so far.
@@ -307,13 +338,13 @@ class Batch:
         if self.kv.sharers:
             self.kv.sharers.discard(serial)
 
-    def finish_due(self) -> None:
+    def finish_due(self, last: float) -> None:
         """Finish the decoding requests whose last token the step just completed computed.
 
-        Between `settle` and `anchor`.
+        Between `settle` and `anchor`; their clients have it at `last`.
         """
         finishes, running, kv = self.finishes, self.running, self.kv
-        step, last = self.step, self.end + self.delivery_seconds
+        step = self.step
         while finishes and finishes[0] >> SERIAL_BITS == step:
             serial = heappop(finishes) & SERIAL_MASK
             _, _, inputs, outputs, _ = running[serial]
@@ -322,4 +353,4 @@ class Batch:
             self.context -= tokens
             kv.leave(tokens, step)
             self.finish(serial, last)
-        self.blocked = False
+            self.blocked = False

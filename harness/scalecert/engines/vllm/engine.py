@@ -22,6 +22,7 @@ from scalecert.engines.costs import StepCosts
 from scalecert.engines.vllm.batch import SERIAL_BITS, TIE_SECONDS, Batch, Chunk, Request
 from scalecert.engines.vllm.composition import arrive, compose
 from scalecert.engines.vllm.exposition import Exposition
+from scalecert.engines.vllm.frontend import arrival_of, forget_arrivals, take_back, take_in
 from scalecert.engines.vllm.history import History
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 
@@ -80,10 +81,9 @@ class VllmEngine(Batch):
         )
         if max(input_tokens) + max(output_tokens) > self.longest_request:
             requests = filter(self._fits, requests)
-        if self.pending and self.pending[-1][0] > arrival_seconds[0]:
-            requests = sorted([*self.pending, *requests], key=lambda request: request[0])
-            self.pending.clear()
-        self.pending.extend(requests)
+        if self.pending and arrival_of(self, self.pending[-1]) > arrival_seconds[0]:
+            requests = take_back(self, arrival_seconds[0], requests)
+        take_in(self, requests)
 
     def advance(self, until_seconds: float) -> None:
         """Run to `until_seconds` (inclusive) and log every token whose step has ended by then."""
@@ -103,13 +103,14 @@ class VllmEngine(Batch):
             arrive(self, limit)
         if len(self.finished) > _PACK_AFTER:
             self._history.take(self.finished)
+            forget_arrivals(self)
         self.now = until_seconds
 
     def outstanding(self) -> int:
         """Return the number of requests that were offered, have arrived and are not finished."""
         coming = 0
         for request in reversed(self.pending):
-            if request[0] <= self.now + TIE_SECONDS:
+            if arrival_of(self, request) <= self.now + TIE_SECONDS:
                 break
             coming += 1
         return len(self.running) + len(self.waiting) + len(self.pending) - coming
@@ -118,7 +119,8 @@ class VllmEngine(Batch):
         """Return a time before which no request finishes; inf if none is here.
 
         It is when the next one finishes if no other arrived, while all requests decode. While
-        prompts are computed or requests wait it is an earlier time, after `now`.
+        prompts are computed, requests wait or the CPU's floor holds it is an earlier time, after
+        `now`.
         """
         if not self.running:
             if not (self.waiting or self.pending):
@@ -183,7 +185,7 @@ class VllmEngine(Batch):
             self.anchor()
             self.prefills = compose(self, start, start)
             if self.prefills:
-                self.cold_seconds = self.costs.start_seconds if idle else 0.0
+                self.cold = idle
                 self.composed = not self.ahead
                 return True
         return False
@@ -191,13 +193,14 @@ class VllmEngine(Batch):
     def _take_steps(self, limit: float) -> bool:
         """Take the steps up to the next finish or visible arrival; False if one ends after `limit`.
 
-        Nobody prefills in them, so each composition only lets every request grow by one token.
+        Nobody prefills in them, so each composition only lets every request grow by one token. At
+        the bend of the closed form they end, too.
         """
         arrival = inf if self.blocked or not self.pending else self.pending[0][0] + self.lag
         if arrival <= self.end or (self.waiting and not self.blocked):
             return self._take_step(limit)
-        finish = self.finishes[0] >> SERIAL_BITS
-        steps = finish - self.anchor_step
+        change = min(self.finishes[0] >> SERIAL_BITS, self.bend)
+        steps = change - self.anchor_step
         if self.context + (steps + self.slack) * self.decoding > self.kv_tokens:
             steps = self._steps_that_fit(steps)
             if steps <= self.step - self.anchor_step:
@@ -215,9 +218,9 @@ class VllmEngine(Batch):
             arrive(self, end - 2 * TIE_SECONDS)
         self.step = self.anchor_step + steps
         self.end = end
-        if finish == self.step:
+        if change == self.step:
             self.settle()
-            self.finish_due()
+            self.finish_due(end + self.delivery_seconds + self.delivery_last * (self.decoding - 1))
             self.anchor()
         elif arrival <= end < limit - 3 * TIE_SECONDS:
             return self._take_step(limit)
@@ -252,17 +255,17 @@ class VllmEngine(Batch):
             return False
         if self.limited:
             arrive(self, end - 2 * TIE_SECONDS)
-        first = last = end + self.delivery_seconds
-        if self.prefills:
-            others = self.decoding + len(self.prefills) - 1
-            first += self.costs.delivery_request_seconds * others
+        others = self.decoding + len(self.prefills) - 1
+        first = end + self.delivery_seconds + self.delivery_first * others
+        last = end + self.delivery_seconds + self.delivery_last * others
         composed = compose(self, first, last) if self.ahead else []
         prefills, self.prefills = self.prefills, composed
         self.composed = False
         self.step += 1
         self.end = end
         self.snapshot = None
-        if prefills or self.disturbed or self.finishes[0] >> SERIAL_BITS == self.step:
+        changes = prefills or self.disturbed or self.finishes[0] >> SERIAL_BITS == self.step
+        if changes or self.step == self.bend:
             self._change_batch(prefills, first, last)
         return True
 
@@ -285,17 +288,17 @@ class VllmEngine(Batch):
         if chunks:
             seconds = self.costs.mixed_seconds(total, attention, chunks, decoding, context)
         else:
-            seconds = self.fixed_seconds[decoding] + self.per_context[decoding] * context
-        return self.end + seconds + self.cold_seconds
+            seconds = self.costs.decode_seconds(decoding, context)
+        return self.end + (self.costs.after_idle(seconds) if self.cold else seconds)
 
     def _change_batch(self, prefills: list[Chunk], first: float, last: float) -> None:
         """Let requests finish and join after a step with the prompt chunks `prefills`."""
         self.disturbed = False
         self.settle()
         if self.finishes and self.finishes[0] >> SERIAL_BITS == self.step:
-            self.finish_due()
+            self.finish_due(last)
         if prefills:
-            self.cold_seconds = 0.0
+            self.cold = False
             self.counts.prefill_steps += 1
         for serial, request, tokens, before, samples in prefills:
             if samples:
