@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import cross_validate
 import msgspec
 from replay_engine import ROOT, markdown, replay
 
@@ -44,6 +45,7 @@ def tables() -> dict[str, str]:
     return {
         "load": markdown(load),
         "bursts": markdown(bursts),
+        "left-out": cross_validate.table(DATA),
         "costs": _costs(),
         "efficiencies": _efficiencies(),
         "roofline": _roofline(),

@@ -31,11 +31,16 @@ DATA = ROOT / "fixtures" / "golden" / "vllm-h200"
 SERVERS = {"d1_micro": "A", "d2_sweep": "A", "d4_small": "B", "d7_dflt": "D"}
 BURST_WEIGHT = 0.1
 """Weight of a burst phase; phases under a lasting load have 1, as that is what is predicted."""
-LOADED_PHASES = {"p070", "p100", "cap_closed256"}
-LOADED_WEIGHT = 4.0
-"""Near saturation an error of the step time comes back several times larger in every latency."""
+LOADED_PHASES = {"p070", "p100"}
+LOADED_WEIGHT = 12.0
+"""Under an open load near saturation an error of the step time comes back several times larger in
+every latency; closed loops regulate themselves."""
 HUBER = 0.08
 """Relative error beyond which a row counts linearly: hiccups of the machine."""
+OPEN_PHASE = re.compile(r"[a-z]0[1-7]0|s050")
+"""Phases below saturation."""
+BURST_PHASE = re.compile(r"dec_32_(32|64|128|256)")
+"""Bursts of which neither seats nor the step's budget hold up any request for long."""
 LONG_CHUNK_TOKENS = 1500
 """Such a step runs longer than the next takes to launch, so it can be timed alone."""
 START = {
@@ -202,14 +207,13 @@ def predict(rows: Rows, costs: dict[str, float]) -> np.ndarray:
 
 
 def weights_of(rows: Rows, phases: list[Phase]) -> np.ndarray:
-    """Return each row's weight: by phase and kind of step alike, within them by its seconds."""
+    """Return each row's weight: by phase, within it by its seconds."""
     weights = np.zeros(len(rows.seconds))
     for number, phase in enumerate(phases):
         share = BURST_WEIGHT if phase.name.startswith(("dec_", "pf_")) else 1.0
         share *= LOADED_WEIGHT if phase.name in LOADED_PHASES else 1.0
-        for mixed in (False, True):
-            mine = (rows.phase == number) & (rows.mixed == mixed)
-            weights[mine] = share * rows.seconds[mine] / max(rows.seconds[mine].sum(), 1e-9)
+        mine = rows.phase == number
+        weights[mine] = share * rows.seconds[mine] / max(rows.seconds[mine].sum(), 1e-9)
     return weights
 
 
@@ -264,11 +268,11 @@ def main() -> None:
 
 
 def frontend_costs(data: Path, phases: list[Phase], costs: dict[str, float]) -> dict[str, float]:
-    """Return the delays around the steps, from the phases below saturation."""
+    """Return the delays around the steps, from phases under load, lone requests and bursts."""
     steps = {server: read_csv(data / f"steps_{server}.csv.gz") for server in set(SERVERS.values())}
     matches = []
     for phase in phases:
-        if re.fullmatch(r"[a-z]0[1-7]0|s050", phase.name):
+        if OPEN_PHASE.fullmatch(phase.name):
             requests = _requests(data / phase.folder / "requests.csv.gz", phase.name)
             log = steps[phase.server]
             inside = (log["t_sched"] >= phase.start) & (log["t_sched"] <= phase.end)
@@ -280,9 +284,23 @@ def frontend_costs(data: Path, phases: list[Phase], costs: dict[str, float]) -> 
     each = np.arange(len(log["t_res"]))
     alone = Rows(log, each, each, log["t_res"], log["pf_reqs"] > 0, each)
     base, per_request = delays.delivery_seconds(matched)
+    beyond, floor = delays.start_seconds(log, predict(alone, costs))
+    bursts = [
+        delays.arrival_request_seconds(
+            log,
+            _requests(data / phase.folder / "requests.csv.gz", phase.name),
+            phase.start,
+            per_request,
+        )
+        for phase in phases
+        if BURST_PHASE.fullmatch(phase.name)
+    ]
     return {
-        "start_seconds": delays.start_seconds(log, predict(alone, costs)),
+        "floor_request_seconds": delays.cpu_request_seconds(log),
+        "start_seconds": beyond,
+        "start_floor_seconds": floor,
         "arrival_seconds": delays.arrival_seconds(matched, delays.schedule_lag_seconds(log)),
+        "arrival_request_seconds": float(np.mean(bursts)),
         "delivery_seconds": base,
         "delivery_request_seconds": per_request,
     }
@@ -291,7 +309,7 @@ def frontend_costs(data: Path, phases: list[Phase], costs: dict[str, float]) -> 
 def _requests(path: Path, phase: str) -> Columns:
     with gzip.open(path, "rt", newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["phase"] == phase]
-    names = ("t_send", "t_first", "in_tok")
+    names = ("t_send", "t_first", "t_last", "in_tok")
     return {name: np.array([float(row[name]) for row in rows]) for name in names}
 
 

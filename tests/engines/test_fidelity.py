@@ -12,8 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 TPOT_LIMIT, TTFT_LIMIT = 0.03, 0.05
 """Half of what is aimed at, on p50 and mean, below saturation."""
-SATURATED_TPOT_LIMIT, SATURATED_TTFT_LIMIT = 0.05, 0.10
-"""Closed loops with every seat taken."""
+SATURATED_TPOT_LIMIT, SATURATED_TTFT_LIMIT = 0.05, 0.13
+"""Closed loops with every seat taken: there the API server, which writes tokens while requests
+come in, is not modelled."""
 
 
 @pytest.fixture(scope="module")

@@ -57,9 +57,26 @@ def test_depth_scales_every_part_of_a_layer() -> None:
     """Twice the layers cost twice as much, but for the weights: the output head stays."""
     deep = msgspec.structs.replace(LLAMA, name="deep", layers=64)
     once, twice = estimate_costs(LLAMA, H200), estimate_costs(deep, H200)
-    for field in ("overhead_seconds", "context_seconds", "attention_seconds", "token_seconds"):
+    for field in ("context_seconds", "attention_seconds", "token_seconds"):
         assert getattr(twice, field) == pytest.approx(2 * getattr(once, field), rel=1e-3)
     assert 1.9 < twice.weights_seconds / once.weights_seconds < 2
+    assert 1.7 < twice.overhead_seconds / once.overhead_seconds < 2
+
+
+def test_the_cpus_work_is_the_same_for_every_model() -> None:
+    """What the API server and the scheduler do depends on requests, not on the model."""
+    small, large = (estimate(name, "h200").spec.costs for name in ("llama-3.2-1b", "llama-2-13b"))
+    for field in (
+        "step_floor_seconds",
+        "floor_request_seconds",
+        "start_seconds",
+        "arrival_seconds",
+        "arrival_request_seconds",
+        "delivery_seconds",
+        "delivery_request_seconds",
+    ):
+        assert getattr(small, field) == getattr(large, field) > 0
+    assert 0 < small.start_floor_seconds < large.start_floor_seconds
 
 
 def test_a_larger_vocabulary_is_paid_for_by_samples_not_by_prompts() -> None:
@@ -85,8 +102,16 @@ def test_slower_memory_slows_decoding_and_slower_compute_prefill() -> None:
 def test_small_models_are_bound_by_the_cpu() -> None:
     """A 1B model on an H200 does not step faster than its steps are launched."""
     costs = estimate("llama-3.2-1b", "h200").spec.costs
-    assert costs.decode_coefficients(1)[0] == costs.step_floor_seconds
-    assert costs.prefill_floor_seconds > 0
+    floor = costs.step_floor_seconds + costs.floor_request_seconds
+    assert costs.decode_seconds(1, 256) == floor > costs.decode_coefficients(1)[0]
+    assert costs.step_floor_seconds < costs.prefill_floor_seconds < costs.eager_floor_seconds
+
+
+def test_large_models_hide_the_cpu() -> None:
+    """On an L4 no step of an 8B model waits for its launch."""
+    costs = estimate("llama-3.1-8b", "l4").spec.costs
+    assert costs.decode_seconds(1, 256) > 10 * costs.step_floor_seconds
+    assert costs.prefill_floor_seconds == costs.eager_floor_seconds == 0
 
 
 def test_two_accelerators_are_faster_but_not_twice() -> None:

@@ -10,11 +10,14 @@ accelerators:
 | token           | 2 FLOP per weight of the layers                            | FLOP/s     |
 | context         | bytes of one token's keys and values                       | bytes/s    |
 | decode request  | a tile of context in every layer and KV head (tokens read  | bytes/s    |
-|                 | beyond those there are), and 2 FLOP per weight of the head | FLOP/s     |
+|                 | beyond those there are), 2 FLOP per weight of the head,    | FLOP/s     |
+|                 | and the logits written and read                            | bytes/s    |
 | beside request  | another such tile: attention made for prompts              | bytes/s    |
 | attention       | 4 FLOP per layer, head and width, for each pair of tokens  | FLOP/s     |
-| overhead, start | kernels to launch: layers                                  | -          |
-| arrival, delivery, floor of a step | the CPU's work: the same                | -          |
+| overhead        | gaps between kernels: layers, and a part once a step       | -          |
+| floors of steps | the CPU's work: the same for one CUDA graph; by layers     | -          |
+| with prefill    | where launches are by layers                               |            |
+| start, arrival, delivery, floor of a decode step | the CPU's work: the same  | -          |
 
 So for the reference itself the estimate is the measurement. Tensor parallelism divides weights,
 heads and FLOP, and adds two all-reduces a layer.
@@ -49,9 +52,16 @@ REFERENCE = "vllm_llama-2-7b_h200"
 ENGINE_VERSION = "0.33.0"
 """vLLM's version whose defaults the limits are."""
 ASSUMED_ERROR = 0.30
-LAUNCH_SECONDS_PER_LAYER = 6.2e-3 / 32
-"""Launch of a step with prefill by the CPU, piecewise graphs, read off the reference's step log
-(schedule to next schedule)."""
+GRAPHED_LAUNCH_SECONDS = 6.2e-3
+EAGER_LAUNCH_SECONDS = 14.4e-3
+"""Launch of a step with prefill by the CPU, with graphs between the layers' attention and without
+any, read off the reference's step log (schedule to next schedule). What they take beyond the
+launch of a decode step, which is one graph, is by layers."""
+STEP_OVERHEAD_SECONDS = 0.2e-3
+"""The part of the overhead that is beside the layers: inputs, head, sampler. Assumed."""
+LOGIT_BYTES = 12
+"""Moved for every word of the vocabulary and sampled token: bfloat16 and float32 logits, each
+written and read once."""
 ALL_REDUCE_SECONDS = 12e-6
 """Latency of one all-reduce between accelerators of a node, assumed."""
 LOAD_BYTES_PER_SECOND = 450e6
@@ -127,30 +137,30 @@ def estimate_costs(model: ModelShape, accelerator: Accelerator, *, count: int = 
     heads_split = max(count / model.kv_heads, 1.0)
     context = costs.context_seconds * kv_ratio * bytes_slower * heads_split
     compute_per_weight = costs.token_seconds / shape.layer_weights
-    head = compute_per_weight * shape.head_weights
-    tiles = (costs.decode_request_seconds - head) / costs.context_seconds
+    tiles = _tile_tokens(costs, shape, known)
     reduce_latency, reduce_token = _all_reduce(model, accelerator, count)
     token = compute_per_weight * model.layer_weights * flops_slower + reduce_token
+    head = compute_per_weight * model.head_weights * flops_slower
+    overhead = costs.overhead_seconds - STEP_OVERHEAD_SECONDS
     estimated = StepCosts(
         weights_seconds=costs.weights_seconds * _streamed(model) / _streamed(shape) * bytes_slower,
         token_seconds=token,
         blend=costs.blend,
-        overhead_seconds=costs.overhead_seconds * layers + reduce_latency,
-        decode_request_seconds=tiles * context
-        + compute_per_weight * model.head_weights * flops_slower,
+        overhead_seconds=overhead * layers + STEP_OVERHEAD_SECONDS + reduce_latency,
+        decode_request_seconds=tiles * context + head + _logit_seconds(model, accelerator, count),
         context_seconds=context,
         beside_request_seconds=costs.beside_request_seconds / costs.context_seconds * context,
         attention_seconds=costs.attention_seconds * _pair_work(model, shape) * flops_slower,
         step_floor_seconds=costs.step_floor_seconds,
+        floor_request_seconds=costs.floor_request_seconds,
         ungraphed_seconds=costs.ungraphed_seconds * layers,
-        start_seconds=costs.start_seconds * layers,
+        start_seconds=costs.start_seconds,
         arrival_seconds=costs.arrival_seconds,
+        arrival_request_seconds=costs.arrival_request_seconds,
         delivery_seconds=costs.delivery_seconds,
         delivery_request_seconds=costs.delivery_request_seconds,
     )
-    hidden = estimated.decode_coefficients(1)[0]
-    floor = max(LAUNCH_SECONDS_PER_LAYER * model.layers - hidden, 0.0)
-    return _rounded(msgspec.structs.replace(estimated, prefill_floor_seconds=floor))
+    return _rounded(_with_launch_floors(estimated, model.layers, costs, shape.layers))
 
 
 def efficiencies() -> dict[str, float]:
@@ -163,14 +173,51 @@ def efficiencies() -> dict[str, float]:
     costs, shape = reference.costs, reference.model
     peak = load_accelerator(reference.accelerator.name)
     pair_flop = 4 * shape.layers * shape.heads * shape.head_width
-    head = costs.token_seconds * shape.head_weights / shape.layer_weights
     return {
         "weights": _streamed(shape) / costs.weights_seconds / peak.bytes_per_second,
         "context": shape.kv_bytes_per_token / costs.context_seconds / peak.bytes_per_second,
         "compute": 2 * shape.layer_weights / costs.token_seconds / peak.flops_per_second,
         "attention": pair_flop / costs.attention_seconds / peak.flops_per_second,
-        "tile_tokens": (costs.decode_request_seconds - head) / costs.context_seconds,
+        "tile_tokens": _tile_tokens(costs, shape, peak),
     }
+
+
+def _tile_tokens(costs: StepCosts, shape: ModelShape, accelerator: Accelerator) -> float:
+    """Return the tokens of context that a decoding request reads beyond its own."""
+    head = costs.token_seconds * shape.head_weights / shape.layer_weights
+    head += _logit_seconds(shape, accelerator, 1)
+    return (costs.decode_request_seconds - head) / costs.context_seconds
+
+
+def _logit_seconds(model: ModelShape, accelerator: Accelerator, count: int) -> float:
+    """Return the seconds in which the logits of one token are written and read."""
+    return LOGIT_BYTES * model.vocabulary / accelerator.bytes_per_second / count
+
+
+def _with_launch_floors(
+    estimated: StepCosts, layers: int, costs: StepCosts, known_layers: int
+) -> StepCosts:
+    """Return costs with the floors of steps that prefill, relative to those of the reference.
+
+    The CPU launches a step while the one before runs: what that takes longer than its own launch
+    is what the CPU is ahead by.
+    """
+    known_slack, slack = (
+        max(one.decode_coefficients(1)[0] - one.step_floor_seconds, 0.0)
+        for one in (costs, estimated)
+    )
+    base = costs.step_floor_seconds
+    graphed, eager = (
+        (launch - base) * (layers / known_layers - 1)
+        for launch in (GRAPHED_LAUNCH_SECONDS, EAGER_LAUNCH_SECONDS)
+    )
+    less = known_slack - slack
+    return msgspec.structs.replace(
+        estimated,
+        prefill_floor_seconds=max(costs.prefill_floor_seconds + graphed + less, 0.0),
+        eager_floor_seconds=max(costs.eager_floor_seconds + eager + less, 0.0),
+        start_floor_seconds=max(costs.start_floor_seconds + graphed, 0.0),
+    )
 
 
 def _streamed(model: ModelShape) -> float:
