@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from scalecert.engines.profiles import profile_text
 from scalecert.engines.registry import engine_kind
+from scalecert.engines.roofline import estimate
 from scalecert.errors import UsageError
 from scalecert.policy.command_line import command_line
 from scalecert.policy.model import Container, Place
@@ -95,6 +97,44 @@ def test_a_tag_without_a_version_takes_the_profiles(load):
     resolved = resolve(load(changed(WHOLE, "v0.14.0", "latest")))
     assert resolved.version == resolved.profile.spec.engine_version
     assert "profile" in sources(resolved)["version"][1]
+
+
+def test_an_image_of_ones_own_is_known_by_its_command(load):
+    """`vllm serve` in an image that is called otherwise: its tag is no version of vLLM."""
+    own = changed(DEPLOYMENT, "vllm/vllm-openai:v0.14.0", "registry.example/llm:v9.1.0")
+    own = changed(own, "        args:\n", "        command: [/opt/vllm, serve]\n        args:\n")
+    resolved = resolve(load(joined(HPA, own)))
+    assert sources(resolved)["engine"] == ("vllm", "command of container vllm")
+    assert resolved.version == resolved.profile.spec.engine_version
+    assert resolved.limits.integer("max_num_seqs") == 64
+
+
+def test_a_profile_given_says_what_an_unknown_container_runs(load):
+    """Its flags hold all the same: they are the policy's, not the profile's."""
+    own = changed(DEPLOYMENT, "vllm/vllm-openai:v0.14.0", "registry.example/llm:v9.1.0")
+    resolved = resolve(load(joined(HPA, own)), PROFILE)
+    assert sources(resolved)["engine"] == ("vllm", "profile")
+    assert resolved.limits.integer("max_num_seqs") == 64
+
+
+def test_the_hint_makes_the_profile_that_is_missing(load, tmp_path):
+    """The command in the hint, as it stands, makes a profile that the policy resolves with."""
+    old, new = "nvidia.com/gpu: 1", "nvidia.com/gpu: 2"
+    two = changed(DEPLOYMENT, old, new)
+    two = changed(two, "--max-num-seqs=64", "--tensor-parallel-size=2")
+    line = refusal(load(joined(HPA, two)))
+    words = line.partition("make one: scalecert profile estimate ")[2].partition(",")[0].split()
+    told = dict(zip(words[::2], words[1::2], strict=True))
+    profile = estimate(told["--model"], told["--accelerator"], count=int(told["--count"]))
+    file = tmp_path / told["--out"]
+    file.write_text(profile_text(profile))
+    assert resolve(load(joined(HPA, two)), str(file)).accelerators_per_replica == 2
+
+
+def test_a_model_in_a_secret_is_said_to_be_unknown(load):
+    """A variable from elsewhere is no model's name."""
+    hidden = changed(DEPLOYMENT, "meta-llama/Llama-2-7b-chat-hf", "$(MODEL_ID)")
+    assert "$(MODEL_ID), whose value is not in the manifest" in refusal(load(joined(HPA, hidden)))
 
 
 VLLM = engine_kind("vllm")

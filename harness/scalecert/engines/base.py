@@ -143,6 +143,9 @@ class EngineKind(Protocol):
     def recognises(self, image: str) -> bool:
         """Tell whether a container image is this engine's."""
 
+    def is_started_by(self, words: Sequence[str]) -> bool:
+        """Tell whether the words of a command line start this engine's server."""
+
     def version_of(self, image: str) -> str | None:
         """Return the engine's version by the image's tag, None if the tag does not say."""
 

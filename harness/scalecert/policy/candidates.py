@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scalecert.engines.base import EngineKind
+from scalecert.engines.catalog import accelerators, models
 from scalecert.engines.profiles import EngineProfile, load_profile, profile_names
 from scalecert.errors import UsageError
 from scalecert.policy.hardware import Hardware
@@ -31,7 +32,7 @@ def pick_profile(
     raise _error(
         policy,
         f"found {hardware.count} accelerators per replica, expected as many as in a profile",
-        f"scalecert profile estimate, or --profile {fitting[0]} to take it for one",
+        f"make one: {_estimate(engine, model, hardware)}",
     )
 
 
@@ -73,7 +74,9 @@ def no_engine(policy: Policy, kinds: Sequence[EngineKind]) -> UsageError:
 def _no_profile(
     policy: Policy, engine: str, model: str | None, hardware: Hardware, candidates: Sequence[str]
 ) -> UsageError:
-    if model is None:
+    if model is not None and "$" in model:
+        problem = f"found the model {model}, whose value is not in the manifest"
+    elif model is None:
         problem = f"found no model in args or env of the {engine} container"
     elif not hardware.name:
         problem = f"found no accelerator for {model} (nodeSelector says none)"
@@ -82,8 +85,20 @@ def _no_profile(
     return _error(
         policy,
         problem,
-        f"--profile with one of {', '.join(candidates)}; or make one with scalecert profile"
-        f" estimate --engine {engine}",
+        f"--profile with one of {', '.join(candidates)}; or make one:"
+        f" {_estimate(engine, model, hardware)}",
+    )
+
+
+def _estimate(engine: str, model: str | None, hardware: Hardware) -> str:
+    """Return the command that makes a profile, as far as model and hardware are known."""
+    shapes = [shape.name for shape in models() if model and means_model(model, shape.name)]
+    known = hardware.name in {accelerator.name for accelerator in accelerators()}
+    count = f" --count {hardware.count}" if hardware.count > 1 else ""
+    return (
+        f"scalecert profile estimate --engine {engine} --model {shapes[0] if shapes else 'SHAPE'}"
+        f" --accelerator {hardware.name if known else 'NAME'}{count} --out profile.yaml,"
+        " then --profile profile.yaml"
     )
 
 

@@ -2,7 +2,8 @@
 
 The order is fixed and every answer is recorded with its source:
 
-    engine and version   the container's image, else the profile
+    engine               the container's image, else its command, else the profile
+    version              the image, else the profile
     limits               args, then env, then the profile
     accelerator          nodeSelector and resources, else the profile
     model                args, then env, else the profile
@@ -26,7 +27,7 @@ from scalecert.policy.candidates import (
 )
 from scalecert.policy.command_line import command_line
 from scalecert.policy.hardware import Hardware, hardware_of
-from scalecert.policy.model import Container, Policy
+from scalecert.policy.model import Container, Policy, Target
 from scalecert.recording.plan import Provenance
 
 
@@ -68,6 +69,14 @@ class _Server:
     container: Container
     words: tuple[str, ...]
     hardware: Hardware
+    source: str
+    """What says that it runs the engine."""
+
+    @property
+    def version(self) -> str | None:
+        """The version, which only an image of the engine's own says."""
+        image = self.container.image
+        return self.kind.version_of(image) if self.kind.recognises(image) else None
 
     def model(self) -> tuple[str, str] | None:
         """Return the model and where the manifest says it."""
@@ -88,12 +97,15 @@ def resolve(
         UsageError: if the manifests do not say enough, or no profile fits; it names the candidates.
     """
     known = engine_kinds() if kinds is None else kinds
-    server = _server(policy, known)
+    target = policy.target
+    server = None
+    if target is not None:
+        server = _server(target, known) or _assumed_server(target, profile, known)
     if server is None:
         return _from_profile_alone(policy, profile, known)
     chosen, why = _profile(policy, server, profile)
     container = server.container
-    version = server.kind.version_of(container.image)
+    version = server.version
     limits = _limits(server, chosen, version)
     named = server.kind.served_name(server.words, container.env)
     return Resolved(
@@ -108,17 +120,32 @@ def resolve(
     )
 
 
-def _server(policy: Policy, kinds: Sequence[EngineKind]) -> _Server | None:
-    target = policy.target
-    if target is None:
-        return None
-    template = target.serving
-    for container in template.containers:
-        for kind in kinds:
-            if kind.recognises(container.image):
-                hardware = hardware_of(template, container, target.pods_per_replica)
-                return _Server(kind, container, command_line(container), hardware)
+def _server(target: Target, kinds: Sequence[EngineKind]) -> _Server | None:
+    """Return the first container whose image is an engine's, else whose command starts one."""
+    pairs = [(container, kind) for container in target.serving.containers for kind in kinds]
+    for container, kind in pairs:
+        if kind.recognises(container.image):
+            return _server_in(target, container, kind, f"image {container.image}")
+    for container, kind in pairs:
+        if kind.is_started_by(command_line(container)):
+            return _server_in(target, container, kind, f"command of container {container.name}")
     return None
+
+
+def _assumed_server(
+    target: Target, given: str | None, kinds: Sequence[EngineKind]
+) -> _Server | None:
+    """Return the container that must run the engine of `--profile`: no other has accelerators."""
+    accelerated = [one for one in target.serving.containers if one.accelerators()]
+    if given is None or len(accelerated) != 1:
+        return None
+    kind = engine_of_profile(load_profile(given), kinds, given)
+    return _server_in(target, accelerated[0], kind, "profile")
+
+
+def _server_in(target: Target, container: Container, kind: EngineKind, source: str) -> _Server:
+    hardware = hardware_of(target.serving, container, target.pods_per_replica)
+    return _Server(kind, container, command_line(container), hardware, source)
 
 
 def _profile(policy: Policy, server: _Server, given: str | None) -> tuple[EngineProfile, str]:
@@ -180,15 +207,14 @@ def _from_profile_alone(policy: Policy, given: str | None, kinds: Sequence[Engin
 def _from_server(
     server: _Server, version: str | None, profile: EngineProfile
 ) -> tuple[Provenance, ...]:
-    image = f"image {server.container.image}"
     model, said = server.model() or (profile.spec.model.name, "profile")
     assumed = profile.spec.accelerator
     hardware = server.hardware
     return (
-        Provenance("engine", server.kind.name, image),
-        Provenance("version", version, image)
+        Provenance("engine", server.kind.name, server.source),
+        Provenance("version", version, f"image {server.container.image}")
         if version
-        else Provenance("version", profile.spec.engine_version, "profile (the tag does not say)"),
+        else Provenance("version", profile.spec.engine_version, "profile (the image does not say)"),
         Provenance("model", model, said),
         Provenance(
             "accelerator",

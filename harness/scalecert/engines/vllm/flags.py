@@ -116,6 +116,7 @@ def _sized(limit: str, least: int = 1) -> _Flag:
 
 
 _TENSOR_PARALLEL = _counted("tensor_parallel_size")
+_PIPELINE_PARALLEL = _counted("pipeline_parallel_size")
 
 _FLAGS: Mapping[str, _Flag] = {
     "--max-num-seqs": _counted("max_num_seqs"),
@@ -130,6 +131,8 @@ _FLAGS: Mapping[str, _Flag] = {
     "--num-gpu-blocks-override": _counted("num_gpu_blocks", 2),
     "--tensor-parallel-size": _TENSOR_PARALLEL,
     "-tp": _TENSOR_PARALLEL,
+    "--pipeline-parallel-size": _PIPELINE_PARALLEL,
+    "-pp": _PIPELINE_PARALLEL,
     "--long-prefill-token-threshold": _counted("long_prefill_token_threshold", 0),
     "--max-num-queued-reqs": _counted("max_num_queued_reqs", 0),
     "--max-num-queued-tokens": _sized("max_num_queued_tokens", 0),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import PurePosixPath
 
 from scalecert.engines.base import EngineKind, Limits, MetricInfo, RequestLog
 from scalecert.engines.profiles import EngineProfile
@@ -23,6 +25,16 @@ class VllmKind:
     def recognises(self, image: str) -> bool:
         """Tell whether a container image is a vLLM server."""
         return is_vllm_image(image)
+
+    def is_started_by(self, words: Sequence[str]) -> bool:
+        """Tell whether a command line starts a vLLM server: `vllm serve`, `-m vllm.entrypoints...`.
+
+        Images of a team's own, and llm-d's, have no `vllm` in their name.
+        """
+        return any(word.startswith("vllm.entrypoints.") for word in words) or any(
+            PurePosixPath(first).name == "vllm" and second == "serve"
+            for first, second in pairwise(words)
+        )
 
     def version_of(self, image: str) -> str | None:
         """Return the version by the image's tag, None if the tag does not say."""

@@ -67,13 +67,16 @@ _DEFAULTS = {
 
 
 def _check_accelerators(profile: EngineProfile, flags: dict[str, Value]) -> None:
+    """Refuse another number of accelerators than the profile's: tensor x pipeline parallel."""
     count = profile.spec.accelerator.count
-    wanted = flags.get("tensor_parallel_size", count)
+    if not {"tensor_parallel_size", "pipeline_parallel_size"} & flags.keys():
+        return
+    wanted = int(flags.get("tensor_parallel_size", 1)) * int(flags.get("pipeline_parallel_size", 1))
     if wanted != count:
         raise UsageError(
-            f"found {wanted}, but profile {profile.name} is of {count} accelerator(s) a replica",
+            f"found {wanted} accelerators a replica, but profile {profile.name} is of {count}",
             field="--tensor-parallel-size",
-            hint="name a profile of as many accelerators with --profile",
+            hint=f"make one with scalecert profile estimate --count {wanted}, then --profile FILE",
         )
 
 
