@@ -8,9 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from scalecert import cli
 
 ROOT = Path(__file__).parents[2]
 POLICY = ROOT / "fixtures/policies/vllm-num-requests-running.yaml"
@@ -72,6 +75,21 @@ def scalecert(
     )
 
 
+@pytest.fixture
+def here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return what runs the command line in this process, which saves its start, in `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        code = cli.run([str(one) for one in arguments])
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+    return run
+
+
 def certificate(folder: Path) -> dict:
     return json.loads((folder / "certificate.json").read_text())
 
@@ -107,22 +125,22 @@ def test_a_certified_policy(tmp_path: Path):
     ]
 
 
-def test_a_failing_policy(tmp_path: Path):
+def test_a_failing_policy(tmp_path: Path, here):
     """Exit code 1, and every scenario is in the progress and on the certificate."""
     suite = write_suite(tmp_path / "own", calm=PASSING, hard=FAILING)
-    done = scalecert("certify", POLICY, *WORDS, "--suite", suite, "--json", cwd=tmp_path)
+    done = here("certify", POLICY, *WORDS, "--jobs=1", "--suite", suite, "--json")
     assert done.returncode == 1, done.stderr
     assert json.loads(done.stdout) == certificate(tmp_path / "out")
     results = certificate(tmp_path / "out")["spec"]["scenarios"]
     assert {one["id"]: one["verdict"] for one in results} == {"calm": "pass", "hard": "fail"}
 
 
-def test_an_inconclusive_suite(tmp_path: Path):
+def test_an_inconclusive_suite(tmp_path: Path, here):
     """Exit code 3 where a case was skipped, never 0."""
     suite = write_suite(tmp_path / "own", calm=PASSING, later=PASSING)
     skip = "import pytest\ndef test_later(case):\n    pytest.skip('not today')\n"
     (suite / "test_later.py").write_text(skip)
-    done = scalecert("certify", POLICY, *WORDS, "--suite", suite, cwd=tmp_path)
+    done = here("certify", POLICY, *WORDS, "--jobs=1", "--suite", suite)
     assert done.returncode == 3
     assert "not today" in done.stdout
 
@@ -176,34 +194,34 @@ def test_the_two_doors_find_the_same(tmp_path: Path):
         assert bytes_of(tmp_path / other) == bytes_of(tmp_path / "out")
 
 
-def test_rechecking_says_the_same(tmp_path: Path):
+def test_rechecking_says_the_same(tmp_path: Path, here):
     """Rows, verdict and exit code again, without a world; of one recording its findings."""
     suite = write_suite(tmp_path / "own", calm=PASSING, hard=FAILING)
-    done = scalecert("certify", POLICY, *WORDS, "--suite", suite, cwd=tmp_path)
-    again = scalecert("recheck", "out", cwd=tmp_path)
+    done = here("certify", POLICY, *WORDS, "--jobs=1", "--suite", suite)
+    again = here("recheck", "out")
     assert (again.returncode, again.stdout) == (done.returncode, done.stdout)
-    one = scalecert("recheck", "out/recordings/calm", cwd=tmp_path)
+    one = here("recheck", "out/recordings/calm")
     assert one.returncode == 0
     assert one.stdout.splitlines()[-1].startswith("pass calm: vllm-num-requests-running")
 
 
-def test_rechecking_keeps_what_recordings_cannot_tell(tmp_path: Path):
+def test_rechecking_keeps_what_recordings_cannot_tell(tmp_path: Path, here):
     """A failed assertion of the author's is on the certificate, in no recording."""
     suite = write_suite(tmp_path / "own", calm=PASSING)
     with (suite / "test_calm.py").open("a") as test:
         test.write("    assert case.plan.seed == 2, 'another seed'\n")
-    done = scalecert("certify", POLICY, *WORDS, "--suite", suite, cwd=tmp_path)
-    again = scalecert("recheck", "out", cwd=tmp_path)
+    done = here("certify", POLICY, *WORDS, "--suite", suite)
+    again = here("recheck", "out")
     assert done.returncode == again.returncode == 1
     assert "author-assertion" in again.stdout
 
 
-def test_rechecking_misses_a_recording_that_is_gone(tmp_path: Path):
+def test_rechecking_misses_a_recording_that_is_gone(tmp_path: Path, here):
     """What was certified with a case is not certified without it: neither shipped nor own."""
     suite = write_suite(tmp_path / "own", calm=PASSING, busy=PASSING)
-    scalecert("certify", POLICY, *WORDS, "--suite", suite, cwd=tmp_path)
+    here("certify", POLICY, *WORDS, "--jobs=1", "--suite", suite)
     shutil.rmtree(tmp_path / "out/recordings/busy")
-    again = scalecert("recheck", "out", cwd=tmp_path)
+    again = here("recheck", "out")
     assert again.returncode == 3
     assert "its recording is gone" in again.stdout
 
@@ -238,12 +256,12 @@ def test_a_check_of_the_authors_own(tmp_path: Path):
     assert "test_calm.py: can't be imported: ModuleNotFoundError" in broken.stderr
 
 
-def test_one_recording_of_a_suite_is_no_certificate(tmp_path: Path):
+def test_one_recording_of_a_suite_is_no_certificate(here):
     """`run` records one case; rechecking the folder misses the others and says so."""
-    done = scalecert("run", "steady", "--policy", POLICY, *WORDS, "--json", cwd=tmp_path)
+    done = here("run", "steady", "--policy", POLICY, *WORDS, "--json")
     (facts,) = json.loads(done.stdout)
     assert facts["served"] == facts["requests"] > 0
-    again = scalecert("recheck", "out", cwd=tmp_path)
+    again = here("recheck", "out")
     assert "case-completed" in again.stdout
     assert again.returncode != 0
 
@@ -257,7 +275,7 @@ def test_a_policy_on_standard_input(tmp_path: Path):
     assert certificate(tmp_path / "out")["spec"]["policy"]["file"] == "stdin"
 
 
-def test_each_hpa_has_its_own_certificate(tmp_path: Path):
+def test_each_hpa_has_its_own_certificate(tmp_path: Path, here):
     """Two HPAs: --json is a list, out/ has a folder each, and the worse exit code counts."""
     suite = write_suite(tmp_path / "own", calm=PASSING)
     policies = tmp_path / "policies"
@@ -267,12 +285,12 @@ def test_each_hpa_has_its_own_certificate(tmp_path: Path):
         (policies / f"{name}.yaml").write_text(
             text.replace("name: vllm-num-requests-running", f"name: hpa-{name}")
         )
-    done = scalecert("certify", "policies", *WORDS, "--suite", suite, "--json", cwd=tmp_path)
+    done = here("certify", "policies", *WORDS, "--suite", suite, "--json")
     assert done.returncode == 0, done.stderr
     names = [one["metadata"]["name"] for one in json.loads(done.stdout)]
     assert names == ["hpa-one", "hpa-two"]
     assert [certificate(tmp_path / "out" / name)["metadata"]["name"] for name in names] == names
-    again = scalecert("recheck", "out", "--json", cwd=tmp_path)
+    again = here("recheck", "out", "--json")
     assert [one["metadata"]["name"] for one in json.loads(again.stdout)] == names
 
 
@@ -286,34 +304,36 @@ def test_each_hpa_has_its_own_certificate(tmp_path: Path):
         ((POLICY, *WORDS, "--out", "own/calm.yaml/out"), "own/calm.yaml/out"),
     ],
 )
-def test_unusable_input_is_one_line(tmp_path: Path, words: tuple[str | Path, ...], expected: str):
+def test_unusable_input_is_one_line(
+    tmp_path: Path, here, words: tuple[str | Path, ...], expected: str
+):
     """Exit code 2 at once, one line, no traceback."""
     write_suite(tmp_path / "own", calm=PASSING)
-    done = scalecert("certify", "--suite", "own", *words, cwd=tmp_path)
+    done = here("certify", "--suite", "own", *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert expected in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 
-def test_an_unusable_case_is_one_line(tmp_path: Path):
+def test_an_unusable_case_is_one_line(tmp_path: Path, here):
     """A check that does not exist, and a test file that does not compile: exit code 2, named."""
     suite = write_suite(tmp_path / "own", calm="id: no-request-lots")
     words = ("certify", POLICY, *WORDS, "--suite", suite)
-    done = scalecert(*words, cwd=tmp_path)
+    done = here(*words)
     assert done.returncode == 2
     assert "calm.yaml" in done.stderr.splitlines()[-1]
     assert "did you mean no-request-lost?" in done.stderr.splitlines()[-1]
     (suite / "test_calm.py").write_text("def test_calm(case:\n")
-    done = scalecert(*words, cwd=tmp_path)
+    done = here(*words)
     assert done.returncode == 2
     assert "SyntaxError" in done.stderr.splitlines()[-1]
 
 
-def test_a_crash_is_no_verdict(tmp_path: Path):
+def test_a_crash_is_no_verdict(tmp_path: Path, here):
     """A case that breaks in its own code: exit code 3, never certified, never 'not certified'."""
     suite = write_suite(tmp_path / "own", calm=PASSING)
     (suite / "test_calm.py").write_text("def test_calm(case):\n    1 / 0\n")
-    done = scalecert("certify", POLICY, *WORDS, "--suite", suite, cwd=tmp_path)
+    done = here("certify", POLICY, *WORDS, "--suite", suite)
     assert done.returncode == 3
     assert "ZeroDivisionError" in done.stderr
 
