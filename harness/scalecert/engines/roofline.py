@@ -52,11 +52,12 @@ REFERENCE = "vllm_llama-2-7b_h200"
 ENGINE_VERSION = "0.33.0"
 """vLLM's version whose defaults the limits are."""
 ASSUMED_ERROR = 0.30
-GRAPHED_LAUNCH_SECONDS = 6.2e-3
-EAGER_LAUNCH_SECONDS = 14.4e-3
+GRAPHED_LAUNCH_SECONDS = 6.0e-3
+EAGER_LAUNCH_SECONDS = 12.4e-3
 """Launch of a step with prefill by the CPU, with graphs between the layers' attention and without
-any, read off the reference's step log (schedule to next schedule). What they take beyond the
-launch of a decode step, which is one graph, is by layers."""
+any, read off the step log of the reference under load (from its schedule until the result of the
+light step before, which was ready, is read). What they take beyond the launch of a decode step,
+which is one graph, is by layers."""
 STEP_OVERHEAD_SECONDS = 0.2e-3
 """The part of the overhead that is beside the layers: inputs, head, sampler. Assumed."""
 LOGIT_BYTES = 12
