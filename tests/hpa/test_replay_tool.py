@@ -66,7 +66,7 @@ def test_a_missing_file_is_refused(tmp_path: Path, replay: Replay) -> None:
 
 
 def trajectory(*, error: str, events: list[list[str]]) -> bytes:
-    """Return a run of two syncs that fail on pods without a request; the second can't say so."""
+    """Return a run of two syncs that fail on pods without a request."""
     spec = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
         "minReplicas": 1,
@@ -118,29 +118,19 @@ FAILED_EVENTS = [
     ["Warning", "FailedComputeMetricsReplicas"],
 ]
 UNWRITTEN = ["Warning", "FailedUpdateStatus"]
-ERROR = (
-    "failed to compute desired number of replicas based on listed metrics for "
-    "Deployment/default/web: invalid metrics (1 invalid out of 1), first error is: failed to get "
-    "cpu resource metric value: failed to get cpu utilization: missing request for cpu in "
-    "container app of Pod web-{}"
-)
 
 
-@pytest.mark.parametrize("pod", [0, 1])
-@pytest.mark.parametrize("events", [FAILED_EVENTS, [*FAILED_EVENTS, UNWRITTEN]])
-def test_which_pod_an_error_names_is_no_difference(
-    tmp_path: Path, replay: Replay, pod: int, events: list[list[str]]
-) -> None:
-    """Pods have no order upstream: neither the first counts nor a status write due to another."""
-    error = ERROR.replace("container app", f"container {'app' if pod else 'side'}").format(pod)
-    (tmp_path / "runs").write_bytes(trajectory(error=error, events=events))
+def test_of_errors_only_their_presence_counts(tmp_path: Path, replay: Replay) -> None:
+    """Pods have no order upstream, so that an error may name any of several that are wrong."""
+    (tmp_path / "runs").write_bytes(trajectory(error="another text", events=FAILED_EVENTS))
     assert replay(tmp_path / "runs").stdout.splitlines()[-1] == "matched 1 of 1"
 
 
-def test_any_other_difference_in_an_error_is_shown(tmp_path: Path, replay: Replay) -> None:
-    """The text of an error is compared, not only that there is one."""
-    error = ERROR.replace("cpu utilization", "cpu usage").format(0)
-    (tmp_path / "runs").write_bytes(trajectory(error=error, events=FAILED_EVENTS))
+def test_every_other_difference_fails_the_record(tmp_path: Path, replay: Replay) -> None:
+    """An event more than was recorded is a mismatch, and shown."""
+    events = [*FAILED_EVENTS, UNWRITTEN]
+    (tmp_path / "runs").write_bytes(trajectory(error="any", events=events))
     done = replay(tmp_path / "runs")
-    assert "sync 0 (t=15000): err: expected" in done.stdout
+    assert "sync 0 (t=15000): ev" in done.stdout
+    assert done.stdout.splitlines()[-1] == "matched 0 of 1"
     assert done.returncode == 1
