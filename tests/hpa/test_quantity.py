@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalecert.hpa.arithmetic import MAX_INT64
-from scalecert.hpa.quantity import Format, Quantity, QuantityError
-from scalecert.hpa.quantity_parser import parse_quantity
+from scalecert.hpa.quantity import Quantity, parse_quantity
+from scalecert.hpa.quantity_parser import Format, QuantityError
 
 
 @pytest.mark.parametrize(

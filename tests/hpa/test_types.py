@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from scalecert.hpa.quantity_parser import parse_quantity
+from scalecert.hpa.quantity import parse_quantity
 from scalecert.hpa.types import HorizontalPodAutoscalerSpec, decode_spec
 from scalecert.scalars import decode_hook, encode_hook
 

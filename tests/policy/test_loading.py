@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from scalecert.errors import UsageError
-from scalecert.hpa.quantity_parser import parse_quantity
+from scalecert.hpa.quantity import parse_quantity
 from scalecert.policy.loading import load_policies
 
 from .conftest import DEPLOYMENT, HPA, MONITORING, WHOLE, changed, joined

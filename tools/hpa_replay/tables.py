@@ -11,8 +11,8 @@ from scalecert.hpa.behavior import (
     calculate_scale_up_limit,
     calculate_scale_up_limit_with_scaling_rules,
 )
-from scalecert.hpa.quantity import QuantityError
-from scalecert.hpa.quantity_parser import parse_quantity
+from scalecert.hpa.quantity import parse_quantity
+from scalecert.hpa.quantity_parser import QuantityError
 from scalecert.hpa.types import HPAScalingPolicy, HPAScalingPolicyType, HPAScalingRules
 
 

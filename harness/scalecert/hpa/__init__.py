@@ -68,8 +68,8 @@ from scalecert.hpa.metrics.client import (
 )
 from scalecert.hpa.metrics.interfaces import MetricsClient, MetricsError, PodMetric
 from scalecert.hpa.pods import Container, Pod, PodPhase, PodSpec, ReadyCondition
-from scalecert.hpa.quantity import Quantity, QuantityError
-from scalecert.hpa.quantity_parser import parse_quantity
+from scalecert.hpa.quantity import Quantity, parse_quantity
+from scalecert.hpa.quantity_parser import QuantityError
 from scalecert.hpa.status import (
     ConditionType,
     HorizontalPodAutoscalerCondition,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from scalecert.errors import ScaleCertError
-from scalecert.hpa.quantity import Format, Quantity
+from scalecert.hpa.quantity import Quantity
+from scalecert.hpa.quantity_parser import Format
 from scalecert.hpa.replica_calculator import ReplicaCalculationError, ReplicaCalculator
 from scalecert.hpa.selectors import SelectorError, label_selector_as_selector
 from scalecert.hpa.status import (

@@ -8,10 +8,8 @@ scalar of documents (`scalecert.scalars`).
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any, Final
 
-from scalecert.errors import ScaleCertError
 from scalecert.hpa.arithmetic import (
     MAX_INT64,
     MIN_INT64,
@@ -20,6 +18,7 @@ from scalecert.hpa.arithmetic import (
     truncated_quotient,
     wrap_int64,
 )
+from scalecert.hpa.quantity_parser import Format, QuantityError, parse
 
 _MILLI: Final = -3
 _EXPECTED: Final = "expected a quantity such as 10, 500m or 2Gi"
@@ -29,18 +28,6 @@ _SUFFIX_OF_THOUSANDS: Final = {
     -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E",
 }  # fmt: skip
 _SUFFIX_OF_1024: Final = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
-
-
-class QuantityError(ScaleCertError, ValueError):
-    """A text is not a quantity."""
-
-
-class Format(StrEnum):
-    """The suffix family a quantity is written in."""
-
-    DECIMAL_SI = "DecimalSI"
-    BINARY_SI = "BinarySI"
-    DECIMAL_EXPONENT = "DecimalExponent"
 
 
 class Quantity:
@@ -74,8 +61,6 @@ class Quantity:
         Raises:
             QuantityError: the value is neither, or not a quantity.
         """
-        from scalecert.hpa.quantity_parser import parse_quantity  # it makes quantities itself
-
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise QuantityError(_EXPECTED)
         try:
@@ -173,6 +158,16 @@ class Quantity:
         exponent = self._scale + factors
         spare = exponent % 3
         return mantissa * 10**spare, exponent - spare
+
+
+def parse_quantity(text: str) -> Quantity:
+    """Return the quantity that `text` says.
+
+    Raises:
+        QuantityError: the text is not a quantity.
+    """
+    found = parse(text)
+    return Quantity(found.unscaled, found.scale, found.form, big=found.big, text=found.text)
 
 
 def _without_factors(value: int, base: int) -> tuple[int, int]:

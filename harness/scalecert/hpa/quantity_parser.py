@@ -6,10 +6,11 @@ suffix, and stops at the first character that fits nowhere.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Final, NamedTuple
 
+from scalecert.errors import ScaleCertError
 from scalecert.hpa.arithmetic import MAX_INT64, fits_int64, wrap_int32
-from scalecert.hpa.quantity import Format, Quantity, QuantityError
 
 _DIGITS: Final = frozenset("0123456789")
 _SUFFIX_LETTERS: Final = frozenset("eEinumkKMGTP")
@@ -30,6 +31,28 @@ _DECIMAL_SUFFIXES: Final = {
 _BINARY_SUFFIXES: Final = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 
 
+class QuantityError(ScaleCertError, ValueError):
+    """A text is not a quantity."""
+
+
+class Format(StrEnum):
+    """The suffix family a quantity is written in."""
+
+    DECIMAL_SI = "DecimalSI"
+    BINARY_SI = "BinarySI"
+    DECIMAL_EXPONENT = "DecimalExponent"
+
+
+class Parsed(NamedTuple):
+    """What a text says, as `quantity.Quantity` holds it."""
+
+    unscaled: int
+    scale: int
+    form: Format
+    big: bool = False
+    text: str = ""
+
+
 class _Parts(NamedTuple):
     negative: bool
     value: str  # sign, digits and point as written
@@ -38,7 +61,7 @@ class _Parts(NamedTuple):
     suffix: str
 
 
-def parse_quantity(text: str) -> Quantity:
+def parse(text: str) -> Parsed:
     """Return the quantity that `text` says.
 
     Raises:
@@ -47,7 +70,7 @@ def parse_quantity(text: str) -> Quantity:
     if not text:
         raise QuantityError(_WRONG_FORMAT)
     if text == "0":
-        return Quantity(0, 0, Format.DECIMAL_SI, text=text)
+        return Parsed(0, 0, Format.DECIMAL_SI, text=text)
     parts = _split(text)
     exponent, form = _interpret(parts.suffix)
     return _small(text, parts, exponent, form) or _big(parts, exponent, form)
@@ -98,7 +121,7 @@ def _interpret(suffix: str) -> tuple[int, Format]:
     return wrap_int32(-int(digits) if suffix[1] == "-" else int(digits)), Format.DECIMAL_EXPONENT
 
 
-def _small(text: str, parts: _Parts, exponent: int, form: Format) -> Quantity | None:
+def _small(text: str, parts: _Parts, exponent: int, form: Format) -> Parsed | None:
     """Return the quantity as an int64 with a scale, or None where upstream takes a big decimal."""
     digits = parts.whole + parts.fraction
     multiplier, scale = 1, exponent - len(parts.fraction)
@@ -112,7 +135,7 @@ def _small(text: str, parts: _Parts, exponent: int, form: Format) -> Quantity | 
     unscaled = magnitude * multiplier
     if not fits_int64(unscaled):
         return None
-    return Quantity(
+    return Parsed(
         -unscaled if parts.negative else unscaled,
         scale,
         form,
@@ -127,7 +150,7 @@ def _kept_as_written(form: Format, magnitude: int, digits: str, scale: int) -> b
     return scale % 3 == 0 and not digits.endswith("000") and digits[0] != "0"
 
 
-def _big(parts: _Parts, exponent: int, form: Format) -> Quantity:
+def _big(parts: _Parts, exponent: int, form: Format) -> Parsed:
     """Return the quantity as a decimal of nine places, rounded up in magnitude."""
     if not any(character in _DIGITS for character in parts.value):
         raise QuantityError(_WRONG_NUMBER)
@@ -145,7 +168,7 @@ def _big(parts: _Parts, exponent: int, form: Format) -> Quantity:
             magnitude, scale = MAX_INT64, 0
         elif 0 < magnitude < 10**-scale:
             form = Format.DECIMAL_SI
-    return Quantity(-magnitude if parts.negative else magnitude, scale, form, big=True)
+    return Parsed(-magnitude if parts.negative else magnitude, scale, form, big=True)
 
 
 def _at_nano(magnitude: int, scale: int) -> int:
