@@ -12,7 +12,7 @@ import yaml
 
 from scalecert.documents.nodes import Node
 from scalecert.documents.placeholders import substitute
-from scalecert.documents.scalars import Scalar, resolve_plain, resolve_tagged
+from scalecert.documents.yaml_scalars import YamlScalar, resolve_plain, resolve_tagged
 from scalecert.errors import UsageError
 
 MAX_DEPTH = 100
@@ -81,7 +81,7 @@ class Composer:
             return self._sequence(event, events, depth)
         return self._mapping(event, events, depth)
 
-    def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
+    def _scalar(self, event: yaml.ScalarEvent) -> YamlScalar:
         text, used = substitute(event.value, self._sets)
         self.substituted |= used
         try:

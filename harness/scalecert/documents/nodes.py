@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
-from scalecert.documents.scalars import Scalar
+from scalecert.documents.yaml_scalars import YamlScalar
 from scalecert.errors import UsageError
 
-Plain: TypeAlias = "dict[str, Plain] | list[Plain] | Scalar"
+Plain: TypeAlias = "dict[str, Plain] | list[Plain] | YamlScalar"
 """A document in dicts, lists and scalars."""
 
 _STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
@@ -28,7 +28,7 @@ class Node:
     `key_lines` has, for a mapping, the line of each key. `line` is 1-based.
     """
 
-    value: Scalar | dict[str, Node] | list[Node]
+    value: YamlScalar | dict[str, Node] | list[Node]
     line: int
     size: int = 1
     key_lines: dict[str, int] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 
-Scalar = str | int | float | bool | None
+YamlScalar = str | int | float | bool | None
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS = {
@@ -33,7 +33,7 @@ _MAX_DIGITS = 400
 """More digits than the largest float has; longer text stays text."""
 
 
-def resolve_plain(text: str) -> Scalar:
+def resolve_plain(text: str) -> YamlScalar:
     """Return the value of an unquoted scalar.
 
     Raises:
@@ -52,7 +52,7 @@ def resolve_plain(text: str) -> Scalar:
     return text
 
 
-def resolve_tagged(text: str, tag: str) -> Scalar:
+def resolve_tagged(text: str, tag: str) -> YamlScalar:
     """Return the value of a scalar with an explicit tag such as `!!str`.
 
     Raises:
