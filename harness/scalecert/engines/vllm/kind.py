@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from pathlib import PurePosixPath
 
 from scalecert.engines.base import EngineKind, Limits, MetricInfo, RequestLog
 from scalecert.engines.profiles import EngineProfile
 from scalecert.engines.vllm.engine import VllmEngine
+from scalecert.engines.vllm.identity import is_vllm_command, is_vllm_image, version_of_image
 from scalecert.engines.vllm.metrics import families, replacement
 from scalecert.engines.vllm.model_name import model_of, served_name
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 from scalecert.engines.vllm.server_limits import server_limits
-from scalecert.engines.vllm.versions import is_vllm_image, version_of_image
 
 
 class VllmKind:
@@ -27,14 +25,8 @@ class VllmKind:
         return is_vllm_image(image)
 
     def is_started_by(self, words: Sequence[str]) -> bool:
-        """Tell whether a command line starts a vLLM server: `vllm serve`, `-m vllm.entrypoints...`.
-
-        Images of a team's own, and llm-d's, have no `vllm` in their name.
-        """
-        return any(word.startswith("vllm.entrypoints.") for word in words) or any(
-            PurePosixPath(first).name == "vllm" and second == "serve"
-            for first, second in pairwise(words)
-        )
+        """Tell whether a command line starts a vLLM server."""
+        return is_vllm_command(words)
 
     def version_of(self, image: str) -> str | None:
         """Return the version by the image's tag, None if the tag does not say."""

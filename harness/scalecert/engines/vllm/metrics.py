@@ -14,7 +14,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from scalecert.engines.base import Limits, MetricInfo
-from scalecert.engines.vllm.versions import at_least
+from scalecert.engines.vllm.identity import at_least
 
 LATENCY = (
     0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 120.0, 240.0,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from scalecert.engines.base import Limits
 from scalecert.engines.profiles import EngineProfile, kv_room_tokens
 from scalecert.engines.vllm.flags import Value, parse_flags
-from scalecert.engines.vllm.versions import at_least
+from scalecert.engines.vllm.identity import at_least
 from scalecert.errors import UsageError
 
 _ASYNC_SINCE = "0.14.0"

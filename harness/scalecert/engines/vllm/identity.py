@@ -1,8 +1,11 @@
-"""vLLM's versions: in image tags, and compared."""
+"""How a vLLM server is known: by its image or its command; its version, in tags and compared."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import PurePosixPath
 
 LATEST = "0.33.0"
 """The version whose sources the model was read from; what an unknown version is taken for."""
@@ -17,6 +20,17 @@ def is_vllm_image(image: str) -> bool:
     `vllm/vllm-openai`, `us-docker.pkg.dev/.../pytorch-vllm-serve` and the like.
     """
     return _IMAGE.search(_path(image).lower()) is not None
+
+
+def is_vllm_command(words: Sequence[str]) -> bool:
+    """Tell whether a command line starts a vLLM server: `vllm serve`, `-m vllm.entrypoints...`.
+
+    Images of a team's own, and llm-d's, have no `vllm` in their name.
+    """
+    return any(word.startswith("vllm.entrypoints.") for word in words) or any(
+        PurePosixPath(first).name == "vllm" and second == "serve"
+        for first, second in pairwise(words)
+    )
 
 
 def version_of_image(image: str) -> str | None:
