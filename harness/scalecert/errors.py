@@ -38,6 +38,12 @@ class UsageError(ScaleCertError):
         self.problem, self.file, self.line, self.field, self.hint = problem, file, line, field, hint
         super().__init__(self._text())
 
+    def in_file(self, file: str) -> UsageError:
+        """Return the same error, which names `file` unless it names one already."""
+        if self.file is not None:
+            return self
+        return UsageError(self.problem, file=file, field=self.field, hint=self.hint)
+
     def _text(self) -> str:
         place = self.file or ""
         if place and self.line is not None:

@@ -10,6 +10,8 @@ Two doors lead here, the command line and the pytest plugin; neither adds to it.
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +28,7 @@ from scalecert.policy.resolve import resolve
 from scalecert.recording import store
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Provenance
-from scalecert.workload.override import load_workload
+from scalecert.workload.override import WorkloadFile, load_workload
 from scalecert.worlds.base import World
 
 if TYPE_CHECKING:
@@ -60,8 +62,16 @@ def subjects(inputs: Inputs) -> tuple[Subject, ...]:
         UsageError: if anything that the user gave can't be used.
     """
     world(inputs.world)
+    _check_figure("--price", inputs.price_per_hour, "0 or more", least=0.0)
+    _check_figure("--capacity", inputs.capacity_per_second, "more than 0", least=sys.float_info.min)
     policies = load_policies(inputs.policies, inputs.settings)
-    return tuple(_subject(policy, inputs) for policy in policies)
+    workload = load_workload(inputs.workload) if inputs.workload else None
+    return tuple(_subject(policy, inputs, workload) for policy in policies)
+
+
+def _check_figure(option: str, value: float | None, expected: str, *, least: float) -> None:
+    if value is not None and not least <= value < math.inf:
+        raise UsageError(f"found {value:g}, expected a number, {expected}", field=option)
 
 
 def record(subject: Subject, case: Case, recordings: Path) -> Recording:
@@ -71,7 +81,10 @@ def record(subject: Subject, case: Case, recordings: Path) -> Recording:
         UsageError: if the scenario can't be planned for this policy.
         EnvironmentFault: if the world broke.
     """
-    trial = prepare(subject, case.scenario, case.path.parent, case.suite)
+    try:
+        trial = prepare(subject, case.scenario, case.path.parent, case.suite)
+    except UsageError as error:
+        raise error.in_file("--workload" if subject.workload else str(case.path)) from error
     recording = world(subject.world).run(trial)
     store.save(recording, recordings / case.id)
     return recording
@@ -86,10 +99,9 @@ def world(name: str) -> World:
     return SimWorld()
 
 
-def _subject(policy: Policy, inputs: Inputs) -> Subject:
+def _subject(policy: Policy, inputs: Inputs, workload: WorkloadFile | None) -> Subject:
     resolved = resolve(policy, inputs.profile)
     objective = resolve_objective(policy, inputs.objective)
-    workload = load_workload(inputs.workload) if inputs.workload else None
     profile = resolved.profile.spec
     price = profile.price.per_hour / profile.accelerator.count
     if inputs.price_per_hour is not None:

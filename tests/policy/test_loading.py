@@ -327,6 +327,20 @@ def test_namespaces(load, refused):
     assert "in the namespace serving only, expected it in web" in refused(joined(here, there))
 
 
+def test_one_name_in_two_namespaces(tmp_path):
+    """`kubectl get hpa -A`: each is certified, by a name of its own; in one namespace it is one."""
+    names = ("llm", "llm\n  namespace: stage", "other")
+    hpas = [changed(HPA, "name: llm\nspec", f"name: {name}\nspec") for name in names]
+    file = tmp_path / "in.yaml"
+    file.write_text(joined(*hpas))
+    names = [policy.name for policy in load_policies([str(file)])]
+    assert names == ["llm.default", "llm.stage", "other"]
+    default = changed(HPA, "name: llm\nspec", "name: llm\n  namespace: default\nspec")
+    file.write_text(joined(HPA, default))
+    with pytest.raises(UsageError, match="llm twice"):
+        load_policies([str(file)])
+
+
 def test_the_same_object_twice_is_one(load):
     """Several files may bring the same Deployment."""
     assert load(joined(WHOLE, DEPLOYMENT, MONITORING)).digest == load(WHOLE).digest

@@ -144,5 +144,10 @@ def _problem(same: list[Finding], *, colour: bool) -> Iterator[str]:
 def _wrapped(text: str, first: str = "") -> Iterator[str]:
     indent = " " * len(first)
     yield from textwrap.wrap(
-        text, COLUMNS, initial_indent=first, subsequent_indent=indent, break_long_words=False
+        text,
+        COLUMNS,
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     ) or [first.rstrip()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -125,7 +126,6 @@ def _run(order: _Order, *, jobs: int, verbose: bool) -> None:
         status = child.run(order.command(jobs), log, progress.show)
         if verbose:
             click.echo(log.read_text(errors="replace"), err=True)
-        progress.raise_usage()
         whole = all((folder / CERTIFICATE).is_file() for folder in order.folders)
         if status not in (0, 1) or not whole:
             raise _broken(order.out, log, status, progress.problem)
@@ -161,17 +161,30 @@ class _Progress:
         self._several = len(order.subjects) > 1
         self._total = order.total
         self._done = 0
-        self._usage: str | None = None
         self.problem: str | None = None
         names = ", ".join(subject.name for subject in order.subjects)
-        click.echo(f"suite {order.suite.name} {order.suite.version}: {names}", err=True)
+        self._head = f"suite {order.suite.name} {order.suite.version}: {names}"
+        if sys.stderr.isatty():
+            self._say_head()
+
+    def _say_head(self) -> None:
+        """Say what runs: to people at once, to a log not before it is known that it can run."""
+        if self._head:
+            click.echo(self._head, err=True)
+        self._head = ""
 
     def show(self, event: child.Event) -> None:
-        """Print an event of the plugin."""
+        """Print an event of the plugin.
+
+        Raises:
+            UsageError: if a scenario can't be used, which ends the run.
+        """
+        from scalecert.errors import UsageError
+
         self._done += 1
         if event["usage"]:
-            self._usage = self._usage or event["problem"]
-            return
+            raise UsageError(event["problem"])
+        self._say_head()
         self.problem = self.problem or event["problem"]
         name = f"{event['subject']}: " if self._several else ""
         problem = f" ({event['problem']})" if event["problem"] else ""
@@ -179,13 +192,6 @@ class _Progress:
             f"[{self._done}/{self._total}] {name}{event['scenario']}: {event['verdict']}{problem}"
         )
         click.echo(line, err=True)
-
-    def raise_usage(self) -> None:
-        """Raise what a scenario found unusable, if any did."""
-        from scalecert.errors import UsageError
-
-        if self._usage is not None:
-            raise UsageError(self._usage)
 
 
 def _cores() -> int:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from scalecert import __version__
 from scalecert.documents import API_VERSION
+from scalecert.errors import UsageError
 from scalecert.metrics.inputs import MetricsInput, wanted_metrics
 from scalecert.planning.fluid import fluid_minimum, recovery_windows
 from scalecert.planning.pod_timing import PodTiming, pod_timing
@@ -168,7 +169,11 @@ def _with_traffic(scenario: Scenario, change: WorkloadChange | None) -> Scenario
     """Return the scenario with the user's traffic in place of its own."""
     if change is None:
         return scenario
-    workload = change.applied_to(scenario.spec.workload)
+    try:
+        workload = change.applied_to(scenario.spec.workload)
+    except ValueError as error:
+        name = scenario.metadata.name
+        raise UsageError(f"does not go with the workload of {name}: {error}") from error
     return replace(scenario, spec=replace(scenario.spec, workload=workload))
 
 

@@ -5,8 +5,9 @@ paths -> documents -> (HPAs, targets, monitors, rules, Services, the rest) -> on
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from scalecert.documents import Document, Plain, sha256_digest
@@ -82,7 +83,19 @@ def load_policies(
     for document in hpas:
         check_hpa_version(document)
     found = _read(documents, of_kind)
-    return tuple(_policy(hpa, document, found) for hpa, document in found.hpas)
+    policies = [_policy(hpa, document, found) for hpa, document in found.hpas]
+    return _told_apart(policies)
+
+
+def _told_apart(policies: Sequence[Policy]) -> tuple[Policy, ...]:
+    """Return the policies, those of one name in several namespaces as `name.namespace`."""
+    names = Counter(policy.name for policy in policies)
+    return tuple(
+        replace(policy, name=f"{policy.name}.{policy.namespace}")
+        if names[policy.name] > 1
+        else policy
+        for policy in policies
+    )
 
 
 def _kinds(documents: Iterable[Document]) -> set[str]:
@@ -135,7 +148,7 @@ def _unique(
         read = reader(document)
         if not read.name:
             raise document.error("found no name", field="metadata.name")
-        key = (document.get_text("kind"), read.namespace, read.name)
+        key = (document.get_text("kind"), read.namespace or DEFAULT_NAMESPACE, read.name)
         first = seen.get(key)
         if first is not None and key[0] != HPA_KIND and first.value == document.value:
             continue

@@ -117,9 +117,7 @@ def _check_requests(case: suite.Case) -> None:
     try:
         requested(case.scenario.spec.checks)
     except UsageError as error:
-        raise UsageError(
-            error.problem, file=str(case.path), field=error.field, hint=error.hint
-        ) from None
+        raise error.in_file(str(case.path)) from None
 
 
 def _subject_name(item: pytest.Item) -> str | None:
