@@ -285,11 +285,14 @@ class Batch:
         self.quadratic = quadratic = 0.5 * per_context * decoding
         self.linear = first - quadratic
         self.bend = NEVER
-        floor = self.floors[decoding]
-        if first < floor:
-            self.linear, self.quadratic = floor, 0.0
-            if quadratic:
-                self.bend = self.anchor_step + ceil((floor - first) / (2.0 * quadratic))
+        if first < self.floors[decoding]:
+            self._hold_floor(self.floors[decoding], first)
+
+    def _hold_floor(self, floor: float, first: float) -> None:
+        """Let steps take the floor until they are as long, beginning with `first` seconds."""
+        if self.quadratic:
+            self.bend = self.anchor_step + ceil((floor - first) / (2.0 * self.quadratic))
+        self.linear, self.quadratic = floor, 0.0
 
     def join(self, serial: int, request: Admitted, tokens: int) -> None:
         """Let a request decode from the next step on; it has computed `tokens` so far.
