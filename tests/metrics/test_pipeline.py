@@ -12,6 +12,7 @@ from scalecert.documents import parse_documents
 from scalecert.engines.base import MetricInfo, Sample
 from scalecert.hpa.metrics.interfaces import MetricsError
 from scalecert.hpa.selectors import EVERYTHING, parse_selector
+from scalecert.hpa.types import CrossVersionObjectReference
 from scalecert.metrics.conditions import MetricConditions
 from scalecert.metrics.inputs import MetricsInput, WantedMetric
 from scalecert.metrics.pipeline import Pipeline
@@ -211,6 +212,22 @@ rules:
     values = raw(pipeline, 300.0, "ttft_p50")
     assert values.keys() == set("abc")
     assert all(abs(value - 300) <= 1 for value in values.values())
+
+
+def test_a_namespace_is_the_hpas_own_whatever_it_is_called() -> None:
+    """The client puts the HPA's namespace in place of the described one: there is no way out."""
+    rules = """
+rules:
+- seriesQuery: '{__name__=~"^vllm:num_requests_running$"}'
+  resources: {overrides: {namespace: {resource: namespace}}}
+  name: {as: running}
+  metricsQuery: sum by(namespace) (vllm:num_requests_running)
+"""
+    pipeline = make(("Object", "running"), rules=rules, monitors=(MONITOR,))
+    run(pipeline, 1200.0, lambda *_: exposed(2.0))
+    other = CrossVersionObjectReference(kind="Namespace", name="other", api_version="v1")
+    client = pipeline.client(1200.0)
+    assert client.get_object_metric("running", "default", other, EVERYTHING)[0] == 6000
 
 
 def test_external_names_are_lower_cased_by_the_client() -> None:

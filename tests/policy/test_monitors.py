@@ -57,6 +57,8 @@ def test_pod_monitoring(load):
     assert scrape.target_labels(POD)["pod"] == "llm-0"
     scrape, _ = endpoint(load, changed(MONITORING, "    interval: 15s\n", ""))
     assert scrape.interval_seconds == 60.0
+    scrape, _ = endpoint(load, changed(MONITORING, "interval: 15s", "interval: 0s"))
+    assert scrape.interval_seconds == 60.0
 
 
 def test_pod_monitor(load):

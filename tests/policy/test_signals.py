@@ -117,6 +117,19 @@ def test_a_label_that_the_series_never_had(load):
     assert signal(load, f"{RUNNING}{selector.replace('modelname', 'model_name')}").exists
 
 
+def test_a_selector_that_the_hpa_can_not_use(load):
+    """A model's path is no label value: the API server takes it, and every sync fails on it."""
+    selector = "\n        selector: {matchLabels: {metric.labels.model_name: meta-llama/Llama-2}}"
+    found = signal(load, f"{RUNNING}{selector}")
+    assert not found.exists
+    assert "meta-llama/Llama-2" in found.reason
+
+
+def test_an_absurd_target_is_a_finite_one(load):
+    """What no float holds is taken for the largest: nothing ever reaches it."""
+    assert signal(load, target='"1e900"').target_value > 1e300
+
+
 @pytest.mark.parametrize(
     "name",
     [

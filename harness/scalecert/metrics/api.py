@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from scalecert.hpa.metrics.client import (
     ContainerMetrics,
     ExternalMetricValue,
@@ -77,11 +79,13 @@ class ClusterApi:
         object_ref: CrossVersionObjectReference,
         metric_selector: Selector,
     ) -> MetricValue:
-        """Return a custom metric of one object.
+        """Return a custom metric of one object; of a Namespace only the HPA's own is ever asked.
 
         Raises:
             MetricsError: where the adapter answers with an error.
         """
+        if object_ref.kind == "Namespace" and "/" not in object_ref.api_version:
+            object_ref = replace(object_ref, name=namespace)
         milli = self._provider.object_metric(
             metric_name, namespace, object_ref, metric_selector, self._now
         )

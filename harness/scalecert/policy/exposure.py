@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from scalecert.documents import closest
 from scalecert.engines.base import EngineKind, MetricInfo
+from scalecert.hpa.selectors import SelectorError, label_selector_as_selector
 from scalecert.hpa.types import MetricIdentifier
 from scalecert.metrics.adapter_config import AdapterRules
 from scalecert.metrics.families import Catalogue
@@ -112,7 +113,15 @@ class Exposed:
 
 def with_labels(exposure: Exposure, identifier: MetricIdentifier) -> Exposure:
     """Return the exposure of a metric with its selector's labels looked at."""
-    if not exposure.exists or exposure.info is None:
+    if not exposure.exists:
+        return exposure
+    try:
+        label_selector_as_selector(identifier.selector)
+    except SelectorError as error:
+        reason = f"the HPA can't select series by its selector: {error}"
+        hint = "leave the label out: a label's value has letters, digits, - _ and . only"
+        return replace(exposure, exists=False, reason=reason, hint=hint)
+    if exposure.info is None:
         return exposure
     there = SCRAPE_LABELS | set(exposure.info.labels)
     for label in _selected_labels(identifier):

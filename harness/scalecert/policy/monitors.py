@@ -266,7 +266,8 @@ def _rules(document: Document, path: str, rules: _Rules) -> tuple[RelabelRule, .
 
 
 def _interval(kind: str, interval: Duration | None) -> float:
-    return DEFAULT_INTERVAL_SECONDS[kind] if interval is None else float(interval)
+    """Return the scrape interval; zero is none at all, as Prometheus has it."""
+    return float(interval or DEFAULT_INTERVAL_SECONDS[kind])
 
 
 def _timeout(timeout: Duration | None) -> float:

@@ -7,6 +7,7 @@ far can it rise. Planning, checks and lint read them.
 from __future__ import annotations
 
 import math
+import sys
 
 from scalecert.engines.base import MetricInfo
 from scalecert.hpa.types import MetricSpec, MetricTarget
@@ -69,7 +70,7 @@ def _target_value(target: MetricTarget) -> float:
     if target.average_utilization is not None:
         return float(target.average_utilization)
     quantity = target.average_value or target.value
-    return quantity.as_approximate_float64() if quantity is not None else 0.0
+    return min(quantity.as_approximate_float64(), sys.float_info.max) if quantity else 0.0
 
 
 def _unit(target: MetricTarget, info: MetricInfo | None) -> str:
