@@ -17,6 +17,7 @@ from scalecert.cli.lazy import COMMANDS
 from scalecert.policy.lint import RULES
 
 ROOT = Path(__file__).parents[2]
+POLICY = ROOT / "fixtures/policies/vllm-num-requests-running.yaml"
 HEAVY = {"numpy", "msgspec", "yaml", "pytest", "scalecert.pipeline", "scalecert.suite"}
 
 
@@ -111,6 +112,36 @@ def test_an_interrupt_has_its_own_exit_code(
     monkeypatch.setattr(suite, "suites", interrupted)
     assert cli.run(["suites"]) == 130
     assert capsys.readouterr().err.strip() == "scalecert: interrupted"
+
+
+@pytest.mark.parametrize("words", [["lint"], ["recheck"], ["certify", "--suite"], ["init"]])
+def test_what_may_not_be_read_is_one_line(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """A folder without permission is unusable input, for whoever is not root."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    cli.run(["lint", str(POLICY)])  # imports everything while it may
+    capsys.readouterr()
+    user = os.geteuid()
+    try:
+        if user == 0:
+            os.seteuid(65534)
+        code = cli.run([*words, str(closed / "x"), *([str(POLICY)] if "--suite" in words else [])])
+    finally:
+        os.seteuid(user)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert "ermission denied" in line
+
+
+@pytest.mark.parametrize("words", [["-v", "lint"], ["lint", "-v"]])
+def test_verbose_goes_before_and_behind_the_command(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+):
+    """`-v` is understood by every command."""
+    assert cli.run([*words, str(POLICY)]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_suites_are_listed(capsys: pytest.CaptureFixture[str]):

@@ -63,6 +63,9 @@ def run(arguments: Sequence[str]) -> int:
         return _say(_one_line(error), UNUSABLE_INPUT)
     except UsageError as error:
         return _say(str(error), UNUSABLE_INPUT)
+    except PermissionError as error:
+        found = f"{error.filename}: permission denied, expected what this user can read and write"
+        return _say(found, UNUSABLE_INPUT)
     except EnvironmentFault as error:
         return _say(str(error), INCONCLUSIVE)
     except (KeyboardInterrupt, click.Abort):

@@ -70,6 +70,8 @@ def _everything(own: Sequence[Suite]) -> dict[str, dict[str, Any]]:
 
 
 def _of_case(case: Case) -> dict[str, Any]:
+    from scalecert.units import format_seconds
+
     spec = case.scenario.spec
     return {
         "kind": "scenario",
@@ -77,7 +79,7 @@ def _of_case(case: Case) -> dict[str, Any]:
         "title": case.scenario.metadata.title,
         "why": spec.why,
         "suite": f"{case.suite.name} {case.suite.version}",
-        "duration": f"{spec.duration:g} s",
+        "duration": format_seconds(spec.duration),
         "checks": ", ".join(request.id for request in spec.checks),
         "file": str(case.path),
     }

@@ -22,6 +22,12 @@ COMMANDS = {
 """Each is `command` in `scalecert.cli.<name>_command`; here is the first line of its help."""
 
 
+def _verbose() -> click.Option:
+    """Return `-v` behind the command's name, where people type it; `cli.run` looks for it."""
+    text = "Show the traceback of an internal error."
+    return click.Option(["-v", "--verbose"], is_flag=True, expose_value=False, help=text)
+
+
 class LazyGroup(click.Group):
     """Knows commands by their table, so that `--help` imports none."""
 
@@ -37,6 +43,8 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"scalecert.cli.{cmd_name}_command")
         command: click.Command = module.command
+        if not any("--verbose" in parameter.opts for parameter in command.params):
+            command.params.append(_verbose())
         return command
 
     def resolve_command(

@@ -100,6 +100,8 @@ def start(config: pytest.Config) -> None:
         session = Session(config)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
+    except PermissionError as error:
+        raise pytest.UsageError(f"{error.filename}: permission denied") from None
     config.stash[SESSION] = session
     config.pluginmanager.register(session, "scalecert-session")
     if not hasattr(config, "workerinput"):
