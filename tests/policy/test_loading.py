@@ -173,6 +173,7 @@ def test_a_bad_quantity_in_a_mapping_names_its_own_key(refused):
             "found Deployment llm twice, first in in.yaml:21",
         ),
         ("kind: Kustomization\nresources: []\n", "kubectl kustomize"),
+        (changed(HPA, "PodAuto", "Podauto"), "in.yaml:2: kind: found HorizontalPodautoscaler"),
     ],
     ids=[
         "empty",
@@ -187,6 +188,7 @@ def test_a_bad_quantity_in_a_mapping_names_its_own_key(refused):
         "two-hpas",
         "two-deployments",
         "kustomization",
+        "kind",
     ],
 )
 def test_unusable_input_gets_one_line(refused, text, words):

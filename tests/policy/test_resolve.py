@@ -131,6 +131,16 @@ def test_the_hint_makes_the_profile_that_is_missing(load, tmp_path):
     assert resolve(load(joined(HPA, two)), str(file)).accelerators_per_replica == 2
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("kind: Dep", "kind: De"), ("name: llm\n  min", "name: lm\n  min")]
+)
+def test_a_target_that_is_nearly_there_is_suggested(load, old, new):
+    """A slip in scaleTargetRef, by kind or by name."""
+    line = refusal(load(joined(changed(HPA, old, new), DEPLOYMENT)))
+    assert "in.yaml:6: spec.scaleTargetRef: found no De" in line
+    assert "did you mean Deployment llm?" in line
+
+
 def test_a_model_in_a_secret_is_said_to_be_unknown(load):
     """A variable from elsewhere is no model's name."""
     hidden = changed(DEPLOYMENT, "meta-llama/Llama-2-7b-chat-hf", "$(MODEL_ID)")

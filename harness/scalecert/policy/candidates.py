@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scalecert.documents import closest
 from scalecert.engines.base import EngineKind
 from scalecert.engines.catalog import accelerators, models
 from scalecert.engines.profiles import EngineProfile, load_profile, profile_names
@@ -51,12 +52,14 @@ def engine_of_profile(
 def no_target(policy: Policy) -> UsageError:
     """Return the error about an HPA whose target is not in the input."""
     reference = policy.hpa.scale_target_ref
+    near = closest(f"{reference.kind} {reference.name}", policy.targets)
+    meant = f"did you mean {near}? Else " if near else ""
     return UsageError(
         f"found no {reference.kind} {reference.name} in the input, so no engine",
         file=policy.file,
         line=policy.place("spec.scaleTargetRef").line,
         field="spec.scaleTargetRef",
-        hint=f"add its manifest, or --profile with one of {', '.join(profile_names())}",
+        hint=f"{meant}add its manifest, or --profile with one of {', '.join(profile_names())}",
     )
 
 

@@ -181,6 +181,7 @@ def _policy(hpa: HpaManifest, document: Document, found: _Input) -> Policy:
         manifests=manifests,
         digest=sha256_digest(manifests),
         ignored=found.ignored,
+        targets=tuple(f"{one.kind} {one.name}" for one, _ in found.targets),
     )
 
 

@@ -191,6 +191,7 @@ class Policy:
         manifests: what of the input belongs to this policy, without what a server added.
         digest: sha256 over `manifests`.
         ignored: other objects of the input, as `Kind/name`.
+        targets: every object of the input that could be scaled, as `Kind name`.
     """
 
     name: str
@@ -204,6 +205,7 @@ class Policy:
     manifests: tuple[Mapping[str, Plain], ...]
     digest: str
     ignored: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:

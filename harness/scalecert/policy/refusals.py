@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from scalecert.documents import Document
+from scalecert.documents import Document, closest
 from scalecert.documents.placeholders import placeholders
 from scalecert.documents.reading import TEMPLATE_HINT
 from scalecert.errors import UsageError
 
 HPA_KIND = "HorizontalPodAutoscaler"
 HPA_VERSION = "autoscaling/v2"
+_NEARLY = 0.9
+"""Above the likeness of any two kinds that there are, VerticalPodAutoscaler among them."""
 
 _FREE_TEXT = re.compile(r"(?:^|[.\]])(?:args|command|env|annotations|data|volumes|description)\b")
 """Fields whose text is the container's or a person's: shell text and templates may stand there."""
@@ -79,6 +81,11 @@ def no_hpa(documents: Sequence[Document]) -> UsageError:
     """Return the error about an input without an HPA, which says what was there instead."""
     files = sorted({document.file for document in documents})
     file = files[0] if len(files) == 1 else None
+    for document in documents:
+        kind = document.get_text("kind")
+        if closest(kind, [HPA_KIND], cutoff=_NEARLY):
+            problem = f"found {kind}, expected {HPA_KIND}"
+            return document.error(problem, field="kind", hint=f"did you mean {HPA_KIND}?")
     kinds = sorted({document.get_text("kind") or "no kind" for document in documents})
     shown = ", ".join(kinds[:6]) or "no document"
     hint = "kubectl get hpa NAME -o yaml exports one"
