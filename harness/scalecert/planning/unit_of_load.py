@@ -83,7 +83,7 @@ def _pinned(rate_per_second: float, start: EngineStarter, draw: DrawSizes) -> Ca
     inputs, outputs = draw(REQUESTS, stream(SEEDS[0], "capacity", "sizes"))
     return Capacity(
         requests_per_second=rate_per_second,
-        saturated_per_second=max(rate_per_second, saturated_per_second(start, draw)),
+        saturated_per_second=round(saturated_per_second(start, draw), 6),
         input_tokens_mean=round(float(np.mean(inputs)), 3),
         output_tokens_mean=round(float(np.mean(outputs)), 3),
         method="pinned by the user",
