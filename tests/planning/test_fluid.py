@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalecert.planning.fluid import (
-    drain_seconds,
+    Bounds,
     fluid_minimum,
     peak_per_second,
     recovery_windows,
     segments,
+    with_headroom,
 )
 from scalecert.recording.plan import Capacity
 from scalecert.workload.rate import Knot, RateCurve
@@ -35,13 +36,12 @@ def capacity_of(requests_per_second):
 def windows_of(curve, **changes):
     plan = {
         "capacity": capacity_of(2.0),
-        "min_replicas": 1,
-        "max_replicas": 10,
+        "bounds": Bounds(1, 10),
         "startup_seconds": 90.0,
         "sync_seconds": 15.0,
         "duration_seconds": 3600.0,
     }
-    return recovery_windows(curve.jumps(), **(plan | changes))
+    return recovery_windows(curve, **(plan | changes))
 
 
 def test_a_rate_of_whole_replicas_needs_just_those():
@@ -60,16 +60,37 @@ def test_the_fluid_minimum_follows_the_mean_rate_of_each_bin():
 
 
 def test_a_window_is_start_up_two_syncs_and_the_drain():
-    """0.3 -> 0.9 of ten replicas: 120 s with 6/s on each of three, then 2.5/s against 2/s."""
+    """0.3 -> 0.9 of ten replicas: 120 s with 6/s on each of three, then 2.5/s against 1.8/s."""
     (_, window) = windows_of(staircase((0, 0.0), (10, 6.0), (600, 18.0)))
     assert (window.start_seconds, window.startup_seconds) == (600.0, 90.0)
-    assert window.drain_seconds == pytest.approx((6.0 - 2.5) * 120.0 / (2.5 - 2.0))
-    assert window.end_seconds == pytest.approx(600.0 + 120.0 + 840.0)
+    assert window.drain_seconds == pytest.approx((6.0 - 2.5) * 120.0 / (2.5 - 1.8))
+    assert window.end_seconds == pytest.approx(600.0 + 120.0 + 600.0)
+
+
+def test_a_backlog_drains_against_a_fleet_with_headroom():
+    """Where maxReplicas allow it, each replica's share of the load is 0.8 of its capacity."""
+    (window,) = windows_of(staircase((0, 2.0), (600, 8.0)), bounds=Bounds(1, 100))
+    assert window.drain_seconds == pytest.approx((8.0 - 2.5) * 120.0 / (2.5 - 8.0 / 5))
+
+
+def test_a_load_that_falls_lets_the_backlog_drain_sooner():
+    """100 s after the new replicas were ready nobody asks for anything more."""
+    (window,) = windows_of(staircase((0, 6.0), (600, 18.0), (820, 0.0)))
+    backlog = (6.0 - 2.5) * 120.0 - (2.5 - 1.8) * 100.0
+    assert window.drain_seconds == pytest.approx(100.0 + backlog / 2.5)
+
+
+def test_a_fleet_with_headroom_stays_within_the_policys_range():
+    """A fifth above the need, and never beyond maxReplicas or under minReplicas."""
+    capacity = capacity_of(2.0)
+    replicas = [with_headroom(rate, capacity, Bounds(2, 6)) for rate in (0.0, 3.3, 8.0, 16.0)]
+    assert replicas == [2, 3, 5, 6]
 
 
 def test_without_a_backlog_nothing_has_to_drain():
     """Replicas that serve the step saturated are late, not behind."""
-    assert drain_seconds(2.4, 1.0, 2.5, 120.0) == 0.0
+    (window,) = windows_of(staircase((0, 2.0), (600, 2.4)))
+    assert (window.drain_seconds, window.end_seconds) == (0.0, 720.0)
 
 
 def test_a_step_that_needs_no_more_replicas_has_no_window():

@@ -7,7 +7,7 @@ import pytest
 from scalecert.cli.linting import lint
 from scalecert.errors import UsageError
 from scalecert.policy.resolve import resolve
-from scalecert.policy.signals import signals
+from scalecert.policy.signals import as_scraped, signals
 
 from .conftest import DEPLOYMENT, HPA, MONITORING, WHOLE, changed, joined
 
@@ -235,3 +235,16 @@ def test_one_of_several_monitors_is_enough(load):
     """A monitor of other pods beside the right one is no fault."""
     other = MONITORING.replace("name: llm", "name: other").replace("app: llm", "app: other")
     assert findings(load, joined(WHOLE, other))["scrape-target"].verdict == "pass"
+
+
+def test_what_no_monitor_scrapes_is_never_there(load):
+    """A run names the monitor's fault as the reason; with one that scrapes all is as before."""
+    sound = load(WHOLE)
+    server = resolve(sound)
+    assert as_scraped(signals(sound, server), sound, server) == signals(sound, server)
+    astray = load(WHOLE.replace("  - port: http", "  - port: metrics"))
+    server = resolve(astray)
+    (found,) = as_scraped(signals(astray, server), astray, server)
+    assert not found.exists
+    assert "scrapes port metrics" in found.reason
+    assert found.hint

@@ -101,6 +101,7 @@ def _trace(**fields):
         (_rate(shape="ramp", **{"from": 1}, to=2, duration="-5s"), "expected a duration"),
         (_rate(shape="staircase", levels=[]), "no levels"),
         (_rate(shape="staircase", levels=[{"rate": 1, "duration": 0}]), r"levels\[0\]"),
+        (_rate(shape="staircase", levels=[{"rate": 1, "duration": 5, "ramp": 6}]), "a ramp longer"),
         (_rate(shape="spike", base=1, peak=2, start=0, duration=0), "duration 0"),
         (_rate(shape="sine", mean=1, amplitude=1, period=0), "period 0"),
         (_rate(**RATES[5] | {"cycles": 0}), "cycles 0"),

@@ -160,6 +160,8 @@ def test_shapes():
     assert at(ramp, -1, 0, 10, 20, 30, 99) == [0, 1, 1, 5, 9, 9]
     stairs = Staircase((Level(one, s10), Level(nine, s20), Level(one, s10)))
     assert at(stairs, 0, 9.99, 10, 29.99, 30, 99) == [1, 1, 9, 9, 1, 1]
+    slopes = Staircase((Level(one, s10), Level(nine, s20, s10), Level(one, s10, s10)))
+    assert at(slopes, 0, 10, 15, 20, 29.99, 30, 35, 40, 99) == [1, 1, 5, 9, 9, 9, 5, 1, 1]
     spike = Spike(base=Rate("0.3 max"), peak=Rate("0.9 max"), start=s10, duration=s20)
     assert at(spike, 0, 10, 29.99, 30) == [6, 18, 18, 6]
     burst = BurstAndDrain(
@@ -177,6 +179,8 @@ def test_jumps_of_shapes():
     assert spike.jumps() == [Knot(0.0, 0.0, 1.0), Knot(10.0, 1.0, 9.0)]
     at_once = resolve(Spike(base=one, peak=nine, start=Duration(0), duration=s10), 1, 1)
     assert at_once.jumps() == [Knot(0.0, 0.0, 9.0)]
+    slopes = Staircase((Level(one, s10, s10), Level(nine, s10, s10), Level(one, s10)))
+    assert resolve(slopes, 1, 1).jumps() == []
     ramp = resolve(Ramp(from_=Rate("0/s"), to=nine, duration=s10), 1, 1)
     assert ramp.jumps() == []
     sine = resolve(Sine(mean=nine, amplitude=one, period=s10), 1, 1)

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from scalecert.recording.plan import Capacity, FluidMinimum, Segment, Window
-from scalecert.workload.rate import Jump, RateCurve
+from scalecert.recording.plan import HEADROOM_UTILIZATION, Capacity, FluidMinimum, Segment, Window
+from scalecert.workload.rate import RateCurve
 
 BIN_SECONDS = 15.0
 PEAK_SECONDS = 60.0
+_DRAIN_STEP_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The policy's range of replicas; `minimum` is 1 or more: what a load needs, not the spec."""
+
+    minimum: int
+    maximum: int
+
+
+def with_headroom(rate_per_second: float, capacity: Capacity, bounds: Bounds) -> int:
+    """Return the replicas of a fleet with headroom, within the policy's range."""
+    wanted = capacity.replicas_for(
+        rate_per_second, at_least=bounds.minimum, utilization=HEADROOM_UTILIZATION
+    )
+    return min(bounds.maximum, wanted)
 
 
 def fluid_minimum(
@@ -25,11 +43,10 @@ def fluid_minimum(
 
 
 def recovery_windows(
-    jumps: list[Jump],
+    curve: RateCurve,
     *,
     capacity: Capacity,
-    min_replicas: int,
-    max_replicas: int,
+    bounds: Bounds,
     startup_seconds: float,
     sync_seconds: float,
     duration_seconds: float,
@@ -37,30 +54,25 @@ def recovery_windows(
     """Return a window for each step up that needs more replicas than the rate before it.
 
     A window is start-up plus two syncs (a metric that is one scrape old, one sync to act on it)
-    plus the drain of the backlog that builds up meanwhile, once the new rate's fluid minimum (at
-    most maxReplicas) is ready. The start of the run is no step: the
+    plus the drain of the backlog that builds up meanwhile. The start of the run is no step: the
     fleet begins with what the first rate needs.
     """
+    blind = startup_seconds + 2.0 * sync_seconds
     windows = []
-    for jump in jumps:
-        if jump.time_seconds <= 0:
-            continue
-        before = capacity.replicas_for(jump.before_per_second, at_least=min_replicas)
-        after = capacity.replicas_for(jump.after_per_second, at_least=min_replicas)
-        if after <= before:
-            continue
-        blind = startup_seconds + 2.0 * sync_seconds
-        drain = drain_seconds(
-            jump.after_per_second / before,
-            jump.after_per_second / min(after, max_replicas),
-            capacity.saturated_per_second,
-            blind,
+    for jump in curve.jumps():
+        before, after = (
+            capacity.replicas_for(rate, at_least=bounds.minimum)
+            for rate in (jump.before_per_second, jump.after_per_second)
         )
-        drain = min(drain, max(0.0, duration_seconds - jump.time_seconds - blind))
+        if jump.time_seconds <= 0 or after <= before:
+            continue
+        seen = min(jump.time_seconds + blind, duration_seconds)
+        times = (jump.time_seconds, seen, duration_seconds)
+        drain = drain_seconds(curve, times, before, capacity, bounds)
         windows.append(
             Window(
                 start_seconds=jump.time_seconds,
-                end_seconds=jump.time_seconds + blind + drain,
+                end_seconds=seen + drain,
                 rate_before=jump.before_per_second,
                 rate_after=jump.after_per_second,
                 startup_seconds=startup_seconds,
@@ -71,27 +83,44 @@ def recovery_windows(
 
 
 def drain_seconds(
-    during_per_second: float, after_per_second: float, saturated_per_second: float, blind: float
+    curve: RateCurve,
+    times: tuple[float, float, float],
+    there: int,
+    capacity: Capacity,
+    bounds: Bounds,
 ) -> float:
-    """Return how long one replica takes to work off what piled up before others were ready.
+    """Return how long replicas take to work off what piled up before others were ready.
 
     A request stays in the queue of the replica that accepted it, so the backlog of the replicas
-    that were there drains at what each of them serves beyond its own share of the new load.
+    that were there drains at what each of them serves beyond its own share of the load. That share
+    follows the planned rate over a fleet with headroom, as far as maxReplicas allow it.
 
     Args:
-        during_per_second: what the replica was offered while it was blind, requests/s.
-        after_per_second: what it is offered once enough replicas are ready.
-        saturated_per_second: what it serves with a queue.
-        blind: seconds for which nothing could help.
+        curve: the planned rate.
+        times: of the step, of the new replicas being ready, and of the run's end, seconds.
+        there: replicas before the step; each takes its share of the load until others are ready.
+        capacity: of one replica.
+        bounds: minReplicas and maxReplicas.
 
     Returns:
-        Seconds; inf if a replica has nothing to spare then.
+        Seconds, to the end of the run at most.
     """
-    backlog = max(0.0, during_per_second - saturated_per_second) * blind
-    spare = saturated_per_second - after_per_second
-    if backlog == 0.0:
+    step, ready, end = times
+    offered = float(curve.cumulative(ready) - curve.cumulative(step)) / there
+    backlog = offered - capacity.saturated_per_second * (ready - step)
+    if backlog <= 0.0:
         return 0.0
-    return backlog / spare if spare > 0 else math.inf
+    edges = np.append(np.arange(ready, end, _DRAIN_STEP_SECONDS), end)
+    rates = np.diff(curve.cumulative(edges)) / np.diff(edges)
+    shares = [rate / with_headroom(rate, capacity, bounds) for rate in rates.tolist()]
+    spare = (capacity.saturated_per_second - np.array(shares)) * np.diff(edges)
+    left = backlog - np.concatenate(([0.0], np.cumsum(spare)))
+    done = np.flatnonzero(left <= 0.0)
+    if not done.size:
+        return end - ready
+    last = int(done[0])
+    share = left[last - 1] / (left[last - 1] - left[last])
+    return float(edges[last - 1] + share * (edges[last] - edges[last - 1])) - ready
 
 
 def peak_per_second(curve: RateCurve, duration_seconds: float) -> float:

@@ -11,7 +11,7 @@ from scalecert import __version__
 from scalecert.documents import API_VERSION
 from scalecert.errors import UsageError
 from scalecert.metrics.inputs import MetricsInput, wanted_metrics
-from scalecert.planning.fluid import fluid_minimum, recovery_windows
+from scalecert.planning.fluid import Bounds, fluid_minimum, recovery_windows, with_headroom
 from scalecert.planning.pod_timing import PodTiming, pod_timing
 from scalecert.planning.references import (
     engine_ref,
@@ -26,7 +26,7 @@ from scalecert.planning.trial import Trial
 from scalecert.planning.unit_of_load import EngineStarter, unit_of_load
 from scalecert.policy.model import Policy
 from scalecert.policy.resolve import Resolved
-from scalecert.policy.signals import signals
+from scalecert.policy.signals import as_scraped, signals
 from scalecert.recording.plan import Capacity, ObjectiveTerm, Plan, Provenance, SuiteRef
 from scalecert.scenario.model import Scenario
 from scalecert.workload.generate import Requests, generate
@@ -86,9 +86,6 @@ def prepare(subject: Subject, scenario: Scenario, folder: Path, suite: SuiteRef)
     offered = _offered(subject, scenario, folder)
     timing = pod_timing(policy, resolved, scenario.spec.cluster.startup)
     pods = scaled_pods(policy, resolved)
-    first = offered.capacity.replicas_for(
-        float(offered.curve.at(0.0)), at_least=max(1, policy.hpa.min_replicas or 0)
-    )
     return Trial(
         plan=_plan(subject, scenario, suite, offered, timing),
         requests=offered.requests,
@@ -97,7 +94,9 @@ def prepare(subject: Subject, scenario: Scenario, folder: Path, suite: SuiteRef)
         metrics=_metrics_input(policy, pods),
         pods=pods,
         timing=timing,
-        initial_replicas=min(policy.hpa.max_replicas, first),
+        initial_replicas=with_headroom(
+            float(offered.curve.at(0.0)), offered.capacity, _bounds(policy)
+        ),
         start_engine=EngineStarter(resolved),
     )
 
@@ -109,6 +108,14 @@ def _offered(subject: Subject, scenario: Scenario, folder: Path) -> _Offered:
     capacity = unit_of_load(
         resolved, subject.objective, workload, tables, subject.capacity_per_second
     )
+    if subject.world == "sim" and capacity.requests_per_second > capacity.saturated_per_second:
+        raise UsageError(
+            f"found {capacity.requests_per_second:g}/s, but a server of profile"
+            f" {resolved.profile.name} serves at most {capacity.saturated_per_second:.4g}/s of"
+            " these requests",
+            field="--capacity",
+            hint="pin less, or name a profile that fits your server with --profile",
+        )
     curve = resolve(
         workload.rate,
         capacity.requests_per_second,
@@ -148,21 +155,28 @@ def _plan(
         capacity=offered.capacity,
         load=load_of(offered.curve, offered.requests, duration),
         windows=recovery_windows(
-            offered.curve.jumps(),
+            offered.curve,
             capacity=offered.capacity,
-            min_replicas=max(1, minimum),
-            max_replicas=policy.hpa.max_replicas,
+            bounds=_bounds(policy),
             startup_seconds=startup,
             sync_seconds=float(controllers.sync_period),
             duration_seconds=duration,
         ),
-        signals=signals(policy, subject.resolved, tolerance=controllers.tolerance),
+        signals=as_scraped(
+            signals(policy, subject.resolved, tolerance=controllers.tolerance),
+            policy,
+            subject.resolved,
+        ),
         provenance=(*subject.provenance, *startup_provenance(timing, scenario)),
         startup_seconds=startup,
         scrape_interval_seconds=scrape_interval_seconds(policy, scenario),
         price_per_hour=subject.price_per_hour,
         fluid_minimum=fluid_minimum(offered.curve, duration, offered.capacity, minimum),
     )
+
+
+def _bounds(policy: Policy) -> Bounds:
+    return Bounds(max(1, policy.hpa.min_replicas or 0), policy.hpa.max_replicas)
 
 
 def _with_traffic(scenario: Scenario, change: WorkloadChange | None) -> Scenario:

@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from scalecert.metrics.scrape_config import ScrapeConfig, ScrapedPod
-from scalecert.policy.model import Container, Monitor, Place, PodTemplate, Policy
+from scalecert.policy.model import Place, Policy
 from scalecert.policy.resolve import Resolved
+from scalecert.policy.scraping import monitor_problem, scraped_pod
 from scalecert.scenario.model import PodStartup
 
 Verdict = Literal["pass", "fail", "warning"]
-
-METRICS_PATH = "/metrics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +61,10 @@ def _scrape_target(policy: Policy, resolved: Resolved) -> Iterator[LintFinding]:
             "add the monitor, so that its interval, port and selector are tested too",
         )
         return
-    pod = _pod(policy, target.serving, container)
+    pod = scraped_pod(policy, target.serving, container)
     problems = []
     for monitor in policy.monitors:
-        problem = _monitor_problem(monitor, pod)
+        problem = monitor_problem(monitor, pod)
         if problem is None:
             message = f"{monitor.kind} {monitor.name} scrapes container {container.name}"
             yield finding_at(monitor.place, "scrape-target", "pass", message)
@@ -78,48 +76,6 @@ def _scrape_target(policy: Policy, resolved: Resolved) -> Iterator[LintFinding]:
 
 def _reads_engine(policy: Policy) -> bool:
     return any(one.type not in ("Resource", "ContainerResource") for one in policy.hpa.metrics)
-
-
-def _pod(policy: Policy, template: PodTemplate, container: Container) -> ScrapedPod:
-    return ScrapedPod("pod", policy.namespace, template.labels, container.ports, container.name)
-
-
-def _monitor_problem(monitor: Monitor, pod: ScrapedPod) -> tuple[str, str] | None:
-    """Return why no endpoint of a monitor scrapes the pod, and what to do; None if one does."""
-    if not monitor.endpoints:
-        message = f"{monitor.kind} {monitor.name} selects no Service of the input"
-        return message, "check its selector against the Service's labels"
-    problems = [
-        _endpoint_problem(monitor, scrape, path, pod)
-        for scrape, path in zip(monitor.endpoints, monitor.paths, strict=True)
-    ]
-    return None if None in problems else problems[0]
-
-
-def _endpoint_problem(
-    monitor: Monitor, scrape: ScrapeConfig, path: str, pod: ScrapedPod
-) -> tuple[str, str] | None:
-    name = f"{monitor.kind} {monitor.name}"
-    if scrape.namespaces is not None and pod.namespace not in scrape.namespaces:
-        found = ", ".join(scrape.namespaces)
-        return f"{name} looks in the namespace {found}, the pods are in {pod.namespace}", ""
-    if not scrape.selector.matches(pod.labels):
-        labels = ",".join(f"{key}={value}" for key, value in sorted(pod.labels.items()))
-        return f"{name} selects {scrape.selector}, the pods have {labels}", "align the labels"
-    if scrape.port_of(pod) is None or not _is_container_port(scrape, pod):
-        ports = ", ".join(f"{port} ({number})" for port, number in pod.ports.items()) or "none"
-        message = f"{name} scrapes port {scrape.port}, container {pod.container} has {ports}"
-        return message, "name the port that serves the engine's metrics"
-    if path != METRICS_PATH:
-        return f"{name} scrapes {path}, the engine has {METRICS_PATH}", "set the path"
-    if scrape.target_labels(pod) is None:
-        return f"{name} drops the pods by its relabelings", "check keep and drop rules"
-    return None
-
-
-def _is_container_port(scrape: ScrapeConfig, pod: ScrapedPod) -> bool:
-    """Tell whether a port by number is one of the container's, where it lists any."""
-    return not isinstance(scrape.port, int) or not pod.ports or scrape.port in pod.ports.values()
 
 
 def _target_selector(policy: Policy, _resolved: Resolved) -> Iterator[LintFinding]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import sys
 
+from msgspec.structs import replace
+
 from scalecert.engines.base import MetricInfo
 from scalecert.hpa.types import MetricSpec, MetricTarget
 from scalecert.metrics.adapter_config import effective_rules
@@ -16,6 +18,7 @@ from scalecert.metrics.names import ParsedName, parse_metric_name
 from scalecert.policy.exposure import Exposed, Exposure, with_labels
 from scalecert.policy.model import Policy
 from scalecert.policy.resolve import Resolved
+from scalecert.policy.scraping import scrape_problem
 from scalecert.recording.plan import Signal
 from scalecert.scenario.model import Controllers
 
@@ -63,6 +66,23 @@ def signals(
             )
         )
     return tuple(found)
+
+
+def as_scraped(found: tuple[Signal, ...], policy: Policy, resolved: Resolved) -> tuple[Signal, ...]:
+    """Return the signals, those of the engine gone where no monitor of the input scrapes it.
+
+    Lint says the same of the monitor itself, at its line.
+    """
+    problem = scrape_problem(policy, resolved.container)
+    if problem is None:
+        return found
+    reason, hint = problem
+    return tuple(
+        replace(signal, exists=False, reason=reason, hint=hint)
+        if signal.exists and signal.source_type not in ("Resource", "ContainerResource")
+        else signal
+        for signal in found
+    )
 
 
 def _target_value(target: MetricTarget) -> float:

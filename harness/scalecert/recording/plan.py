@@ -65,6 +65,12 @@ class ObjectiveTerm(DocumentPart, frozen=True):
         return f"{self.metric}_p{self.quantile * 100:g}={shown}"
 
 
+HEADROOM_UTILIZATION = 0.8
+"""How far a fleet with headroom loads its replicas: between the 1.0 at which nothing is left for
+the noise of random arrivals and the half at which every second accelerator is idle. Own figure; the
+limit of `accelerator-hours` counts on the same 1.25."""
+
+
 class Capacity(DocumentPart, frozen=True):
     """One replica's capacity under the objective; `method` says how it was found.
 
@@ -77,9 +83,15 @@ class Capacity(DocumentPart, frozen=True):
     output_tokens_mean: float
     method: str
 
-    def replicas_for(self, rate_per_second: float, *, at_least: int) -> int:
-        """Return max(at_least, ceil(rate / capacity)); within 1e-9 of a whole count is that."""
-        return max(at_least, math.ceil(rate_per_second / self.requests_per_second - 1e-9))
+    def replicas_for(
+        self, rate_per_second: float, *, at_least: int, utilization: float = 1.0
+    ) -> int:
+        """Return max(at_least, ceil(rate / capacity)); within 1e-9 of a whole count is that.
+
+        `utilization` is the share of its capacity to which a replica is to be loaded.
+        """
+        usable = utilization * self.requests_per_second
+        return max(at_least, math.ceil(rate_per_second / usable - 1e-9))
 
 
 class Segment(DocumentPart, frozen=True):

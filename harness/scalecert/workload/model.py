@@ -79,10 +79,12 @@ class Level(DocumentPart, frozen=True):
 
     rate: Rate
     duration: Duration
+    ramp: Duration = default(Duration(0.0))
 
     def __post_init__(self) -> None:
-        """Refuse a level that takes no time."""
+        """Refuse a level that takes no time, or less than its ramp."""
         _require(self.duration > 0, "found duration 0, expected a positive one")
+        _require(self.ramp <= self.duration, "found a ramp longer than its level")
 
 
 class Staircase(_Shape, frozen=True, tag="staircase"):

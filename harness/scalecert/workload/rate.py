@@ -169,7 +169,9 @@ def resolve(
         case Ramp():
             return _ramp(shape, absolute(shape.from_), absolute(shape.to))
         case Staircase():
-            return _steps((absolute(level.rate), level.duration) for level in shape.levels)
+            return _staircase(
+                (absolute(level.rate), level.duration, level.ramp) for level in shape.levels
+            )
         case Spike():
             base = absolute(shape.base)
             return _steps(
@@ -201,6 +203,18 @@ def _steps(levels: Iterable[tuple[float, float]]) -> RateCurve:
     starts = accumulate((float(width) for _, width in kept[:-1]), initial=0.0)
     knots = zip(starts, [0.0, *rates[:-1]], rates, strict=True)
     return RateCurve(tuple(Knot(*knot) for knot in knots))
+
+
+def _staircase(levels: Iterable[tuple[float, float, float]]) -> RateCurve:
+    """Return the curve of (requests/s, seconds, seconds of the slope into the level)."""
+    knots: dict[float, Knot] = {}  # a slope to the end of its level meets the next level's knot
+    start, before = 0.0, 0.0
+    for rate, width, slope in levels:
+        knots[start] = Knot(start, before, before if slope > 0 else rate)
+        if slope > 0:
+            knots[start + slope] = Knot(start + slope, rate, rate)
+        start, before = start + width, rate
+    return RateCurve(tuple(knots.values()))
 
 
 def _ramp(shape: Ramp, low: float, high: float) -> RateCurve:
