@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
-from factories import find_one, make_load, make_plan, make_policy, make_recording, make_series
+from factories import (
+    find_one,
+    make_load,
+    make_plan,
+    make_policy,
+    make_recording,
+    make_series,
+    make_signal,
+)
 
 from scalecert.checks.finding import Verdict
 from scalecert.recording.model import Recording
@@ -119,3 +128,54 @@ def test_a_long_stabilization_is_named() -> None:
     assert find_one(recording, "return-to-minimum").next_step == (
         "lower behavior.scaleDown.stabilizationWindowSeconds from 1800 to about 300"
     )
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "verdict"),
+    [
+        (1, 10, Verdict.PASS),
+        (2, 10, Verdict.PASS),
+        (6, 10, Verdict.FAIL),
+        (4, 4, Verdict.FAIL),
+        (3, 10, Verdict.PASS),
+    ],
+)
+def test_the_minimum_is_measured_by_the_load(least: int, most: int, verdict: Verdict) -> None:
+    """Half of the run needs three replicas, half none: what the minimum keeps beside them counts.
+
+    A fleet that is never scaled may keep no more than the load needs.
+    """
+    load = make_load((0.0, 600.0, 9.0, 9.0), (600.0, 1200.0, 0.0, 0.0))
+    policy = make_policy(min_replicas=least, max_replicas=most)
+    bins = (max(least, 3),) * 40 + (least,) * 40
+    plan = {"load": load, "policy": policy, "fluid_minimum": FluidMinimum(15.0, bins)}
+    finding = find_one(paid((0.0, 5), **plan), "minimum-needed")
+    expected = (max(least, 3) + least) / (3 + 1)
+    assert (finding.measured, finding.verdict) == (pytest.approx(expected), verdict)
+    assert finding.next_step.startswith(f"lower minReplicas from {least}") or (
+        verdict is Verdict.PASS
+    )
+
+
+def test_a_policy_that_forbids_scaling_down_is_told_so() -> None:
+    """No target brings replicas back where selectPolicy is Disabled."""
+    spec = {"behavior": {"scaleDown": {"selectPolicy": "Disabled"}}}
+    recording = paid((0.0, 10), policy=make_policy(spec=spec), load=FALLING)
+    for check in ("accelerator-hours", "return-to-minimum"):
+        assert "behavior.scaleDown.selectPolicy: Disabled" in find_one(recording, check).next_step
+
+
+def test_a_sum_used_as_a_value_is_the_cause_of_waste() -> None:
+    """With type Value the target of one pod is compared with the sum over all of them."""
+    signals = (make_signal(source_type="Object", target_type="Value"),)
+    finding = find_one(paid((0.0, 10), signals=signals), "accelerator-hours")
+    assert finding.next_step.startswith("use AverageValue for vllm:num_requests_running")
+
+
+def test_a_far_too_low_target_is_raised_to_what_the_load_asks_for() -> None:
+    """Total of the metric over the replicas of a fleet with headroom, however far that is."""
+    series = make_series((0.0, 10), sync__metric__0__value=np.full(80, 10.0))
+    series["sync.ready_replicas"] = np.full(80, 10.0)
+    recording = make_recording(series=series, signals=(make_signal(target_value=1.0),))
+    next_step = find_one(recording, "accelerator-hours").next_step
+    assert "raise the target of vllm:num_requests_running from 1 to about 20" in next_step

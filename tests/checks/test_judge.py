@@ -157,12 +157,23 @@ def test_consequences_point_at_their_cause(cause: str) -> None:
         "signal-present": {"signals": (make_signal(exists=False),)},
         "signal-reachable": {"signals": (make_signal(target_value=999.0),)},
         "capacity-ceiling": {"load": make_load(peak_per_second=99.0)},
+        "signal-moves": {},
     }[cause]
     requests = make_requests()
     requests["first_token_seconds"] += 60.0
-    found = by_id(make_recording(plan=rich_plan(**changes), requests=requests))
+    flat = {"sync__metric__0__value": np.full(80, 9.0)} if cause == "signal-moves" else {}
+    plan = rich_plan(**changes)
+    found = by_id(make_recording(plan=plan, requests=requests, series=make_series(**flat)))
     assert found["ttft-objective"].next_step == f"fix {cause} first: {found[cause].next_step}"
     assert not found[cause].next_step.startswith("fix")
+
+
+def test_a_check_that_found_nothing_for_want_of_the_signal_points_at_it() -> None:
+    """It is inconclusive, and a new recording would be no help."""
+    series = make_series(sync__metric__0__value=np.full(80, np.nan))
+    found = by_id(make_recording(plan=rich_plan(), series=series))
+    assert found["signal-moves"].verdict is Verdict.INCONCLUSIVE
+    assert found["signal-moves"].cause == "signal-present"
 
 
 def test_an_extended_scenario_has_extended_findings_only() -> None:

@@ -83,6 +83,19 @@ def test_a_lost_request_is_counted_by_reason(status: Status, reason: str, advice
     assert advice in finding.next_step
 
 
+def test_pods_that_are_ready_too_early_are_told_from_pods_that_end_too_early() -> None:
+    """Refused connections need a readiness probe, killed requests a preStop hook."""
+    requests = make_requests()
+    requests["status"][:10] = Status.ABORTED
+    killed = make_recording(requests=requests)
+    assert "preStop hook that sleeps for as long as the longest answer took (3.04 s)" in (
+        find_one(killed, "no-request-lost").next_step
+    )
+    events = [{"time": 1.0, "kind": "requests-refused", "count": 10}]
+    refused = make_recording(requests=requests, events=events)
+    assert "add a readinessProbe" in find_one(refused, "no-request-lost").next_step
+
+
 def test_all_answered_passes() -> None:
     """Zero is the limit and zero is kept."""
     assert find_one(make_recording(), "no-request-lost").verdict is Verdict.PASS

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from factories import (
     find_one,
+    make_load,
     make_plan,
     make_recording,
     make_requests,
@@ -157,15 +158,23 @@ def test_an_answer_in_no_time_passes() -> None:
 
 
 def test_a_policy_at_its_maximum_is_told_to_raise_it() -> None:
-    """Lowering a target changes nothing where no replica can be added."""
+    """Lowering a target changes nothing where no replica can be added, if that is the need."""
     slow = recording_of([9.0] * 100)
-    at_maximum = make_recording(
-        requests=slow.requests, objective=slow.plan.objective, series=make_series((0.0, 10))
-    )
+
+    def at_maximum(peak: float) -> str:
+        recording = make_recording(
+            requests=slow.requests,
+            objective=slow.plan.objective,
+            series=make_series((0.0, 10)),
+            load=make_load(peak_per_second=peak),
+        )
+        return find_one(recording, "ttft-objective").next_step
+
     assert "lower the target of vllm:num_requests_running from 10 to about 5" in (
         find_one(slow, "ttft-objective").next_step
     )
-    assert "raise maxReplicas above 10" in find_one(at_maximum, "ttft-objective").next_step
+    assert "raise maxReplicas above 10" in at_maximum(26.0)
+    assert "raise maxReplicas" not in at_maximum(19.0)
 
 
 @STEADY

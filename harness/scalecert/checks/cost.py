@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from scalecert.checks import advice
 from scalecert.checks.finding import Verdict, format_measure
 from scalecert.checks.registry import NoDataError, Outcome, check
-from scalecert.checks.timeline import load_falls_seconds, replicas, run
+from scalecert.checks.timeline import load_falls_seconds, planned_requests, replicas, run
 from scalecert.recording.intervals import Span
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Plan
@@ -38,7 +39,7 @@ def accelerator_hours(recording: Recording, limit: float) -> Outcome:
         measured=ratio,
         message=f"{paid * each:.3g} {plan.engine.accelerator}-hours{cost}:"
         f" {ratio:.3g} x the fluid minimum of {least * each:.3g}",
-        next_step=_cheaper(plan, ratio / limit if limit > 0 else math.inf),
+        next_step=_cheaper(recording, ratio / limit if limit > 0 else math.inf),
         evidence={
             "acceleratorHours": paid * each,
             "fluidMinimumHours": least * each,
@@ -51,20 +52,69 @@ def accelerator_hours(recording: Recording, limit: float) -> Outcome:
 
 def _fluid_replica_hours(plan: Plan) -> float:
     """Return the fluid minimum's replica-hours; the last bin ends with the run."""
-    bins, end = plan.fluid_minimum, run(plan).end_seconds
-    width = bins.bin_seconds
-    seconds = (
-        count * max(0.0, min(width, end - index * width))
-        for index, count in enumerate(bins.replicas)
-    )
-    return sum(seconds) / 3600
+    return _replica_hours(plan, plan.fluid_minimum.replicas)
 
 
-def _cheaper(plan: Plan, ratio: float) -> str:
-    target, least = advice.raise_target(plan, ratio), plan.policy.min_replicas
+def _replica_hours(plan: Plan, counts: Sequence[int]) -> float:
+    pairs = zip(counts, _bins(plan), strict=True)
+    return sum(count * span.length_seconds for count, span in pairs) / 3600
+
+
+def _bins(plan: Plan) -> list[Span]:
+    """Return the fluid minimum's bins; the last one ends with the run."""
+    width, end = plan.fluid_minimum.bin_seconds, run(plan).end_seconds
+    return [
+        Span(index * width, min((index + 1) * width, end))
+        for index in range(len(plan.fluid_minimum.replicas))
+    ]
+
+
+def _bin_rates(plan: Plan) -> list[float]:
+    """Return the planned rate's mean over each bin, requests/s."""
+    return [planned_requests(plan, bin_) / max(bin_.length_seconds, 1e-9) for bin_ in _bins(plan)]
+
+
+def _cheaper(recording: Recording, ratio: float) -> str:
+    plan = recording.plan
+    if advice.never_scales_down(plan):
+        return advice.for_slow_return(plan)
+    target, least = advice.raise_target(recording, ratio), plan.policy.min_replicas
     if least > 1:
         return f"lower minReplicas from {least}, or {target}"
     return f"{target}, or {advice.for_slow_return(plan)}"
+
+
+@check(
+    id="minimum-needed",
+    title="Minimum replicas",
+    question="Does the load need what minReplicas keep, or is the minimum itself the waste?",
+    formula="integral of the fluid minimum, per bin max(minReplicas, ceil(rate / capacity)) /"
+    " integral of the same with a minimum of 1",
+    source="own figure: accelerator-hours takes minReplicas as given, so a fleet held at its"
+    " maximum would be called thrifty; 2.5 lets a minimum of half of maxReplicas pass where the"
+    " load is gone for half of the time",
+    unit="x",
+    default_limit=2.5,
+    limit_text="2.5 x; 1 x if minReplicas and maxReplicas are the same",
+)
+def minimum_needed(recording: Recording, limit: float) -> Outcome:
+    """Compare what minReplicas alone cost with what the load needs."""
+    plan = recording.plan
+    least, fixed = plan.policy.min_replicas, plan.policy.min_replicas == plan.policy.max_replicas
+    counts = [plan.capacity.replicas_for(rate, at_least=1) for rate in _bin_rates(plan)]
+    kept, load = _fluid_replica_hours(plan), _replica_hours(plan, counts)
+    if load <= 0:
+        raise NoDataError("the run has no length")
+    ratio = kept / load
+    return Outcome(
+        measured=ratio,
+        limit=1.0 if fixed else None,
+        message=f"minReplicas {least} keep {ratio:.3g} x what the load needs"
+        + (", and nothing is ever scaled: maxReplicas is the same" if fixed else ""),
+        next_step=f"lower minReplicas from {least} to at most"
+        f" {max(1, math.floor(least / ratio * limit * 0.8))}, so that replicas follow the load",
+        evidence={"keptHours": kept, "neededHours": load},
+    )
 
 
 def _idle_rate(plan: Plan) -> float:

@@ -32,9 +32,16 @@ _LATE = frozenset({
     "ttft-objective", "tpot-objective", "e2e-objective", "slo-attainment", "step-recovery",
     "first-scale-up", "replicas-ready",
 })  # fmt: skip
-_INERT = _LATE | {"accelerator-hours", "return-to-minimum", "signal-moves"}
+_INERT = _LATE | {
+    "accelerator-hours", "return-to-minimum", "signal-moves", "no-request-lost",
+}  # fmt: skip
 
-CONSEQUENCES = {"signal-present": _INERT, "signal-reachable": _INERT, "capacity-ceiling": _LATE}
+CONSEQUENCES = {
+    "signal-present": _INERT,
+    "signal-reachable": _INERT,
+    "capacity-ceiling": _LATE,
+    "signal-moves": _INERT - {"signal-moves"},
+}
 """Failures that explain others, the first to blame first, and what each explains."""
 
 
@@ -186,6 +193,9 @@ def _doubted(finding: Finding, reason: str, next_step: str) -> Finding:
     )
 
 
+_UNHAPPY = (Verdict.FAIL, Verdict.INCONCLUSIVE)
+
+
 def _explained(findings: list[Finding]) -> list[Finding]:
     """Return the findings with those that follow from a known cause pointing to it."""
     failed = {finding.id: finding for finding in findings if finding.verdict is Verdict.FAIL}
@@ -195,7 +205,7 @@ def _explained(findings: list[Finding]) -> list[Finding]:
     first = f"fix {cause.id} first: {cause.next_step}"
     return [
         msgspec.structs.replace(finding, next_step=first, cause=cause.id)
-        if finding.id in failed and finding.id in CONSEQUENCES[cause.id]
+        if finding.verdict in _UNHAPPY and finding.id in CONSEQUENCES[cause.id]
         else finding
         for finding in findings
     ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from scalecert.checks.finding import Verdict, format_measure
 from scalecert.checks.registry import NoDataError, Outcome, check
-from scalecert.checks.requests import column
+from scalecert.checks.requests import column, latency_seconds, served
 from scalecert.checks.timeline import needed
 from scalecert.engines.base import Status
 from scalecert.recording.model import Recording
@@ -91,20 +91,30 @@ def no_request_lost(recording: Recording, _limit: float) -> Outcome:
         message=f"{lost:,} of {status.size:,} requests lost: {reasons}"
         if lost
         else f"all {status.size:,} requests were answered",
-        next_step=_keep_requests(counts),
+        next_step=_keep_requests(recording, counts),
         evidence={"requests": int(status.size), **counts},
     )
 
 
-def _keep_requests(counts: dict[str, int]) -> str:
+def _keep_requests(recording: Recording, counts: dict[str, int]) -> str:
+    if 2 * _refused(recording) > counts["aborted"]:
+        return "add a readinessProbe: requests were sent to pods whose server did not listen yet"
     if counts["aborted"] >= max(counts.values()):
+        longest = latency_seconds(recording, "e2e")[served(recording)].max(initial=0.0)
         return (
-            "lengthen terminationGracePeriodSeconds beyond the longest answer, and add a preStop"
-            " hook so that a pod leaves the Service before it stops"
+            "add a preStop hook that sleeps for as long as the longest answer took"
+            f" ({format_measure(float(longest), 's')}), so that a pod leaves the Service and drains"
+            " before its server is stopped, and set terminationGracePeriodSeconds beyond that"
         )
     if counts["rejected"]:
         return "raise the server's queue limit, or minReplicas, so that bursts are not refused"
     return "raise maxReplicas or lower the target: the backlog was not drained when the run ended"
+
+
+def _refused(recording: Recording) -> int:
+    """Return how many requests met no listening server, as the world's events have it."""
+    found = [event for event in recording.events if event.get("kind") == "requests-refused"]
+    return sum(int(event.get("count", 0)) for event in found)
 
 
 def _fleet_rate(plan: Plan) -> float:

@@ -63,8 +63,8 @@ class _Recovery:
     " the window, and was every request that came inside it served?",
     formula="worst measured / limit of the objective's terms over requests that arrive in the"
     " 2 min after each window's end; every request that arrived inside it must be served",
-    source="window: start-up + two syncs + drain of the backlog at maxReplicas; 2 min are eight"
-    " syncs of the HPA",
+    source="window: start-up + two syncs + drain of the backlog (below); 2 min are eight syncs of"
+    " the HPA",
     unit="x limit",
     default_limit=1.0,
 )
@@ -86,7 +86,7 @@ def step_recovery(recording: Recording, limit: float) -> Outcome | None:
     return Outcome(
         measured=worst.worst,
         message=_recovery_message(worst, limit, lost),
-        next_step=advice.for_latency(recording, worst.worst),
+        next_step="see no-request-lost" if lost else advice.for_latency(recording, worst.worst),
         verdict=Verdict.FAIL if lost else None,
         evidence={"windows": [recovery.evidence() for recovery in found], "lostInside": lost},
     )
@@ -166,7 +166,7 @@ def first_scale_up(recording: Recording, _limit: float) -> Outcome | None:
     return Outcome(
         measured=wait,
         message=_came("a first scale-up", wait, step),
-        next_step=advice.for_slow_reaction(recording.plan),
+        next_step=advice.for_slow_reaction(recording),
         evidence={"steps": [_timed(at, seconds) for at, seconds in waits.items()]},
     )
 
@@ -214,7 +214,7 @@ def replicas_ready(recording: Recording, limit: float) -> Outcome | None:
         measured=wait,
         limit=allowed,
         message=_came(f"{count} ready replicas", wait, step),
-        next_step=advice.for_slow_reaction(plan),
+        next_step=advice.for_slow_reaction(recording),
         evidence={
             "steps": [
                 {**_timed(at, seconds), "replicasNeeded": need, "windowSeconds": window}

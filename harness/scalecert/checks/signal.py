@@ -50,7 +50,7 @@ def signal_present(recording: Recording, _limit: float) -> Outcome | None:
     return Outcome(
         measured=share,
         message=f"{signal.metric} had a value at {share * 100:.4g} % of syncs",
-        next_step=_look_for(signal),
+        next_step=_restore(recording.plan, signal),
         evidence={"metrics": _by_metric("share", shares), "failures": _failures(recording)},
     )
 
@@ -73,6 +73,11 @@ def _share_with_value(recording: Recording, index: int) -> float:
         raise NoDataError("the HPA never synced after the first pod was ready for 60 s")
     values = series(recording, f"sync.metric.{index}.value")[due]
     return float(np.count_nonzero(~np.isnan(values))) / values.size
+
+
+def _restore(plan: Plan, signal: Signal) -> str:
+    """Return what to do about a metric that may exist but was not there."""
+    return advice.for_rare_scrapes(plan) or _look_for(signal)
 
 
 def _look_for(signal: Signal) -> str:

@@ -24,11 +24,6 @@ from scalecert.recording.plan import Plan, Window
 _LEAST_STEADY_SECONDS = 120.0
 """Eight syncs: the shortest span in which a swing can show."""
 
-_CALM = (
-    "widen the tolerance (behavior.scaleUp.tolerance, behavior.scaleDown.tolerance) or lengthen"
-    " behavior.scaleDown.stabilizationWindowSeconds beyond the start-up of a pod"
-)
-
 
 @check(
     id="settling",
@@ -55,7 +50,7 @@ def settling(recording: Recording, limit: float) -> Outcome | None:
         measured=worst,
         message=f"replicas moved for {format_measure(worst, 's')} after the step at"
         f" {span.start_seconds:g} s and ended at {spec.at(span.end_seconds):g}",
-        next_step=_CALM,
+        next_step=advice.for_restlessness(recording),
         evidence={
             "steps": [
                 {"stepSeconds": part.start_seconds, "settlingSeconds": seconds}
@@ -81,11 +76,13 @@ def _settling_seconds(spec: StepFunction, span: Span) -> float:
     question="Do replicas stand still while the load does?",
     formula="highest - lowest spec.replicas over spans of constant rate, outside windows, from"
     " start-up + two syncs + scale-down stabilization after the span's begin; worst span",
-    source="own figure: Poisson noise moves a metric by more than the HPA's 10 % tolerance, so"
-    " one replica up and one down are allowed, and a quarter of a large fleet",
+    source="random arrivals: of n replicas at a target of T running requests the count has a"
+    " standard deviation of sqrt(n T), so the HPA asks for n +- sqrt(n / T): 0.7 for 7 replicas at"
+    " 13. The highest and lowest of half an hour are four deviations apart: 3 replicas, and half of"
+    " a fleet whose servers are near saturation; a policy without stabilization shows twice that",
     unit="replicas",
-    default_limit=2.0,
-    limit_text="max(2, 25 % of the mean); a scenario's own limit replaces the 2",
+    default_limit=3.0,
+    limit_text="max(3, 50 % of the mean); a scenario's own limit replaces the 3",
 )
 def steady_swing(recording: Recording, limit: float) -> Outcome | None:
     """Judge the span whose swing is furthest beyond its limit."""
@@ -100,7 +97,7 @@ def steady_swing(recording: Recording, limit: float) -> Outcome | None:
         limit=worst["limit"],
         message=f"replicas ranged from {worst['lowest']:g} to {worst['highest']:g} under constant"
         f" load from {worst['startSeconds']:g} to {worst['endSeconds']:g} s",
-        next_step=_CALM,
+        next_step=advice.for_restlessness(recording),
         evidence={"spans": rows},
     )
 
@@ -115,7 +112,7 @@ def _swing(spec: StepFunction, span: Span, limit: float) -> dict[str, Any]:
         "mean": mean,
         "changes": int((values[1:] != values[:-1]).sum()),
         "swing": float(values.max() - values.min()),
-        "limit": max(limit, 0.25 * mean),
+        "limit": max(limit, 0.5 * mean),
     }
 
 
@@ -147,7 +144,7 @@ def scale_events_per_hour(recording: Recording, _limit: float) -> Outcome:
     return Outcome(
         measured=rate,
         message=f"{count} changes of the replica count, {rate:.3g} an hour",
-        next_step=_CALM,
+        next_step=advice.for_restlessness(recording),
         evidence={"changes": count},
     )
 
@@ -178,7 +175,7 @@ def overshoot(recording: Recording, _limit: float) -> Outcome | None:
         measured=ratio,
         message=f"up to {peak:g} replicas after the step at {window.start_seconds:g} s,"
         f" which needs {need}",
-        next_step=f"{advice.raise_target(plan, ratio / 2)}, or limit"
+        next_step=f"{advice.raise_target(recording, ratio / 2)}, or limit"
         " behavior.scaleUp.policies to fewer pods per period",
         evidence={
             "steps": [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -52,9 +54,13 @@ def downscale_stabilization_seconds(plan: Plan) -> float:
 
 def behavior(plan: Plan, direction: str, field: str) -> float | None:
     """Return a number of `spec.behavior` of the HPA, None where the manifest has none."""
-    rules = (plan.policy.spec.get("behavior") or {}).get(direction) or {}
-    value = rules.get(field)
+    value = rules(plan, direction).get(field)
     return float(value) if isinstance(value, int | float) else None
+
+
+def rules(plan: Plan, direction: str) -> Mapping[str, Any]:
+    """Return `scaleUp` or `scaleDown` of `spec.behavior`, empty where the manifest has none."""
+    return (plan.policy.spec.get("behavior") or {}).get(direction) or {}
 
 
 def settling_allowance_seconds(plan: Plan) -> float:
@@ -120,6 +126,23 @@ def _last_above(segment: Segment, rate_per_second: float) -> float:
         return -1.0
     share = (high - rate_per_second) / (high - low)
     return segment.start_seconds + share * (segment.end_seconds - segment.start_seconds)
+
+
+def planned_requests(plan: Plan, span: Span) -> float:
+    """Return the requests planned within a span: the area under the plan's segments."""
+    return sum(_area(part, span) for part in plan.load.segments)
+
+
+def _area(segment: Segment, span: Span) -> float:
+    """Return the area under the part of a segment within a span."""
+    start = max(segment.start_seconds, span.start_seconds)
+    width = min(segment.end_seconds, span.end_seconds) - start
+    if width <= 0:
+        return 0.0
+    length = segment.end_seconds - segment.start_seconds
+    slope = (segment.rate_end - segment.rate_start) / length
+    middle = start + width / 2 - segment.start_seconds
+    return (segment.rate_start + slope * middle) * width
 
 
 def changes(recording: Recording, name: str, span: Span) -> int:
