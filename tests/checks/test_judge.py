@@ -201,6 +201,16 @@ def test_a_scenario_that_lists_wrong_checks_is_the_users_error(
     assert problem in str(caught.value)
 
 
+def test_nothing_to_judge_is_the_scenarios_matter() -> None:
+    """Recording again would give the same: the next step is the load and the duration."""
+    recording = make_recording(
+        plan=make_plan(checks=["step-recovery"], windows=[make_window(end=1e9)])
+    )
+    (finding,) = (one for one in judge(recording) if one.id == "step-recovery")
+    assert finding.message.startswith("no data: the run ends inside the window")
+    assert "duration" in finding.next_step
+
+
 def test_a_check_that_nobody_registered_is_inconclusive() -> None:
     """A recording whose author's check is not at hand has its other findings, and is no pass."""
     found = judge(make_recording(plan=make_plan(checks=["own-quota", "no-request-lost"])))

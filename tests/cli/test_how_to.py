@@ -38,6 +38,15 @@ def test_the_page_leads_to_a_verdict(tmp_path: Path):
     assert _scalecert(recheck, tmp_path) in (0, 1)
 
 
+def test_the_first_case_has_a_verdict_as_it_stands(tmp_path: Path):
+    """What `init` makes, and the command that it prints, tell a policy's quality at once."""
+    (tmp_path / "policy.yaml").write_text(POLICY.read_text())
+    assert _scalecert("scalecert init own", tmp_path) == 0
+    for objective in ("ttft_p95=2s", "ttft_p95=2s,tpot_p95=100ms"):
+        line = f"scalecert certify policy.yaml --suite own --objective {objective}"
+        assert _scalecert(f"{line} --capacity 1.8", tmp_path) == 0
+
+
 def _scalecert(line: str, folder: Path) -> int:
     done = subprocess.run(
         [sys.executable, "-m", *line.split()],

@@ -102,10 +102,16 @@ def _run(check: Check, recording: Recording, override: float | None) -> Finding 
             return None
         return _finding(check, scenario, outcome, limit)
     except NoDataError as error:
-        reason = f"no data: {error}"
+        return _without_measure(check, scenario, f"no data: {error}", _NOTHING_TO_JUDGE)
     except Exception as error:  # noqa: BLE001 - whatever a check trips over, it is no verdict
         reason = " ".join(f"the check crashed: {type(error).__name__}: {error}".split())
-    return _without_measure(check, scenario, reason)
+        return _without_measure(check, scenario, reason, _CRASHED)
+
+
+_NOTHING_TO_JUDGE = (
+    "give the scenario a load and a duration that leave something to judge, or leave the check out"
+)
+_CRASHED = "record the scenario again; if it stays, report it with the recording"
 
 
 def _level(check: Check, scenario: Scenario) -> Level:
@@ -155,7 +161,7 @@ def _plain(value: object) -> object:
     return _figure(value) if isinstance(value, float) else value
 
 
-def _without_measure(check: Check, scenario: Scenario, reason: str) -> Finding:
+def _without_measure(check: Check, scenario: Scenario, reason: str, next_step: str) -> Finding:
     return Finding(
         id=check.id,
         scenario=scenario.metadata.name,
@@ -166,7 +172,7 @@ def _without_measure(check: Check, scenario: Scenario, reason: str) -> Finding:
         unit=check.unit,
         comparison=check.comparison,
         message=reason,
-        next_step="record the scenario again; if it stays, report it with the recording",
+        next_step=next_step,
     )
 
 

@@ -25,11 +25,11 @@ metadata:
 spec:
   why: What do I want to know of the policy?
   level: core
-  duration: 15m
+  duration: 30m
   workload:
     arrivals: {{process: poisson}}
     # Rates: 0.4 max (share of maxReplicas x capacity), 1.5 replicas, or 3.5/s.
-    rate: {{shape: spike, base: 0.2 max, peak: 0.5 max, start: 5m, duration: 6m}}
+    rate: {{shape: spike, base: 0.3 max, peak: 0.6 max, start: 5m, duration: 20m}}
     sizes:
       input: {{distribution: uniform, low: 128, high: 384}}
       output: {{distribution: uniform, low: 64, high: 192}}
