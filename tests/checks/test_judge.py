@@ -74,9 +74,11 @@ def test_findings_come_in_the_scenarios_order_with_the_generator_first() -> None
 
 def test_a_good_run_passes_everything() -> None:
     """Each shipped check can pass."""
-    recording = make_recording(
-        plan=rich_plan(), series=make_series((0.0, 1), (330.0, 6), (1100.0, 1))
-    )
+    requests = make_requests()
+    requests["first_token_seconds"][3000:5990] += 9.0  # inside the window
+    requests["last_token_seconds"][3000:5990] += 9.0
+    series = make_series((0.0, 1), (330.0, 6), (1100.0, 1))
+    recording = make_recording(plan=rich_plan(), requests=requests, series=series)
     found = by_id(recording)
     assert {finding.verdict for finding in found.values()} == {Verdict.PASS}
     assert set(IDS) - set(found) == {"e2e-objective", "steady-swing"}

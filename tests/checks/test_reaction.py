@@ -25,7 +25,7 @@ LOAD = make_load((0.0, 300.0, 3.0, 3.0), (300.0, 1200.0, 15.0, 15.0))
 
 def stepped(
     *changes: tuple[float, int],
-    slow_until: float = 300.0,
+    slow_until: float = 599.0,
     lost: slice | None = None,
     **plan_changes: object,
 ) -> Recording:
@@ -47,7 +47,7 @@ def stepped(
 
 def test_slow_inside_the_window_is_reported_not_judged() -> None:
     """The objective holds again at its end; what happened inside is in the evidence."""
-    finding = find_one(stepped(slow_until=599.0), "step-recovery")
+    finding = find_one(stepped(), "step-recovery")
     assert finding.verdict is Verdict.PASS
     (window,) = finding.evidence["windows"]
     assert window["attainmentInside"] == pytest.approx(1 / 300, abs=1e-3)
@@ -165,3 +165,12 @@ def test_enough_must_be_ready_within_the_window(
     """Five replicas of 3/s each carry the 15/s; pods take 90 s."""
     finding = find_one(stepped(*changes), "replicas-ready")
     assert (finding.measured, finding.limit, finding.verdict) == (measured, 300.0, verdict)
+
+
+def test_a_step_that_the_replicas_carried_needed_no_scale_up() -> None:
+    """Where the objective held all the way, it is the capacity that was stated too low."""
+    recording = stepped((0.0, 1), slow_until=300.0)
+    assert find_one(recording, "first-scale-up") is None
+    assert find_one(recording, "replicas-ready") is None
+    slow = stepped((0.0, 1), slow_until=599.0)
+    assert find_one(slow, "first-scale-up").verdict is Verdict.FAIL

@@ -68,3 +68,11 @@ def keeps(recording: Recording, terms: tuple[ObjectiveTerm, ...]) -> Mask:
     for term in terms:
         mask &= ~(latency_seconds(recording, term.metric) > term.limit_seconds)
     return mask
+
+
+def joint_share(plan: Plan) -> float | None:
+    """Return 1 - sum(1 - q) over the objective's terms: what keeps all if each just holds."""
+    if not plan.objective:
+        return None
+    missing = sum(1 - term.quantile for term in plan.objective)
+    return round(max(0.0, 1 - missing), 9)

@@ -12,6 +12,7 @@ from scalecert.checks.registry import NoDataError, Outcome, check
 from scalecert.checks.requests import (
     Mask,
     column,
+    joint_share,
     judged,
     keeps,
     latency_seconds,
@@ -141,13 +142,6 @@ def _worst_minute(arrivals: np.ndarray[Any, Any], late: Mask) -> dict[str, float
     return {"startSeconds": worst * 60.0, "late": int(misses[worst]), "requests": offered}
 
 
-def _joint_share(plan: Plan) -> float | None:
-    if not plan.objective:
-        return None
-    missing = sum(1 - term.quantile for term in plan.objective)
-    return round(max(0.0, 1 - missing), 9)
-
-
 @check(
     id="slo-attainment",
     title="SLO attainment",
@@ -156,7 +150,7 @@ def _joint_share(plan: Plan) -> float | None:
     source="union bound: if each term holds, at most sum(1 - q) of the requests miss any",
     unit="share",
     comparison=">=",
-    default_limit=_joint_share,
+    default_limit=joint_share,
     limit_text="1 - sum(1 - q) over the objective's terms",
 )
 def slo_attainment(recording: Recording, limit: float) -> Outcome:
