@@ -205,9 +205,8 @@ def test_a_scenario_that_lists_wrong_checks_is_the_users_error(
 
 def test_nothing_to_judge_is_the_scenarios_matter() -> None:
     """Recording again would give the same: the next step is the load and the duration."""
-    recording = make_recording(
-        plan=make_plan(checks=["step-recovery"], windows=[make_window(end=1e9)])
-    )
+    plan = make_plan(checks=["step-recovery"], windows=(make_window(60.0, 1e9, 1.0, 2.0),))
+    recording = make_recording(plan=plan)
     (finding,) = (one for one in judge(recording) if one.id == "step-recovery")
     assert finding.message.startswith("no data: the run ends inside the window")
     assert "duration" in finding.next_step
