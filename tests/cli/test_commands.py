@@ -74,6 +74,8 @@ def test_the_table_of_commands_says_what_each_says(name: str):
         (["certify", "x.yaml", "--seed", "one"], "--seed"),
         (["profile", "estimate", "--engine", "vllm", "--model", "llama-2-7", "--accelerator", "l4"],
          "did you mean llama-2-7b?"),
+        (["profile", "estimate", "--engine", "vllm", "--model", "no.yaml", "--accelerator", "l4"],
+         "no.yaml: no such file"),
         (["init", ".", "--id", "Not Kebab"], "kebab"),
     ],
 )  # fmt: skip

@@ -88,8 +88,9 @@ def test_what_does_not_fit_names_the_candidates(load, old, new, words):
 
 
 def test_an_unknown_profile_is_refused_with_a_suggestion(load):
-    """A misspelt `--profile` gets the nearest name."""
+    """A misspelt `--profile` gets the nearest name, and a file that is not there its own line."""
     assert PROFILE in refusal(load(WHOLE), "vllm_llama-2-7b_l5")
+    assert refusal(load(WHOLE), "no.yaml") == "no.yaml: no such file, expected an engine profile"
 
 
 def test_a_tag_without_a_version_takes_the_profiles(load):

@@ -155,5 +155,11 @@ def _pick(entries: Sequence[Entry], name: str, what: str, file: str | None) -> E
         hint = f"name one of them: {file}#{names[0]}" if names else None
         raise UsageError(f"found {len(names)} entries, expected one {what}", file=file, hint=hint)
     near = closest(name, names)
-    hint = f"did you mean {near}?" if near else f"known: {', '.join(names)}"
-    raise UsageError(f"no {what} {name!r}", file=file, hint=hint)
+    hint = f"did you mean {near}?" if near else f"one of {', '.join(names)}"
+    if file is None and Path(name).suffix in _FILES:
+        raise UsageError(f"no such file, expected a catalogue with one {what}", file=name)
+    expected = f"the name of one {what}, or a file" if file is None else f"one {what} of the file"
+    raise UsageError(f"found {name!r}, expected {expected}", file=file, field=what, hint=hint)
+
+
+_FILES = frozenset({".yaml", ".yml", ".json"})

@@ -260,8 +260,12 @@ def _shipped(name: str) -> Path:
     if name in names:
         return _folder() / f"{name}.yaml"
     near = closest(name, names)
-    hint = f"did you mean {near}?" if near else f"shipped: {', '.join(names)}"
-    raise UsageError(f"no engine profile {name!r}", field="profile", hint=hint)
+    hint = f"did you mean {near}?" if near else f"one of {', '.join(names)}"
+    if Path(name).suffix in {".yaml", ".yml", ".json"}:
+        raise UsageError("no such file, expected an engine profile", file=name)
+    raise UsageError(
+        f"found {name!r}, expected a profile's name or file", field="profile", hint=hint
+    )
 
 
 def _check(profile: EngineProfile, file: str) -> None:

@@ -72,8 +72,11 @@ def resolve_objective(policy: Policy, given: str | None = None) -> Objective:
         place = policy.target.place
         source = f"annotation of the {policy.target.kind}, {place}"
         return parse_objective(policy.target.annotations[ANNOTATION], source=source, place=place)
+    place = policy.place()
     raise UsageError(
         f"found no objective for {policy.name}, expected latency limits",
+        file=place.file,
+        line=place.line,
         hint=f"--objective {EXAMPLE}, or the annotation {ANNOTATION}",
     )
 
