@@ -51,7 +51,7 @@ RUNS = 3
 
 def subject(replicas: int, profile: str) -> Subject:
     """Return the shipped policy, held at `replicas`, on an engine profile."""
-    inputs = Inputs((str(POLICY),), objective=OBJECTIVE, profile=profile, capacity_per_second=1.0)
+    inputs = Inputs((str(POLICY),), objective=OBJECTIVE, profile=profile, capacity_per_second=0.01)
     (one,) = subjects(inputs)
     hpa = msgspec.structs.replace(one.policy.hpa, min_replicas=replicas, max_replicas=replicas)
     return replace(one, policy=replace(one.policy, hpa=hpa))
