@@ -183,3 +183,40 @@ def test_the_static_halves_need_no_run() -> None:
     assert reachable([gone, high]).message.endswith("it never scales up")
     assert present_statically([high]) is None
     assert reachable([gone, make_signal(maximum=None)]) is None
+
+
+def overloaded(*signals: Signal, value: float, ready: float = 1.0) -> Recording:
+    """Return a run whose load doubles beyond what its replicas serve, the signal constant."""
+    return with_signals(
+        *signals,
+        sync__ready_replicas=np.full(SYNCS, ready),
+        sync__metric__0__value=np.full(SYNCS, value),
+    )
+
+
+def test_a_metric_that_stays_low_under_overload_is_out_of_reach() -> None:
+    """Its own bound is above the threshold, but another limit of the server is reached first."""
+    recording = overloaded(make_signal(), value=6.0)
+    finding = find_one(recording, "signal-reachable")
+    assert (finding.verdict, finding.measured) == (Verdict.FAIL, pytest.approx(6.0 / 11.0))
+    assert "rose to 6 at most while the replicas were overloaded" in finding.message
+    assert finding.next_step.startswith("lower the target of vllm:num_requests_running from 10")
+
+
+@pytest.mark.parametrize(("value", "ready"), [(12.0, 1.0), (6.0, 9.0)])
+def test_a_metric_that_rises_or_was_never_tried_is_reachable(value: float, ready: float) -> None:
+    """Above the threshold under overload, or no overload that could tell."""
+    finding = find_one(overloaded(make_signal(), value=value, ready=ready), "signal-reachable")
+    assert finding.verdict is Verdict.PASS
+
+
+def test_one_metric_that_rises_is_enough() -> None:
+    """The HPA follows the metric that asks for most."""
+    queue = make_signal(index=1, metric="vllm:num_requests_waiting", maximum=None)
+    recording = overloaded(make_signal(), queue, value=6.0)
+    series = dict(recording.series) | {
+        "sync.metric.1.value": np.full(SYNCS, 50.0),
+        "sync.metric.1.desired": np.full(SYNCS, 5.0),
+    }
+    raised = Recording(recording.plan, series, recording.requests, recording.events)
+    assert find_one(raised, "signal-reachable").verdict is Verdict.PASS

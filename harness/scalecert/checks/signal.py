@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from scalecert.checks import advice
+from scalecert.checks.overload import highest_under_overload
 from scalecert.checks.registry import NoDataError, Outcome, check
 from scalecert.checks.timeline import replicas, series
 from scalecert.recording.model import Recording
@@ -118,17 +119,44 @@ def _because(signal: Signal) -> str:
     title="Signal reachable",
     question="Can every metric of the policy rise far enough to ask for more replicas?",
     formula="highest value that the metric can show / (target x (1 + scale-up tolerance)), lowest"
-    " of all bounded metrics; it must exceed 1",
+    " of all bounded metrics; the same for what the metrics rose to under overload (planned rate"
+    " above 1.1 x what the ready replicas serve saturated, for 2 min), highest of all metrics; it"
+    " must exceed 1",
     source="HPA: no scale-up while value / target <= 1 + tolerance (replica_calculator.go);"
-    " bounds: the engine's slots, batch and cache",
+    " bounds: the engine's slots, batch and cache, of which one fills first",
     unit="x",
     comparison=">",
     default_limit=1.0,
-    limit_text="1; no finding if no metric is bounded",
+    limit_text="1; no finding if no metric is bounded and none stayed below under overload",
 )
-def signal_reachable(recording: Recording, _limit: float) -> Outcome | None:
-    """Judge the metric with the least room above its target."""
-    return reachable(recording.plan.signals)
+def signal_reachable(recording: Recording, limit: float) -> Outcome | None:
+    """Judge the metric with the least room above its target, then what overload showed."""
+    by_bounds = reachable(recording.plan.signals)
+    if by_bounds is not None and by_bounds.measured <= limit:
+        return by_bounds
+    return _out_of_reach(recording, limit) or by_bounds
+
+
+def _out_of_reach(recording: Recording, limit: float) -> Outcome | None:
+    """Return the failure of a policy none of whose metrics rose enough under overload."""
+    highest = highest_under_overload(recording)
+    rises = [
+        (highest[signal.index] / _threshold(signal), signal)
+        for signal in recording.plan.signals
+        if signal.index in highest and signal.target_value > 0
+    ]
+    room, signal = max(rises, key=lambda pair: pair[0], default=(math.inf, None))
+    if signal is None or room > limit:
+        return None
+    value = highest[signal.index]
+    return Outcome(
+        measured=room,
+        message=f"{signal.metric} rose to {value:.4g} at most while the replicas were overloaded,"
+        f" a scale-up needs more than {_threshold(signal):.4g}: another limit of the server is"
+        " reached first",
+        next_step=_lower_target(signal, value),
+        evidence={"metrics": _by_metric("room", rises), "target": signal.target_value},
+    )
 
 
 def reachable(signals: Sequence[Signal]) -> Outcome | None:
@@ -184,7 +212,12 @@ def _reach_advice(signal: Signal) -> str:
     then = signal.target_value / 100
     if _is_unit_mismatch(signal) and then * (1 + signal.tolerance_up) < (signal.maximum or 0.0):
         return f"did you mean {then:g} ({then * 1000:g}m)?"
-    about = 0.8 * (signal.maximum or 0.0) / (1 + signal.tolerance_up)
+    return _lower_target(signal, signal.maximum or 0.0)
+
+
+def _lower_target(signal: Signal, highest: float) -> str:
+    """Return the advice to leave a fifth of what the metric can rise to above the threshold."""
+    about = 0.8 * highest / (1 + signal.tolerance_up)
     return (
         f"lower the target of {signal.metric} from {advice.quantity(signal, signal.target_value)}"
         f" to at most about {advice.quantity(signal, about)}"
