@@ -25,6 +25,7 @@ from engine_replay.simulated import simulate  # noqa: E402
 
 from scalecert.engines.profiles import load_profile  # noqa: E402
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits  # noqa: E402
+from scalecert.errors import UsageError  # noqa: E402
 
 PROFILE = "vllm_llama-2-7b_h200"
 BLOCK_SIZE = 16
@@ -112,13 +113,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--markdown", action="store_true", help="print the table of docs/fidelity")
     arguments = parser.parse_args()
-    comparisons = replay(
-        arguments.folder,
-        arguments.profile,
-        max_num_seqs=arguments.max_num_seqs,
-        max_num_batched_tokens=arguments.max_num_batched_tokens,
-        kv_tokens=arguments.kv_tokens,
-    )
+    try:
+        comparisons = replay(
+            arguments.folder,
+            arguments.profile,
+            max_num_seqs=arguments.max_num_seqs,
+            max_num_batched_tokens=arguments.max_num_batched_tokens,
+            kv_tokens=arguments.kv_tokens,
+        )
+    except UsageError as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
     print(markdown(comparisons) if arguments.markdown else table(comparisons))
     if arguments.json:
         arguments.json.write_text(json.dumps(comparisons, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""docs/how-to/add-a-scenario.md leads from nothing to a verdict, word by word."""
+"""The pages of docs/how-to lead where they say, word by word."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scalecert.engines.profiles import load_profile
+
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs/how-to/add-a-scenario.md"
+PAGES = ROOT / "docs/how-to"
 POLICY = ROOT / "fixtures/policies/vllm-num-requests-running.yaml"
 
 
 def test_the_page_leads_to_a_verdict(tmp_path: Path):
     """Its commands, with its scenario and test, in a folder of one's own."""
-    page = PAGE.read_text()
+    page = (PAGES / "add-a-scenario.md").read_text()
     (tmp_path / "policy.yaml").write_text(POLICY.read_text())
     init, certify, run, recheck = re.findall(
         r"^ *(?:\.venv/bin/)?(scalecert .+)$", page, re.MULTILINE
@@ -45,6 +47,32 @@ def test_the_first_case_has_a_verdict_as_it_stands(tmp_path: Path):
     for objective in ("ttft_p95=2s", "ttft_p95=2s,tpot_p95=100ms"):
         line = f"scalecert certify policy.yaml --suite own --objective {objective}"
         assert _scalecert(f"{line} --capacity 1.8", tmp_path) == 0
+
+
+def test_every_way_to_a_profile_of_ones_own(tmp_path: Path):
+    """From a model's config.json, a file of shapes, a file of accelerators; each can be used."""
+    page = (PAGES / "estimate-a-profile.md").read_text()
+    for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
+        (tmp_path / re.search(r"# (\w+\.yaml)", block)[1]).write_text(block)
+    config = tmp_path / "path/to/config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps(CONFIG))
+    *estimates, _ = re.findall(r"^ {4}(scalecert .+)$", page, re.MULTILINE)
+    assert len(estimates) == 3
+    for line in estimates:
+        assert _scalecert(line, tmp_path) == 0
+        assert load_profile(str(tmp_path / "my.yaml")).spec.provenance.kind == "estimated"
+
+
+CONFIG = {
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_attention_heads": 32,
+    "num_hidden_layers": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "torch_dtype": "bfloat16",
+}
 
 
 def _scalecert(line: str, folder: Path) -> int:

@@ -18,7 +18,10 @@ def command(context: click.Context) -> None:
 @command.command("estimate")
 @click.option("--engine", type=click.Choice(["vllm"]), required=True, help="Inference server.")
 @click.option(
-    "--model", required=True, metavar="SHAPE", help="Shape of a model: a known name, or a file."
+    "--model",
+    required=True,
+    metavar="SHAPE",
+    help="Shape of a model: a known name, a catalogue file, or the model's config.json.",
 )
 @click.option(
     "--accelerator", required=True, metavar="NAME", help="Accelerator: a known name, or a file."
@@ -37,7 +40,8 @@ def estimate(engine: str, model: str, accelerator: str, count: int, out: Path | 
     """Estimate a profile from a model's shape and an accelerator's data.
 
     A roofline with the efficiencies of the measured profile. The result is a file for --profile.
-    Own models and accelerators are YAML files of the form of the shipped ones.
+    Own models and accelerators are YAML files of the form of the shipped ones; a model's
+    config.json will do too.
     """
     from scalecert.documents import write_atomic
     from scalecert.engines import roofline

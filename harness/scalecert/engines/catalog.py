@@ -13,6 +13,7 @@ from typing import Literal, Protocol, TypeVar
 
 from scalecert.bundled import bundled
 from scalecert.documents import ApiVersion, DocumentPart, closest, load_document
+from scalecert.engines.model_config import read_model_config
 from scalecert.engines.profiles import Metadata, ModelShape, Price
 from scalecert.errors import UsageError
 
@@ -101,6 +102,8 @@ def load_accelerator(name: str) -> Accelerator:
 def load_model(name: str) -> ModelShape:
     """Return the model shape of that name, or of the file of that path.
 
+    The file is a catalogue, or the `config.json` of a model.
+
     Raises:
         UsageError: if there is none such, or the file can't be used.
     """
@@ -132,6 +135,9 @@ def _accelerators(path: Path) -> tuple[Accelerator, ...]:
 
 @cache
 def _models(path: Path) -> tuple[ModelShape, ...]:
+    config = read_model_config(path)
+    if config is not None:
+        return (config,)
     catalog = load_document(path, "ModelCatalog", ModelCatalog)
     for entry in catalog.spec.models:
         for field in ("layers", "hidden", "heads", "kv_heads", "intermediate", "vocabulary"):

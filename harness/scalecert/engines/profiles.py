@@ -29,6 +29,17 @@ class Metadata(DocumentPart, frozen=True):
     name: str
 
 
+DataType = Literal["float32", "bfloat16", "float16", "float8", "int8", "int4"]
+_BYTES: dict[DataType, float] = {
+    "float32": 4.0,
+    "bfloat16": 2.0,
+    "float16": 2.0,
+    "float8": 1.0,
+    "int8": 1.0,
+    "int4": 0.5,
+}
+
+
 class ModelShape(DocumentPart, frozen=True, kw_only=True):
     """The shape of a decoder-only transformer: all that step costs depend on."""
 
@@ -41,14 +52,19 @@ class ModelShape(DocumentPart, frozen=True, kw_only=True):
     vocabulary: int
     head_dim: int | None = None
     """Width of one head; hidden / heads if not given."""
-    bytes_per_weight: float = 2.0
-    """2 for bfloat16."""
+    dtype: DataType = "bfloat16"
+    """Of the weights."""
     bytes_per_kv: float = 2.0
     """2 for bfloat16, 1 for an FP8 KV cache."""
     tied_embeddings: bool = False
     """Whether input embedding and output head are one matrix."""
     max_context: int = 4096
     """Positions that the model can address, tokens."""
+
+    @property
+    def bytes_per_weight(self) -> float:
+        """Return the bytes of one weight."""
+        return _BYTES[self.dtype]
 
     @property
     def head_width(self) -> int:

@@ -113,7 +113,7 @@ def estimate_profile(
         ),
         provenance=Provenance(
             kind="estimated",
-            what=f"vLLM, {model.name} in {model.bytes_per_weight:g}-byte weights",
+            what=f"vLLM, {model.name} in {model.dtype}",
             where=f"{count} x {accelerator.name}",
             when=load_profile(REFERENCE).spec.provenance.when,
             source=f"roofline with the efficiencies of {REFERENCE}; {accelerator.source}",
