@@ -37,6 +37,16 @@ def tests_all(session: nox.Session) -> None:
 
 
 @nox.session
+def minimums(session: nox.Session) -> None:
+    """Run the tests on the oldest dependencies that pyproject.toml allows."""
+    session.install("uv")
+    session.run(
+        "uv", "pip", "install", "--resolution", "lowest-direct", "-e", ".", "--group", "test"
+    )
+    session.run("pytest", "--ignore=tests/house", *(session.posargs or ["-n", "2"]))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     install(session)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scalecert.hpa.arithmetic import MAX_INT64
@@ -78,10 +78,14 @@ def test_other_values_are_refused_with_what_was_found(value: object) -> None:
         Quantity.decode(value)
 
 
-@given(st.integers(-(10**15), 10**15), st.sampled_from(["n", "u", "m", "", "k", "M", "Ki", "Mi"]))
+@given(st.integers(-(10**14), 10**14), st.sampled_from(["n", "u", "m", "", "k", "M", "Ki", "Mi"]))
 @settings(max_examples=100, derandomize=True)
+@example(10**14, "M")
 def test_canonical_text_parses_to_the_same_value(number: int, suffix: str) -> None:
-    """Writing and reading a quantity again changes neither its value nor its text."""
+    """Writing and reading a quantity again changes neither its value nor its text.
+
+    From 10^21 on it does, upstream too: no suffix is beyond E, so that the power of ten is lost.
+    """
     quantity = parse_quantity(f"{number}{suffix}")
     again = parse_quantity(str(quantity))
     assert (again, hash(again)) == (quantity, hash(quantity))
