@@ -40,18 +40,6 @@ class ObjectiveOutOfReachError(ValueError):
     """Even lone requests on an idle replica miss the objective; the text says by how much."""
 
 
-def _within(measured: Sequence[float], objective: Sequence[ObjectiveTerm]) -> bool:
-    return all(value <= term.limit_seconds for value, term in zip(measured, objective, strict=True))
-
-
-def _miss(measured: Sequence[float], objective: Sequence[ObjectiveTerm]) -> str:
-    figures = (
-        f"{term.text()} is {format_seconds(value)}"
-        for value, term in zip(measured, objective, strict=True)
-    )
-    return "one idle replica misses the objective: " + ", ".join(figures)
-
-
 @dataclass(frozen=True, slots=True)
 class _Trial:
     """One seed's requests at unit rate: times scale by 1 / rate, sizes stay."""
@@ -74,9 +62,10 @@ def replica_capacity(
     Raises:
         ObjectiveOutOfReachError: if no rate meets the objective.
     """
-    count = _requests_per_seed(start, draw_sizes)
-    trials = [_draw(seed, draw_sizes, count) for seed in SEEDS]
-    saturated = rate = _saturated_per_second(start, trials[0])
+    first, saturated = _first_trial(start, draw_sizes)
+    count = len(first.output_tokens)
+    trials = [first, *(_draw(seed, draw_sizes, count) for seed in SEEDS[1:])]
+    rate = saturated
     for trial in trials:
         rate = _highest(start, trial, objective, rate)
     inputs = np.concatenate([trial.input_tokens for trial in trials])
@@ -125,14 +114,18 @@ def _draw(seed: int, draw_sizes: DrawSizes, count: int) -> _Trial:
 
 def saturated_per_second(start: StartEngine, draw_sizes: DrawSizes) -> float:
     """Return the requests per second that one replica serves with an endless queue."""
-    count = _requests_per_seed(start, draw_sizes)
-    return _saturated_per_second(start, _draw(SEEDS[0], draw_sizes, count))
+    return _first_trial(start, draw_sizes)[1]
 
 
-def _requests_per_seed(start: StartEngine, draw_sizes: DrawSizes) -> int:
-    """Return how many requests make a trial that is long enough for this server."""
-    rough = _saturated_per_second(start, _draw(SEEDS[0], draw_sizes, REQUESTS))
-    return max(REQUESTS, math.ceil(LEAST_SECONDS * rough))
+def _first_trial(start: StartEngine, draw_sizes: DrawSizes) -> tuple[_Trial, float]:
+    """Return the first seed's trial, long enough for this server, and its saturated rate."""
+    trial = _draw(SEEDS[0], draw_sizes, REQUESTS)
+    saturated = _saturated_per_second(start, trial)
+    count = math.ceil(LEAST_SECONDS * saturated)
+    if count > REQUESTS:
+        trial = _draw(SEEDS[0], draw_sizes, count)
+        saturated = _saturated_per_second(start, trial)
+    return trial, saturated
 
 
 def _saturated_per_second(start: StartEngine, trial: _Trial) -> float:
@@ -172,3 +165,15 @@ def _measured(
         )[skip:]
         measured.append(measure(latencies, term) or 0.0)
     return measured
+
+
+def _within(measured: Sequence[float], objective: Sequence[ObjectiveTerm]) -> bool:
+    return all(value <= term.limit_seconds for value, term in zip(measured, objective, strict=True))
+
+
+def _miss(measured: Sequence[float], objective: Sequence[ObjectiveTerm]) -> str:
+    figures = (
+        f"{term.text()} is {format_seconds(value)}"
+        for value, term in zip(measured, objective, strict=True)
+    )
+    return "one idle replica misses the objective: " + ", ".join(figures)

@@ -65,18 +65,26 @@ def unit_of_load(
     Raises:
         UsageError: if even lone requests on an idle replica miss the objective.
     """
-    draw = partial(_draw, workload, tables, resolved.context_tokens)
-    if pinned_per_second is not None:
-        return _pinned(pinned_per_second, EngineStarter(resolved), draw)
-    key = _key(resolved, objective, workload, tables)
+    key = _key(resolved, objective, workload, tables, pinned_per_second)
     if key not in _FOUND:
-        try:
-            _FOUND[key] = replica_capacity(EngineStarter(resolved), draw, objective)
-        except ObjectiveOutOfReachError as error:
-            raise UsageError(
-                str(error), field="objective", hint="loosen the limit or take a faster accelerator"
-            ) from error
+        start = EngineStarter(resolved)
+        draw = partial(_draw, workload, tables, resolved.context_tokens)
+        if pinned_per_second is None:
+            _FOUND[key] = _searched(start, draw, objective)
+        else:
+            _FOUND[key] = _pinned(pinned_per_second, start, draw)
     return _FOUND[key]
+
+
+def _searched(
+    start: EngineStarter, draw: DrawSizes, objective: Sequence[ObjectiveTerm]
+) -> Capacity:
+    try:
+        return replica_capacity(start, draw, objective)
+    except ObjectiveOutOfReachError as error:
+        raise UsageError(
+            str(error), field="objective", hint="loosen the limit or take a faster accelerator"
+        ) from error
 
 
 def _pinned(rate_per_second: float, start: EngineStarter, draw: DrawSizes) -> Capacity:
@@ -119,7 +127,11 @@ def _draw(
 
 
 def _key(
-    resolved: Resolved, objective: Sequence[ObjectiveTerm], workload: Workload, tables: Tables
+    resolved: Resolved,
+    objective: Sequence[ObjectiveTerm],
+    workload: Workload,
+    tables: Tables,
+    pinned_per_second: float | None,
 ) -> bytes:
     return canonical_json(
         {
@@ -130,5 +142,6 @@ def _key(
             "sizes": workload.sizes,
             "trace": workload.trace,
             "files": dict(tables.digests),
+            "pinned": pinned_per_second,
         }
     )
