@@ -10,10 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from scalecert.checks.timeline import series
+from scalecert.checks.timeline import planned_rates, series
 from scalecert.recording.model import Recording
-from scalecert.recording.plan import Plan
-from scalecert.recording.quantiles import Floats
 
 OVERLOAD = 1.1
 """Planned rate / what the ready replicas serve saturated, from which they are overloaded."""
@@ -44,17 +42,7 @@ def _overloaded_syncs(recording: Recording) -> npt.NDArray[np.bool_]:
     times = series(recording, "sync.time_seconds")
     saturated = recording.plan.capacity.saturated_per_second
     served = saturated * np.maximum(series(recording, "sync.ready_replicas"), 1)
-    calm = times[_rates(recording.plan, times) <= OVERLOAD * served]
+    calm = times[planned_rates(recording.plan, times) <= OVERLOAD * served]
     last_calm = np.searchsorted(calm, times, side="right") - 1
     since = np.where(last_calm >= 0, times - calm[last_calm], times) if calm.size else times
     return np.asarray(since >= OVERLOADED_SECONDS)
-
-
-def _rates(plan: Plan, times: Floats) -> Floats:
-    """Return the planned rate at each time, 0 after the run."""
-    rates = np.zeros_like(times)
-    for part in plan.load.segments:
-        inside = (times >= part.start_seconds) & (times < part.end_seconds)
-        share = (times - part.start_seconds) / (part.end_seconds - part.start_seconds)
-        rates = np.where(inside, part.rate_start + (part.rate_end - part.rate_start) * share, rates)
-    return rates

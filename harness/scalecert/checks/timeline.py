@@ -128,6 +128,16 @@ def _last_above(segment: Segment, rate_per_second: float) -> float:
     return segment.start_seconds + share * (segment.end_seconds - segment.start_seconds)
 
 
+def planned_rates(plan: Plan, times: Floats) -> Floats:
+    """Return the planned rate at each time, 0 after the run."""
+    rates = np.zeros_like(times)
+    for part in plan.load.segments:
+        inside = (times >= part.start_seconds) & (times < part.end_seconds)
+        share = (times - part.start_seconds) / (part.end_seconds - part.start_seconds)
+        rates = np.where(inside, part.rate_start + (part.rate_end - part.rate_start) * share, rates)
+    return rates
+
+
 def planned_requests(plan: Plan, span: Span) -> float:
     """Return the requests planned within a span: the area under the plan's segments."""
     return sum(_area(part, span) for part in plan.load.segments)
