@@ -14,8 +14,6 @@ SCALE_UP_LIMIT_FACTOR: Final = 2.0
 class HorizontalControllerConfig(msgspec.Struct, frozen=True):
     """The controller's flags and feature gates, at the defaults of Kubernetes 1.36."""
 
-    sync_period_seconds: float = 15.0
-    """how often the caller reconciles"""
     downscale_stabilization_seconds: float = 300.0
     tolerance: float = 0.1
     cpu_initialization_period_seconds: float = 300.0

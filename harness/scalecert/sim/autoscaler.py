@@ -12,15 +12,11 @@ from scalecert.hpa.status import HorizontalPodAutoscalerStatus
 from scalecert.hpa.sync import Scale, SyncOutcome
 from scalecert.hpa.types import HorizontalPodAutoscalerSpec
 from scalecert.metrics.pipeline import Pipeline
+from scalecert.metrics.provider import to_milliseconds
 from scalecert.scenario.model import Controllers
 from scalecert.sim.cluster import Cluster
 from scalecert.sim.pods import Pod
 from scalecert.sim.timeline import Timeline
-
-
-def milliseconds(seconds: float) -> int:
-    """Return whole milliseconds: the HPA's clock."""
-    return round(seconds * 1000)
 
 
 class Autoscaler:
@@ -48,7 +44,6 @@ class Autoscaler:
         self._conditions: dict[str, tuple[str, str]] = {}
         self._controller = HorizontalController(
             HorizontalControllerConfig(
-                sync_period_seconds=controllers.sync_period,
                 downscale_stabilization_seconds=controllers.downscale_stabilization,
                 tolerance=controllers.tolerance,
                 cpu_initialization_period_seconds=controllers.cpu_initialization_period,
@@ -68,7 +63,7 @@ class Autoscaler:
             Scale(before, len(cluster.active()), self._selector),
             [self._seen(pod) for pod in cluster.pods],
             pipeline.client(now),
-            milliseconds(now),
+            to_milliseconds(now),
         )
         self._status = outcome.status
         replicas = (before, len(cluster.serving()), outcome.desired_replicas)
@@ -84,12 +79,12 @@ class Autoscaler:
         if pod.bound is not None:
             since = pod.ready if pod.ready is not None else pod.bound
             status = "True" if pod.ready is not None else "False"
-            ready = ReadyCondition(status, milliseconds(since))
+            ready = ReadyCondition(status, to_milliseconds(since))
         return HpaPod(
             name=pod.name,
             labels=self._labels,
             phase=PodPhase(pod.phase()),
-            start_time_ms=None if pod.bound is None else milliseconds(pod.bound),
+            start_time_ms=None if pod.bound is None else to_milliseconds(pod.bound),
             ready=ready,
             deleted=pod.deleted is not None,
             spec=self._pod_spec,

@@ -17,8 +17,8 @@ class NodePool:
 
     conditions: Nodes
     warm: int
-    _used: list[int] = field(default_factory=list)
-    _ready_at: list[float] = field(default_factory=list)
+    _used: list[int] = field(init=False)
+    _ready_at: list[float] = field(init=False)
 
     def __post_init__(self) -> None:
         self._used = [0] * self.warm
@@ -27,7 +27,7 @@ class NodePool:
     def place(self, now: float) -> tuple[int, float] | None:
         """Return (node, time at which a pod can be bound to it), None if no node may be added.
 
-        The emptiest choice is the node that can be used first; ties go to the oldest node.
+        It is the node with room that can be used first, the oldest of equals.
         """
         room = [
             (max(ready, now), index)
