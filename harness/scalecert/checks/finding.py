@@ -30,12 +30,35 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
 
 
+class RunResult(msgspec.Struct, frozen=True, rename="camel"):
+    """What one run of a scenario measured; `run` is the variation's name."""
+
+    run: str
+    verdict: Verdict
+    measured: float | None
+    limit: float | None
+
+
+class Band(msgspec.Struct, frozen=True, rename="camel"):
+    """The guard band: what all runs of a scenario measured together.
+
+    `lowest` and `highest` are None where no run has a finite figure; `margin` is how far the worst
+    run is inside its limit, as a share of the limit (negative: beyond it), None without both.
+    """
+
+    runs: tuple[RunResult, ...]
+    lowest: float | None = None
+    highest: float | None = None
+    margin: float | None = None
+
+
 class Finding(msgspec.Struct, frozen=True, rename="camel"):
     """One check's answer for one scenario.
 
     `measured` is None where there is no finite figure (no data, or infinite: a request that never
     got a token); `message` says which, in one line. `next_step` is empty for a pass. `evidence`
-    holds plain JSON values only.
+    holds plain JSON values only. `band` is there where several runs were judged together; the
+    figures of the finding itself are then those of the first run.
     """
 
     id: str
@@ -50,6 +73,7 @@ class Finding(msgspec.Struct, frozen=True, rename="camel"):
     next_step: str = ""
     cause: str = ""
     evidence: dict[str, Any] = {}  # msgspec copies an empty default
+    band: Band | None = None
 
 
 def holds(measured: float, comparison: Comparison, limit: float) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from scalecert.documents import sha256_digest
 from scalecert.planning.fluid import peak_per_second, segments
 from scalecert.planning.pod_timing import PodTiming
 from scalecert.policy.model import Policy
 from scalecert.policy.resolve import Resolved
-from scalecert.recording.plan import EngineRef, Load, PolicyRef, Provenance
+from scalecert.recording.plan import EngineRef, Load, ModelError, PolicyRef, Provenance
 from scalecert.scalars import encode_hook
 from scalecert.scenario.model import Scenario
 from scalecert.workload.generate import Requests
@@ -44,6 +46,14 @@ def engine_ref(resolved: Resolved) -> EngineRef:
         accelerator=profile.spec.accelerator.name,
         accelerators_per_replica=resolved.accelerators_per_replica,
         limits=dict(resolved.limits.values),
+        errors={
+            part: ModelError(error.relative, error.basis, error.note)
+            for part, error in (
+                ("prefill", profile.spec.errors.prefill),
+                ("decode", profile.spec.errors.decode),
+                ("startup", profile.spec.errors.startup),
+            )
+        },
     )
 
 
@@ -58,7 +68,13 @@ def load_of(curve: RateCurve, requests: Requests, duration_seconds: float) -> Lo
         input_tokens_mean=float(requests.input_tokens.mean()) if count else 0.0,
         output_tokens_mean=float(requests.output_tokens.mean()) if count else 0.0,
         segments=segments(curve, duration_seconds),
+        input_tokens_range=_range(requests.input_tokens),
+        output_tokens_range=_range(requests.output_tokens),
     )
+
+
+def _range(tokens: npt.NDArray[np.integer]) -> tuple[int, int]:
+    return (int(tokens.min()), int(tokens.max())) if tokens.size else (0, 0)
 
 
 def startup_provenance(timing: PodTiming, scenario: Scenario) -> tuple[Provenance, ...]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
+import msgspec
+
 from scalecert.documents import ApiVersion, DocumentPart
 from scalecert.scenario.model import Scenario
 
@@ -37,8 +39,22 @@ class PolicyRef(DocumentPart, frozen=True):
     max_replicas: int
 
 
+class ModelError(DocumentPart, frozen=True):
+    """How far one part of the engine profile may be off: 0.05 is 5 %.
+
+    `assumed` says that nobody has measured it; `note` says what was measured.
+    """
+
+    relative: float
+    basis: Literal["measured", "assumed"]
+    note: str = ""
+
+
 class EngineRef(DocumentPart, frozen=True):
-    """The engine, its profile and its limits."""
+    """The engine, its profile and its limits.
+
+    `errors` are the profile's: `prefill`, `decode` and `startup`.
+    """
 
     name: str
     version: str | None
@@ -49,6 +65,7 @@ class EngineRef(DocumentPart, frozen=True):
     accelerator: str
     accelerators_per_replica: int
     limits: dict[str, Any]
+    errors: dict[str, ModelError] = msgspec.field(default_factory=dict)
 
 
 class ObjectiveTerm(DocumentPart, frozen=True):
@@ -118,6 +135,8 @@ class Load(DocumentPart, frozen=True):
     input_tokens_mean: float
     output_tokens_mean: float
     segments: tuple[Segment, ...]
+    input_tokens_range: tuple[int, int] = (0, 0)
+    output_tokens_range: tuple[int, int] = (0, 0)
 
 
 class Window(DocumentPart, frozen=True):
@@ -170,6 +189,23 @@ class FluidMinimum(DocumentPart, frozen=True):
     replicas: tuple[int, ...]
 
 
+class Variation(DocumentPart, frozen=True, kw_only=True):
+    """Which run of a scenario this is: its seed, and how the engine differs from its profile.
+
+    `prefill`, `decode` and `startup` are factors on the profile's seconds; 1.3 is 30 % slower.
+    """
+
+    name: str
+    prefill: float = 1.0
+    decode: float = 1.0
+    startup: float = 1.0
+
+    @property
+    def is_nominal(self) -> bool:
+        """Whether the engine is as its profile says."""
+        return self.prefill == self.decode == self.startup == 1.0
+
+
 class Plan(DocumentPart, frozen=True):
     """`scenario.json`: one scenario, resolved for one policy."""
 
@@ -192,3 +228,4 @@ class Plan(DocumentPart, frozen=True):
     scrape_interval_seconds: float
     price_per_hour: float | None
     fluid_minimum: FluidMinimum
+    variation: Variation = Variation(name="seed-1")
