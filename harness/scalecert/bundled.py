@@ -24,7 +24,7 @@ def bundled_root() -> Path:
 def bundled(*parts: str) -> Path:
     """Return the path of bundled data, e.g. `bundled("fixtures", "profiles", "models.yaml")`.
 
-    The path may not exist: the wheel carries `suites`, `fixtures/policies` and `fixtures/profiles`
-    only, golden files stay in the repository.
+    The path may not exist: the wheel carries `suites`, `fixtures/policies`, `fixtures/profiles` and
+    `fixtures/fidelity.yaml` only, golden files stay in the repository.
     """
     return bundled_root().joinpath(*parts)
