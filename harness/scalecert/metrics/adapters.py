@@ -13,17 +13,18 @@ from scalecert import rng
 from scalecert.hpa.selectors import Selector
 from scalecert.hpa.types import CrossVersionObjectReference
 from scalecert.metrics.adapter_config import effective_rules
-from scalecert.metrics.conditions import MetricConditions
+from scalecert.metrics.canary import with_canary
+from scalecert.metrics.conditions import GOOGLE_INGESTION_DELAY_SECONDS, MetricConditions
 from scalecert.metrics.families import Catalogue
 from scalecert.metrics.gke import GoogleAdapter
 from scalecert.metrics.inputs import MetricsInput
+from scalecert.metrics.names import is_google
 from scalecert.metrics.needs import find_needs
 from scalecert.metrics.prometheus_adapter import PrometheusAdapter
 from scalecert.metrics.provider import MetricsProvider
 from scalecert.metrics.tsdb import TimeSeriesDatabase
 
-GOOGLE_INGESTION_DELAY_SECONDS = 5.0
-"""See `MetricConditions.ingestion_delay`."""
+__all__ = ["GOOGLE_INGESTION_DELAY_SECONDS", "Adapters"]
 
 
 class Adapters:
@@ -54,7 +55,7 @@ class Adapters:
         self._google = GoogleAdapter(self.database, catalogue.kinds, delay_seconds=google_delay)
         self._prometheus = PrometheusAdapter(
             self.database,
-            rules,
+            with_canary(rules),
             delay_seconds=prometheus_delay,
             relist_seconds=relist,
             relist_phase_seconds=rng.stream(seed, "adapter-relist").random() * relist,
@@ -85,8 +86,7 @@ class Adapters:
         return self._adapter_of(metric).external_metrics(metric, namespace, selector, now)
 
     def _adapter_of(self, metric: str) -> MetricsProvider:
-        # Only names of Cloud Monitoring have a slash, which the API writes as a bar.
-        return self._google if "|" in metric or "/" in metric else self._prometheus
+        return self._google if is_google(metric) else self._prometheus
 
 
 def _delay_seconds(conditions: MetricConditions, default: float) -> float:

@@ -16,6 +16,7 @@ from scalecert.hpa.metrics.client import (
     MetricValue,
     PodMetrics,
 )
+from scalecert.hpa.metrics.interfaces import MetricsError
 from scalecert.hpa.selectors import Selector
 from scalecert.hpa.types import CrossVersionObjectReference
 from scalecert.metrics.pods import PodRegistry
@@ -31,18 +32,31 @@ class ClusterApi:
         pods: the pods that exist.
         provider: who serves custom and external metrics.
         resources: who serves resource metrics.
+        available: whether the APIs are served at all; if not, every request fails.
     """
 
     def __init__(
-        self, now: float, pods: PodRegistry, provider: MetricsProvider, resources: MetricsServer
+        self,
+        now: float,
+        pods: PodRegistry,
+        provider: MetricsProvider,
+        resources: MetricsServer,
+        *,
+        available: bool = True,
     ) -> None:
         self._now = now
         self._pods = pods
         self._provider = provider
         self._resources = resources
+        self._available = available
 
     def list_pod_metrics(self, namespace: str, selector: Selector) -> Sequence[PodMetrics]:
-        """Return the usage of the selected pods that have been measured."""
+        """Return the usage of the selected pods that have been measured.
+
+        Raises:
+            MetricsError: where nothing serves the API.
+        """
+        self._require_service("pods.metrics.k8s.io")
         found = []
         for name in self._pods.names(namespace, selector):
             usage = self._resources.usage(name)
@@ -65,6 +79,7 @@ class ClusterApi:
         Raises:
             MetricsError: where the adapter answers with an error.
         """
+        self._require_service("pods.custom.metrics.k8s.io")
         names = self._pods.names(namespace, selector)
         values = self._provider.pod_metrics(
             metric_name, namespace, names, metric_selector, self._now
@@ -84,6 +99,7 @@ class ClusterApi:
         Raises:
             MetricsError: where the adapter answers with an error.
         """
+        self._require_service(f"{object_ref.kind.lower()}s.custom.metrics.k8s.io")
         if object_ref.kind == "Namespace" and "/" not in object_ref.api_version:
             object_ref = replace(object_ref, name=namespace)
         milli = self._provider.object_metric(
@@ -102,8 +118,16 @@ class ClusterApi:
         Raises:
             MetricsError: where the adapter answers with an error.
         """
+        self._require_service(f"{metric_name.lower()}.external.metrics.k8s.io")
         stamp = to_milliseconds(self._now)
         values = self._provider.external_metrics(
             metric_name.lower(), namespace, selector, self._now
         )
         return [ExternalMetricValue(milli, stamp) for milli in values]
+
+    def _require_service(self, resource: str) -> None:
+        """Fail as client-go reports status 503 (`NewGenericServerResponse`, api/errors)."""
+        if not self._available:
+            raise MetricsError(
+                f"the server is currently unable to handle the request (get {resource})"
+            )

@@ -5,9 +5,39 @@ A world builds its `Pipeline` with these; a scenario's YAML may set each of them
 
 from __future__ import annotations
 
+from typing import Literal
+
 from scalecert.documents import DocumentPart
 from scalecert.scalars import default
 from scalecert.units import Duration
+
+GOOGLE_INGESTION_DELAY_SECONDS = 5.0
+"""See `MetricConditions.ingestion_delay`."""
+
+CANARY_INTERVAL_SECONDS = 15.0
+"""How often the harness has its canary scraped, whatever the policy's monitors ask for."""
+
+PipelinePart = Literal["scrape", "adapter"]
+"""See `Outage`."""
+
+
+class Outage(DocumentPart, frozen=True):
+    """A span of the run in which a part of the harness's own metric pipeline is down.
+
+    `scrape`: nothing is collected, by Prometheus or by metrics-server, and no series is marked as
+    ended; what was stored before is still served for as long as it lasts. `adapter`: the custom,
+    external and resource metrics APIs answer every request with an error. A Prometheus that is
+    gone is both. The autoscaler sees what a real one would; as the fault is not the policy's, a
+    run that loses more than a few syncs to it is inconclusive.
+    """
+
+    part: PipelinePart
+    start: Duration
+    duration: Duration
+
+    def covers(self, now: float) -> bool:
+        """Tell whether the part is down at `now`."""
+        return self.start <= now < self.start + self.duration
 
 
 class MetricConditions(DocumentPart, frozen=True):
@@ -25,6 +55,8 @@ class MetricConditions(DocumentPart, frozen=True):
     (`--metrics-relist-interval`, 1 m in its Helm chart).
 
     `resource_resolution` is metrics-server's `--metric-resolution` (15 s by default).
+
+    `outages` are failures of the pipeline itself.
     """
 
     scrape_interval: Duration = default(Duration(15.0))
@@ -33,3 +65,8 @@ class MetricConditions(DocumentPart, frozen=True):
     ingestion_delay: Duration | None = None
     adapter_relist_interval: Duration = default(Duration(60.0))
     resource_resolution: Duration = default(Duration(15.0))
+    outages: tuple[Outage, ...] = ()
+
+    def is_down(self, part: PipelinePart, now: float) -> bool:
+        """Tell whether a part of the pipeline is down at `now`, seconds of the run."""
+        return any(outage.part == part and outage.covers(now) for outage in self.outages)

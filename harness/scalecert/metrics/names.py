@@ -35,11 +35,19 @@ class ParsedName:
     problem: str = ""
 
 
+def is_google(name: str) -> bool:
+    """Tell whether Google's adapter answers for a custom or external metric of this name.
+
+    Only names of Cloud Monitoring have a slash, which the API writes as a bar.
+    """
+    return "|" in name or "/" in name
+
+
 def parse_metric_name(name: str, source_type: str) -> ParsedName:
     """Return what the name of a metric of `source_type` (`Pods`, `External`, ...) means."""
     if source_type in ("Resource", "ContainerResource"):
         return ParsedName("resource")
-    if "|" not in name and "/" not in name:
+    if not is_google(name):
         return ParsedName("adapter")
     if not name.startswith(PREFIX):
         return ParsedName("gke-system")

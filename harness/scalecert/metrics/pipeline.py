@@ -3,7 +3,7 @@
     container started -> add_pod     -> time of its first scrape
     scrape due        -> scrape      -> time of its next scrape
     pod gone          -> remove_pod
-    HPA sync          -> client(now) -> MetricsClient
+    HPA sync          -> client(now) -> MetricsClient, heartbeats(now) of the canary
 
 A world asks its engines for the samples of `families()` only: what no rule reads is not made.
 """
@@ -18,6 +18,14 @@ from scalecert.hpa.metrics.client import RestMetricsClient
 from scalecert.hpa.metrics.interfaces import MetricsClient
 from scalecert.metrics.adapters import Adapters
 from scalecert.metrics.api import ClusterApi
+from scalecert.metrics.canary import (
+    Canary,
+    CanaryPath,
+    Heartbeat,
+    canary_paths,
+    canary_pod,
+    canary_scrape_config,
+)
 from scalecert.metrics.conditions import MetricConditions
 from scalecert.metrics.families import Catalogue
 from scalecert.metrics.inputs import MetricsInput
@@ -25,7 +33,7 @@ from scalecert.metrics.pods import PodRegistry
 from scalecert.metrics.resource import CpuModel, MetricsServer
 from scalecert.metrics.schedule import PodSchedule
 from scalecert.metrics.scrape import Target
-from scalecert.metrics.scrape_config import ScrapedPod, default_scrape_config
+from scalecert.metrics.scrape_config import ScrapeConfig, ScrapedPod, default_scrape_config
 
 
 class Pipeline:
@@ -34,7 +42,7 @@ class Pipeline:
     Args:
         policy: what the policy says of metrics.
         engine_metrics: every family that the engine exposes, by name (`EngineKind.metrics`).
-        conditions: how late and how often.
+        conditions: how late and how often, and when which part of it is down.
         seed: of the phases at which pods are scraped (stream `scrape`, by pod and monitor).
         cpu_model: of the engine's process, for Resource metrics.
 
@@ -63,6 +71,12 @@ class Pipeline:
         self._database = self._adapters.database
         self._schedules: dict[str, PodSchedule] = {}
         self._pods_added = 0
+        self._canary = self._start_canary()
+
+    @property
+    def canary_paths(self) -> tuple[CanaryPath, ...]:
+        """The paths that a canary travels: those of the policy's metrics."""
+        return self._canary.paths
 
     def families(self) -> tuple[str, ...]:
         """Return the metric families to ask engines for."""
@@ -98,18 +112,7 @@ class Pipeline:
             controller_name=self._policy.workload,
             controller_kind=self._policy.workload_kind,
         )
-        self._pods.add(pod)
-        reads_usage = self._policy.reads_resources
-        if reads_usage:
-            self._resources.add_pod(name, container, now)
-        schedule = PodSchedule(
-            name,
-            self._targets(pod, now),
-            self._resources if reads_usage else None,
-            started_seconds=now,
-            resolution_seconds=float(self._conditions.resource_resolution),
-        )
-        self._schedules[name] = schedule
+        schedule = self._schedules[name] = self._discover(pod, self._configs, now)
         return schedule.next_seconds()
 
     def scrape(
@@ -143,11 +146,47 @@ class Pipeline:
 
     def client(self, now: float) -> MetricsClient:
         """Return the HPA's metrics client for a sync at `now`."""
-        return RestMetricsClient(ClusterApi(now, self._pods, self._adapters, self._resources))
+        self._canary.scrape_until(now)
+        served = not self._conditions.is_down("adapter", now)
+        return RestMetricsClient(
+            ClusterApi(now, self._pods, self._adapters, self._resources, available=served)
+        )
 
-    def _targets(self, pod: ScrapedPod, now: float) -> list[Target]:
+    def heartbeats(self, now: float) -> tuple[Heartbeat, ...]:
+        """Return what the HPA's client gets of the canary at `now`, per path."""
+        return self._canary.read(self.client(now), now)
+
+    def _start_canary(self) -> Canary:
+        pod = canary_pod(self._policy.namespace)
+        schedule = self._discover(pod, (canary_scrape_config(self._policy),), 0.0, reports_up=False)
+        return Canary(canary_paths(self._policy.wanted), pod.namespace, schedule)
+
+    def _discover(
+        self,
+        pod: ScrapedPod,
+        configs: Sequence[ScrapeConfig],
+        now: float,
+        *,
+        reports_up: bool = True,
+    ) -> PodSchedule:
+        """Begin to watch a pod; return when it will be scraped."""
+        self._pods.add(pod)
+        reads_usage = self._policy.reads_resources
+        if reads_usage:
+            self._resources.add_pod(pod.name, pod.container, now)
+        return PodSchedule(
+            pod.name,
+            self._targets(pod, configs, now, reports_up=reports_up),
+            self._resources if reads_usage else None,
+            self._conditions,
+            started_seconds=now,
+        )
+
+    def _targets(
+        self, pod: ScrapedPod, configs: Sequence[ScrapeConfig], now: float, *, reports_up: bool
+    ) -> list[Target]:
         targets = []
-        for config in self._configs:
+        for config in configs:
             labels = config.target_labels(pod)
             if labels is None:
                 continue
@@ -159,6 +198,7 @@ class Pipeline:
                 phase_seconds=draw * config.interval_seconds,
                 latency_seconds=float(self._conditions.scrape_latency),
                 listening=config.listening(pod),
+                reports_up=reports_up,
             )
             target.start(now + float(self._conditions.target_discovery))
             targets.append(target)

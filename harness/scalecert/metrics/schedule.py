@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from scalecert.engines.base import Sample
+from scalecert.metrics.conditions import MetricConditions
 from scalecert.metrics.resource import MetricsServer
 from scalecert.metrics.scrape import Target
 
@@ -17,8 +18,8 @@ class PodSchedule:
         name: the pod's name.
         targets: its targets; none if no monitor selects it.
         resources: who reads its usage; None if nothing asks for it.
+        conditions: how often usage is read, and when nothing is collected at all.
         started_seconds: when its container started.
-        resolution_seconds: time between two reports of usage.
     """
 
     def __init__(
@@ -26,15 +27,16 @@ class PodSchedule:
         name: str,
         targets: Sequence[Target],
         resources: MetricsServer | None,
+        conditions: MetricConditions,
         *,
         started_seconds: float,
-        resolution_seconds: float,
     ) -> None:
         self._name = name
         self._targets = tuple(targets)
         self._resources = resources
+        self._conditions = conditions
         self._started_seconds = started_seconds
-        self._resolution_seconds = resolution_seconds
+        self._resolution_seconds = float(conditions.resource_resolution)
         self._reports = 0
 
     def next_seconds(self) -> float:
@@ -48,15 +50,24 @@ class PodSchedule:
         return self._started_seconds + self._reports * self._resolution_seconds
 
     def scrape(self, now: float, samples: Sequence[Sample] | None, busy_seconds: float) -> None:
-        """Do what is due at `now`."""
+        """Do what is due at `now`, or let it pass while nothing is collected."""
+        collects = self._collects(now)
         for target in self._targets:
             if target.next_seconds <= now:
-                target.scrape(now, samples)
+                if collects:
+                    target.scrape(now, samples)
+                else:
+                    target.skip()
         if self._resources is not None and self._report_seconds() <= now:
             self._reports += 1
-            self._resources.report(self._name, now, busy_seconds)
+            if collects:
+                self._resources.report(self._name, now, busy_seconds)
 
     def stop(self, now: float) -> None:
-        """End the pod's series: it is gone at `now`."""
-        for target in self._targets:
-            target.stop(now)
+        """End the pod's series: it is gone at `now`; while nothing is collected nobody notes it."""
+        if self._collects(now):
+            for target in self._targets:
+                target.stop(now)
+
+    def _collects(self, now: float) -> bool:
+        return not self._conditions.is_down("scrape", now)

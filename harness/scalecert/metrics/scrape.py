@@ -29,6 +29,8 @@ class Target:
         phase_seconds: offset of its scrapes within the interval, in [0, interval).
         latency_seconds: how long a scrape takes; beyond the timeout every scrape fails.
         listening: whether anything listens on the port; if not, every scrape fails.
+        reports_up: whether there is an `up` series of it. Not of the canary: queries over all
+            of a namespace's `up` would count it.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Target:
         phase_seconds: float,
         latency_seconds: float = 0.0,
         listening: bool = True,
+        reports_up: bool = True,
     ) -> None:
         self.config = config
         self.labels = labels
@@ -47,8 +50,10 @@ class Target:
         self._phase_seconds = phase_seconds
         self._fails = not listening or latency_seconds > config.timeout_seconds
         self._number = 0
+        self._last_seconds = -math.inf
         self._cache: dict[tuple[object, ...], Series | None] = {}
-        self._up = database.series({**labels, NAME_LABEL: "up"})
+        self._reports_up = reports_up
+        self._up = self._up_series()
 
     @property
     def next_seconds(self) -> float:
@@ -64,6 +69,7 @@ class Target:
     def scrape(self, now: float, samples: Sequence[Sample] | None) -> None:
         """Write what the pod exposed at `now`; None says that the scrape failed."""
         self._number += 1
+        self._forget_dropped(now)
         if samples is None or self._fails:
             self._end_series(now, now)
             self._up.append(now, 0.0)
@@ -82,12 +88,27 @@ class Target:
         self._cache = fresh
         self._up.append(now, 1.0)
 
+    def skip(self) -> None:
+        """Let a scrape pass that nobody does: nothing is written, not even that it failed."""
+        self._number += 1
+
     def stop(self, now: float) -> None:
         """End every series: the target is gone at `now`."""
         missed = max(now, self.next_seconds)
         given_up = missed + _GIVE_UP_INTERVALS * self.config.interval_seconds
         self._end_series(missed, given_up)
         self._up.mark_stale(missed, given_up)
+
+    def _up_series(self) -> Series:
+        labels = {**self.labels, NAME_LABEL: "up"}
+        return self._database.series(labels) if self._reports_up else Series(labels)
+
+    def _forget_dropped(self, now: float) -> None:
+        """Look series up anew after a pause in which the storage may have dropped them."""
+        if now - self._last_seconds >= self._database.retention_seconds:
+            self._cache = {}
+            self._up = self._up_series()
+        self._last_seconds = now
 
     def _end_series(self, time: float, visible_from: float) -> None:
         for series in self._cache.values():

@@ -27,7 +27,10 @@ class Recording:
     terminating ones too), `pods.ready`, `pods.terminating`: one entry at every change;
     `sync.time_seconds` with `sync.spec_replicas`, `sync.ready_replicas`, `sync.desired_replicas`
     and per metric i of the HPA `sync.metric.<i>.value` (in the target's unit; NaN: no value) and
-    `sync.metric.<i>.desired`: one entry a sync of the HPA;
+    `sync.metric.<i>.desired`, and per path of the harness's own canary series
+    `sync.canary.<path>.age_seconds` (age of the newest heartbeat that came over the path, NaN: the
+    metrics API had no answer; a world without an own metric path has none): one entry a sync of
+    the HPA;
     `engine.time_seconds` with `engine.outstanding` (requests in all servers): one entry a sync.
 
     `events`: `{"time": seconds, "kind": ..., ...}` in order of time.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from scalecert.hpa.horizontal import HorizontalController, HorizontalControllerConfig
 from scalecert.hpa.pods import Pod as HpaPod
@@ -11,6 +11,7 @@ from scalecert.hpa.pods import PodPhase, PodSpec, ReadyCondition
 from scalecert.hpa.status import HorizontalPodAutoscalerStatus
 from scalecert.hpa.sync import Scale, SyncOutcome
 from scalecert.hpa.types import HorizontalPodAutoscalerSpec
+from scalecert.metrics.canary import Heartbeat
 from scalecert.metrics.pipeline import Pipeline
 from scalecert.metrics.provider import to_milliseconds
 from scalecert.scenario.model import Controllers
@@ -42,6 +43,7 @@ class Autoscaler:
         self._pod_spec = pod_spec
         self._status = HorizontalPodAutoscalerStatus()
         self._conditions: dict[str, tuple[str, str]] = {}
+        self._canary_errors: dict[str, str] = {}
         self._controller = HorizontalController(
             HorizontalControllerConfig(
                 downscale_stabilization_seconds=controllers.downscale_stabilization,
@@ -67,8 +69,11 @@ class Autoscaler:
         )
         self._status = outcome.status
         replicas = (before, len(cluster.serving()), outcome.desired_replicas)
-        timeline.sync(now, replicas, self._figures(outcome), outstanding)
+        beats = pipeline.heartbeats(now)
+        ages = [beat.age_seconds for beat in beats]
+        timeline.sync(now, replicas, self._figures(outcome), ages, outstanding)
         self._note(now, outcome, timeline)
+        self._note_canary(now, beats, timeline)
         if outcome.replicas is not None and outcome.replicas != before:
             timeline.event(now, "scale", replicas=outcome.replicas, before=before)
             cluster.scale(outcome.replicas, now)
@@ -116,3 +121,10 @@ class Autoscaler:
                     status=condition.status,
                     reason=condition.reason,
                 )
+
+    def _note_canary(self, now: float, beats: Sequence[Heartbeat], timeline: Timeline) -> None:
+        """Note what the metrics APIs say of the canary where it changed: an error, or none."""
+        for beat in beats:
+            if self._canary_errors.get(beat.path, "") != beat.error:
+                self._canary_errors[beat.path] = beat.error
+                timeline.event(now, "canary", path=beat.path, error=beat.error)

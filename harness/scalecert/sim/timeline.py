@@ -16,12 +16,13 @@ _POD_COLUMNS = ("spec", "created", "bound", "ready", "terminating")
 class Timeline:
     """Collects rows while time only moves on; `series` turns them into columns."""
 
-    def __init__(self, metrics: int) -> None:
+    def __init__(self, metrics: int, canary_paths: Sequence[str] = ()) -> None:
         self.events: list[dict[str, Any]] = []
         self._pods: list[tuple[float, ...]] = []
         self._syncs: list[tuple[float, ...]] = []
         self._outstanding: list[tuple[float, float]] = []
         self._metrics = metrics
+        self._canary_paths = tuple(canary_paths)
 
     def event(self, now: float, kind: str, **details: object) -> None:
         """Note an event."""
@@ -47,6 +48,7 @@ class Timeline:
         now: float,
         replicas: tuple[int, int, int],
         metrics: Sequence[tuple[float, float]],
+        canary_ages: Sequence[float],
         outstanding: int,
     ) -> None:
         """Note one sync of the HPA.
@@ -56,9 +58,11 @@ class Timeline:
             replicas: spec before the sync, ready, desired after it.
             metrics: per metric its value in the target's unit and the replicas it asks for,
                 NaN where there is none.
+            canary_ages: per path of the canary its heartbeat's age, NaN for no answer.
             outstanding: requests in all engines.
         """
-        self._syncs.append((now, *replicas, *(figure for pair in metrics for figure in pair)))
+        figures = (figure for pair in metrics for figure in pair)
+        self._syncs.append((now, *replicas, *figures, *canary_ages))
         self._outstanding.append((now, outstanding))
 
     def series(self) -> Mapping[str, npt.NDArray[np.float64]]:
@@ -66,6 +70,7 @@ class Timeline:
         sync_columns = ["spec_replicas", "ready_replicas", "desired_replicas"]
         for index in range(self._metrics):
             sync_columns += [f"metric.{index}.value", f"metric.{index}.desired"]
+        sync_columns += [f"canary.{path}.age_seconds" for path in self._canary_paths]
         return {
             **_columns("pods", _POD_COLUMNS, self._pods),
             **_columns("sync", sync_columns, self._syncs),

@@ -49,7 +49,6 @@ class _Run:
         self._log = RequestLog.of_size(len(trial.requests.arrival_seconds))
         self._routed_until = 0.0
         self._kernel = Kernel()
-        self._timeline = Timeline(metrics=len(trial.hpa.metrics))
         self._router = Router(trial.requests, self._log, self._conditions.routing, trial.plan.seed)
         self._pipeline = Pipeline(
             trial.metrics,
@@ -57,6 +56,7 @@ class _Run:
             self._conditions.metrics,
             trial.plan.seed,
         )
+        self._timeline = Timeline(len(trial.hpa.metrics), self._pipeline.canary_paths)
         self._autoscaler = Autoscaler(
             f"{trial.plan.policy.namespace}/{trial.plan.policy.name}",
             trial.hpa,
