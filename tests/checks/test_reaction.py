@@ -15,7 +15,7 @@ from factories import (
     make_window,
 )
 
-from scalecert.checks.finding import Verdict
+from scalecert.checks.finding import Finding, Verdict
 from scalecert.engines.base import Status
 from scalecert.recording.model import Recording
 
@@ -84,6 +84,42 @@ def test_no_request_after_the_window_is_no_data() -> None:
     requests = {name: column[early] for name, column in recording.requests.items()}
     quiet = make_recording(plan=recording.plan, requests=requests, series=recording.series)
     assert find_one(quiet, "step-recovery").verdict is Verdict.INCONCLUSIVE
+
+
+def recovered_with(
+    requests: int, *, slow_until: float = 599.0, lost: slice | None = None
+) -> Finding:
+    """Return the finding where only so many requests arrive in the two minutes after the window."""
+    recording = stepped(slow_until=slow_until, lost=lost)
+    arrivals = recording.requests["arrival_seconds"]
+    after = np.flatnonzero(arrivals >= 600.0)
+    kept = np.concatenate((np.flatnonzero(arrivals < 600.0), after[:requests]))
+    columns = {name: column[kept] for name, column in recording.requests.items()}
+    fewer = make_recording(plan=recording.plan, requests=columns, series=recording.series)
+    return find_one(fewer, "step-recovery")
+
+
+def test_recovery_needs_the_requests_of_its_quantiles() -> None:
+    """A p95 needs 130 requests: 129 after the window show no recovery, however fast."""
+    assert recovered_with(130).verdict is Verdict.PASS
+    few = recovered_with(129)
+    assert few.verdict is Verdict.INCONCLUSIVE
+    assert "129 requests tell of recovery, ttft_p95=2s needs 130" in few.message
+
+
+def test_what_was_lost_inside_a_window_needs_no_quantile() -> None:
+    """A lost request is a failure, whatever can be said of those that came later."""
+    assert recovered_with(10, lost=slice(4000, 4003)).verdict is Verdict.FAIL
+
+
+def test_a_window_that_was_not_recovered_from_outranks_one_with_too_few() -> None:
+    """The first window fails; that nobody came after the second does not excuse it."""
+    windows = (STEP, make_window(900.0, 1195.0, 15.0, 20.0))
+    both = stepped(slow_until=650.0, windows=windows)
+    assert find_one(both, "step-recovery").verdict is Verdict.FAIL
+    second = find_one(stepped(windows=windows), "step-recovery")
+    assert second.verdict is Verdict.INCONCLUSIVE
+    assert "after the window that begins at 900 s 50 requests" in second.message
 
 
 def test_overlapping_windows_are_one() -> None:

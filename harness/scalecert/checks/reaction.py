@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from scalecert.checks import advice
+from scalecert.checks.confidence import requests_needed
 from scalecert.checks.finding import Verdict, format_measure
 from scalecert.checks.registry import NoDataError, Outcome, check
 from scalecert.checks.requests import (
@@ -26,7 +27,7 @@ from scalecert.checks.timeline import needed, replicas, run
 from scalecert.recording.intervals import Span, inside
 from scalecert.recording.latencies import measure
 from scalecert.recording.model import Recording
-from scalecert.recording.plan import Plan, Window
+from scalecert.recording.plan import ObjectiveTerm, Plan, Window
 
 RECOVERY_SECONDS = 120.0
 """How long after a window the objective is looked at: eight syncs of the HPA."""
@@ -34,10 +35,14 @@ RECOVERY_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class _Recovery:
-    """One window: `ratios` of measured to limit per term in the two minutes after it."""
+    """One window: `ratios` of measured to limit per term in the two minutes after it.
+
+    `too_few` says which term has too few requests there to be judged, empty if none.
+    """
 
     window: Span
     ratios: dict[str, float]
+    too_few: str
     requests_inside: int
     attainment_inside: float | None
     lost_inside: int
@@ -63,9 +68,10 @@ class _Recovery:
     question="After a step that no pod can start for: does the objective hold again by the end of"
     " the window, and was every request that came inside it served?",
     formula="worst measured / limit of the objective's terms over requests that arrive in the"
-    " 2 min after each window's end; every request that arrived inside it must be served",
+    " 2 min after each window's end; every request that arrived inside it must be served."
+    " Inconclusive where fewer requests than a quantile needs arrive in these 2 min",
     source="window: start-up + two syncs + drain of the backlog (below); 2 min are eight syncs of"
-    " the HPA",
+    " the HPA; requests needed: MLPerf LoadGen's early stopping",
     unit="x limit",
     default_limit=1.0,
 )
@@ -80,10 +86,10 @@ def step_recovery(recording: Recording, limit: float) -> Outcome | None:
         )
     found = [_recovery(recording, span, _after(spans, index)) for index, span in enumerate(spans)]
     lost = sum(recovery.lost_inside for recovery in found)
-    tried = [recovery for recovery in found if recovery.ratios]
-    if not tried and not lost:
-        raise NoDataError("no request arrives in the 2 min after a window")
+    tried = [recovery for recovery in found if not recovery.too_few]
     worst = max(tried or found, key=lambda recovery: recovery.worst)
+    if not lost and not (tried and worst.worst > limit):
+        _check_enough(found)
     return Outcome(
         measured=worst.worst,
         message=_recovery_message(worst, limit, lost),
@@ -100,18 +106,43 @@ def _after(spans: list[Span], index: int) -> Span:
     return Span(end, min(end + RECOVERY_SECONDS, following))
 
 
+def _check_enough(found: list[_Recovery]) -> None:
+    """Raise NoDataError for the first window after which too few requests arrive.
+
+    Counts between a sure pass and a sure failure are not asked for here, as they are of the whole
+    run: right after a backlog requests are late together, and a rule for independent ones would
+    claim more than it knows.
+    """
+    short = next((recovery for recovery in found if recovery.too_few), None)
+    if short is not None:
+        start = short.window.start_seconds
+        raise NoDataError(f"after the window that begins at {start:g} s {short.too_few}")
+
+
+def _too_few(term: ObjectiveTerm, requests: int) -> str:
+    if requests >= requests_needed(term.quantile):
+        return ""
+    return (
+        f"{requests:,} requests tell of recovery, {term.text()} needs"
+        f" {requests_needed(term.quantile):,}"
+    )
+
+
 def _recovery(recording: Recording, window: Span, after: Span) -> _Recovery:
     arrivals = column(recording, "arrival_seconds")
     within, later = inside(arrivals, [window]), inside(arrivals, [after])
-    ratios = {}
+    ratios, too_few = {}, ""
     for term in recording.plan.objective:
-        value = measure(latency_seconds(recording, term.metric)[later], term)
+        latencies = latency_seconds(recording, term.metric)[later]
+        value = measure(latencies, term)
         if value is not None:
             ratios[term.text()] = value / term.limit_seconds
+        too_few = too_few or _too_few(term, int(np.count_nonzero(~np.isnan(latencies))))
     kept = keeps(recording, recording.plan.objective)[within]
     return _Recovery(
         window=window,
         ratios=ratios,
+        too_few=too_few,
         requests_inside=int(kept.size),
         attainment_inside=float(np.mean(kept)) if kept.size else None,
         lost_inside=int(np.count_nonzero(~served(recording)[within])),

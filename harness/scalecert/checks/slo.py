@@ -1,13 +1,19 @@
-"""Checks of the objective: latency quantiles and the share of requests that keep every limit."""
+"""Checks of the objective: latency quantiles and the share of requests that keep every limit.
+
+A quantile is told from its limit by how many requests are late (`checks.confidence`): too few
+requests, or a count that chance could have brought to either side, is inconclusive.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from scalecert.checks import advice
-from scalecert.checks.finding import format_measure
+from scalecert.checks.confidence import LateCount
+from scalecert.checks.finding import Verdict, format_measure
 from scalecert.checks.registry import NoDataError, Outcome, check
 from scalecert.checks.requests import (
     Mask,
@@ -20,9 +26,13 @@ from scalecert.checks.requests import (
 from scalecert.recording.latencies import measure
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import LatencyMetric, ObjectiveTerm, Plan
+from scalecert.recording.quantiles import Floats
 
 _QUANTILE = "nearest rank: the smallest value that a share q of judged requests do not exceed"
 _FROM_ARRIVAL = "latency from the intended arrival, against coordinated omission (wrk2, vegeta)"
+_FOR_SURE = "; inconclusive where the count of late requests can't tell"
+_BY_COUNTS = "; late requests: MLPerf LoadGen's early stopping"
+_SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
 
 
 def _limit_of(plan: Plan, metric: LatencyMetric) -> float | None:
@@ -45,8 +55,9 @@ def _limit_e2e(plan: Plan) -> float | None:
     id="ttft-objective",
     title="Time to first token",
     question="Do requests get their first token within the objective's limit?",
-    formula=f"quantile q of TTFT = first token - arrival over judged requests; {_QUANTILE}",
-    source=_FROM_ARRIVAL,
+    formula=f"quantile q of TTFT = first token - arrival over judged requests; {_QUANTILE}"
+    f"{_FOR_SURE}",
+    source=_FROM_ARRIVAL + _BY_COUNTS,
     unit="s",
     default_limit=_limit_ttft,
     limit_text="the objective's `ttft_p<q>`; no finding without one",
@@ -61,8 +72,9 @@ def ttft_objective(recording: Recording, limit: float) -> Outcome:
     title="Time per output token",
     question="Do tokens after the first one come as fast as the objective asks?",
     formula="quantile q of TPOT = (last token - first token) / (output tokens - 1) over judged"
-    " requests of two or more tokens",
-    source="definition of vLLM's and inference-perf's benchmarks; the first token is excluded",
+    f" requests of two or more tokens{_FOR_SURE}",
+    source="definition of vLLM's and inference-perf's benchmarks; the first token is excluded"
+    f"{_BY_COUNTS}",
     unit="s",
     default_limit=_limit_tpot,
     limit_text="the objective's `tpot_p<q>`; no finding without one",
@@ -76,8 +88,8 @@ def tpot_objective(recording: Recording, limit: float) -> Outcome:
     id="e2e-objective",
     title="End-to-end latency",
     question="Are whole answers there within the objective's limit?",
-    formula="quantile q of E2E = last token - arrival over judged requests",
-    source=_FROM_ARRIVAL,
+    formula=f"quantile q of E2E = last token - arrival over judged requests{_FOR_SURE}",
+    source=_FROM_ARRIVAL + _BY_COUNTS,
     unit="s",
     default_limit=_limit_e2e,
     limit_text="the objective's `e2e_p<q>`; no finding without one",
@@ -87,30 +99,57 @@ def e2e_objective(recording: Recording, limit: float) -> Outcome:
     return _objective(recording, "e2e", limit)
 
 
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """One term of the objective: its quantile, and the requests that were late for it."""
+
+    term: ObjectiveTerm
+    value: float
+    count: LateCount
+
+    @property
+    def ratio(self) -> float:
+        return self.value / self.term.limit_seconds
+
+    @property
+    def severity(self) -> tuple[int, float]:
+        return _SEVERITY.index(self.count.verdict), self.ratio
+
+
 def _objective(recording: Recording, metric: LatencyMetric, limit: float) -> Outcome:
-    """Judge the terms of one metric; of several the one furthest beyond its limit is measured."""
-    terms = _scaled(recording.plan, metric, limit)
+    """Judge the terms of one metric; of several the worst is measured.
+
+    Worst is the verdict first, then how far it is beyond its limit.
+    """
     mask = judged(recording)
     latencies = latency_seconds(recording, metric)[mask]
-    figures = [(term, measure(latencies, term)) for term in terms]
-    known = [(term, value) for term, value in figures if value is not None]
-    if not known:
-        raise NoDataError("no request arrived outside the windows")
-    worst, value = max(known, key=lambda pair: pair[1] / pair[0].limit_seconds)
-    late = latencies > worst.limit_seconds
+    figures = [_figure(term, latencies) for term in _scaled(recording.plan, metric, limit)]
+    worst = max(figures, key=lambda figure: figure.severity)
+    late, count = latencies > worst.term.limit_seconds, worst.count
     return Outcome(
-        measured=value,
-        limit=worst.limit_seconds,
-        message=_message(worst, value, latencies),
-        next_step=advice.for_latency(recording, value / worst.limit_seconds),
+        measured=worst.value,
+        limit=worst.term.limit_seconds,
+        message=_message(worst, latencies),
+        next_step=_next_step(recording, count, worst.ratio),
+        verdict=count.verdict,
         evidence={
-            "judgedRequests": int(np.count_nonzero(~np.isnan(latencies))),
-            "late": int(np.count_nonzero(late)),
+            "judgedRequests": count.requests,
+            "late": count.late,
             "neverAnswered": int(np.count_nonzero(np.isinf(latencies))),
-            "terms": {term.text(): value for term, value in figures},
+            "terms": {figure.term.text(): figure.value for figure in figures},
             "worstMinute": _worst_minute(column(recording, "arrival_seconds")[mask], late),
+            **_confidence(count),
         },
     )
+
+
+def _figure(term: ObjectiveTerm, latencies: Floats) -> _Figure:
+    value = measure(latencies, term)
+    if value is None:
+        raise NoDataError("no request arrived outside the windows")
+    late = int(np.count_nonzero(latencies > term.limit_seconds))
+    requests = int(np.count_nonzero(~np.isnan(latencies)))
+    return _Figure(term, value, LateCount(late, requests, term.quantile))
 
 
 def _scaled(plan: Plan, metric: LatencyMetric, limit: float) -> list[ObjectiveTerm]:
@@ -122,13 +161,32 @@ def _scaled(plan: Plan, metric: LatencyMetric, limit: float) -> list[ObjectiveTe
     ]
 
 
-def _message(term: ObjectiveTerm, value: float, latencies: np.ndarray[Any, Any]) -> str:
-    name = f"{term.metric.upper()} p{term.quantile * 100:g}"
-    count = np.count_nonzero(~np.isnan(latencies))
-    if np.isinf(value):
-        lost = np.count_nonzero(np.isinf(latencies)) / count
-        return f"{name} has no value: {lost * 100:.3g} % of {count:,} judged requests got no answer"
-    return f"{name} is {format_measure(value, 's')} over {count:,} judged requests"
+def _message(figure: _Figure, latencies: Floats) -> str:
+    name = f"{figure.term.metric.upper()} p{figure.term.quantile * 100:g}"
+    requests = figure.count.requests
+    if np.isinf(figure.value):
+        lost = np.count_nonzero(np.isinf(latencies)) / requests
+        said = f"has no value: {lost * 100:.3g} % of {requests:,} judged requests got no answer"
+    else:
+        said = f"is {format_measure(figure.value, 's')} over {requests:,} judged requests"
+    return f"{name} {said}{_doubt(figure.count, name)}"
+
+
+def _doubt(count: LateCount, name: str) -> str:
+    """Return what to add to a message where the count can't tell, else nothing."""
+    return f"; {count.doubt(name)}" if count.verdict is Verdict.INCONCLUSIVE else ""
+
+
+def _next_step(recording: Recording, count: LateCount, ratio: float) -> str:
+    if count.verdict is Verdict.INCONCLUSIVE:
+        return count.to_decide()
+    return advice.for_latency(recording, ratio)
+
+
+def _confidence(count: LateCount) -> dict[str, int]:
+    """Return evidence: the requests needed, and the late ones of a sure pass and failure."""
+    most, fewest = count.bounds
+    return {"requestsNeeded": count.needed, "mostLateForPass": most, "fewestLateForFail": fewest}
 
 
 def _worst_minute(arrivals: np.ndarray[Any, Any], late: Mask) -> dict[str, float] | None:
@@ -146,8 +204,9 @@ def _worst_minute(arrivals: np.ndarray[Any, Any], late: Mask) -> dict[str, float
     id="slo-attainment",
     title="SLO attainment",
     question="What share of requests keeps every limit of the objective at once?",
-    formula="judged requests that keep all limits / judged requests",
-    source="union bound: if each term holds, at most sum(1 - q) of the requests miss any",
+    formula=f"judged requests that keep all limits / judged requests{_FOR_SURE}",
+    source="union bound: if each term holds, at most sum(1 - q) of the requests miss any"
+    f"{_BY_COUNTS}",
     unit="share",
     comparison=">=",
     default_limit=joint_share,
@@ -159,16 +218,20 @@ def slo_attainment(recording: Recording, limit: float) -> Outcome:
     kept = keeps(recording, recording.plan.objective)[mask]
     if kept.size == 0:
         raise NoDataError("no request arrived outside the windows")
-    share = float(np.count_nonzero(kept)) / kept.size
+    count = LateCount(int(np.count_nonzero(~kept)), kept.size, limit)
+    share = (count.requests - count.late) / count.requests
     arrivals = column(recording, "arrival_seconds")[mask]
     return Outcome(
         measured=share,
-        message=f"{share * 100:.4g} % of {kept.size:,} judged requests kept every limit",
-        next_step=advice.for_latency(recording, 1 + max(0.0, limit - share)),
+        message=f"{share * 100:.4g} % of {kept.size:,} judged requests kept every limit"
+        f"{_doubt(count, 'their share')}",
+        next_step=_next_step(recording, count, 1 + max(0.0, limit - share)),
+        verdict=count.verdict,
         evidence={
-            "judgedRequests": int(kept.size),
-            "kept": int(np.count_nonzero(kept)),
+            "judgedRequests": count.requests,
+            "kept": count.requests - count.late,
             "inWindows": int(np.count_nonzero(~mask)),
             "worstMinute": _worst_minute(arrivals, ~kept),
+            **_confidence(count),
         },
     )
