@@ -44,6 +44,13 @@ def test_terms():
         ("ttft_p95=-1s", "found '-1s', expected a duration"),
         ("ttft_p95=1s,ttft_p95.0=2s", "found ttft_p95 twice"),
         ("xyz=2s", "(metrics are ttft, tpot, e2e)"),
+        (
+            "tpot_p95=100ms,tpot_p50=50ms",
+            (
+                "--objective: found tpot_p95=100ms,tpot_p50=50ms, expected a limit from arrival"
+                " too: TPOT leaves out queueing (add ttft or e2e)"
+            ),
+        ),
     ],
 )
 def test_what_cannot_be_understood_is_refused(text, line):
@@ -51,6 +58,33 @@ def test_what_cannot_be_understood_is_refused(text, line):
     with pytest.raises(UsageError) as caught:
         parse_objective(text, source="here")
     assert line in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["ttft_p95=2s", "e2e_p99=9s,tpot_p95=80ms", "tpot_p95=80ms,ttft_p50=1s"]
+)
+def test_any_limit_from_arrival_is_enough(text):
+    """TTFT and E2E begin at the arrival, so that waiting counts; TPOT may stand beside them."""
+    assert parse_objective(text, source="here").text() == text
+
+
+@pytest.mark.parametrize("place", ["annotation", "text", "document"])
+def test_tpot_alone_is_refused_wherever_it_is_written(load, tmp_path, place):
+    """A queue of an hour would keep a TPOT limit; the error says where the objective stands."""
+    if place == "annotation":
+        policy, given = (
+            load(changed(HPA, "  name: llm\nspec", ANNOTATED.replace("ttft", "tpot"))),
+            None,
+        )
+        where = r"in\.yaml:5: scalecert\.dev/objective: "
+    else:
+        path = tmp_path / ("o.txt" if place == "text" else "o.yaml")
+        header = "apiVersion: scalecert.dev/v1\nkind: Objective\n"
+        path.write_text("tpot_p95=80ms" if place == "text" else f"{header}spec: {{tpot_p95: 80ms}}")
+        policy, given, where = load(HPA), str(path), rf"{path}:1: "
+    with pytest.raises(UsageError, match=where) as caught:
+        resolve_objective(policy, given)
+    assert "TPOT leaves out queueing (add ttft or e2e)" in str(caught.value)
 
 
 def test_it_comes_from_the_option_then_the_annotations(load):

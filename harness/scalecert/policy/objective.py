@@ -2,6 +2,9 @@
 
 It comes from `--objective`, else from the annotation `scalecert.dev/objective` on the HPA or its
 target; `--objective` may name a file, of `kind: Objective` or of plain text.
+
+Limits on TPOT alone are refused: it begins with the first token, so that a request may wait in a
+queue for an hour and keep them.
 """
 
 from __future__ import annotations
@@ -100,6 +103,7 @@ def parse_objective(text: str, *, source: str, place: Place | None = None) -> Ob
         for part in (item.strip() for item in text.split(",")):
             terms.append(_term(part))
             _check_new(terms)
+        _check_sees_queueing(terms)
     except _TermError as error:
         raise UsageError(str(error), file=file, line=line, field=field, hint=error.hint) from error
     return Objective(tuple(terms), source)
@@ -164,3 +168,12 @@ def _check_new(terms: list[ObjectiveTerm]) -> None:
     last = terms[-1]
     if any((one.metric, one.quantile) == (last.metric, last.quantile) for one in terms[:-1]):
         raise _TermError(f"found {last.metric}_p{last.quantile * 100:g} twice, expected one limit")
+
+
+def _check_sees_queueing(terms: list[ObjectiveTerm]) -> None:
+    if all(term.metric == "tpot" for term in terms):
+        found = ",".join(term.text() for term in terms)
+        raise _TermError(
+            f"found {found}, expected a limit from arrival too: TPOT leaves out queueing",
+            "add ttft or e2e",
+        )
