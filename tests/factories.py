@@ -32,6 +32,8 @@ from scalecert.recording.plan import (
     SuiteRef,
     Window,
 )
+from scalecert.recording.runs import RecordedRun
+from scalecert.recording.variations import guard_band, nominal
 from scalecert.scalars import decode_hook
 from scalecert.scenario.model import Scenario
 
@@ -144,7 +146,6 @@ def make_plan(*, checks: Sequence[str | Mapping[str, Any]] = (), **changes: Any)
         "kind": "Plan",
         "harness_version": "0.1.0",
         "world": "sim",
-        "seed": 1,
         "scenario": scenario,
         "suite": SuiteRef(name="core", version="1", digest="sha256:1"),
         "policy": make_policy(),
@@ -169,6 +170,7 @@ def make_plan(*, checks: Sequence[str | Mapping[str, Any]] = (), **changes: Any)
         "scrape_interval_seconds": 15.0,
         "price_per_hour": 0.7,
         "fluid_minimum": FluidMinimum(15.0, (4,) * int(duration // 15)),
+        "variation": nominal(changes.pop("seed", 1)),
     }
     return Plan(**{**facts, **changes})
 
@@ -263,6 +265,15 @@ def find_one(recording: Recording, check_id: str, *, limit: float | None = None)
 
 
 def make_certificate(*checks: str, date: str = "2026-01-01T00:00:00Z", **parts: Any) -> Certificate:
-    """Return the certificate of one recording, judged by these checks."""
+    """Return the certificate of one recording, judged by these checks; its band is whole."""
     recording = make_recording(plan=make_plan(checks=checks or ("ttft-objective",)), **parts)
-    return issue("vllm", [recording.plan], judge(recording), date)
+    return issue("vllm", make_runs(recording.plan), judge(recording), date)
+
+
+def make_runs(*plans: Plan) -> tuple[RecordedRun, ...]:
+    """Return the whole guard band of each plan."""
+    return tuple(
+        RecordedRun(msgspec.structs.replace(plan, variation=variation), "sha256:3")
+        for plan in plans
+        for variation in guard_band(plan.seed, plan.engine.errors)
+    )

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from factories import make_plan, make_policy, make_recording
+from factories import make_plan, make_policy, make_recording, make_runs
 
 from scalecert import pipeline
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.errors import UsageError
 from scalecert.recording import store
+from scalecert.recording.runs import Runs
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ def subjects(inputs: Any) -> tuple[FakeSubject, ...]:
     return tuple(FakeSubject(name, inputs) for name in Path(policy).read_text().split())
 
 
-def record(subject: FakeSubject, case: Any, recordings: Path) -> Any:
-    """Save and return a recording made by hand."""
+def record(subject: FakeSubject, case: Any, recordings: Path, *, workers: Any = None) -> Runs:
+    """Save a recording made by hand as every run of a guard band."""
     if case.scenario.metadata.title == "unusable":
         raise UsageError("found 30 % of requests beyond the context", file=str(case.path))
     if case.scenario.metadata.title == "crash":
@@ -47,13 +48,16 @@ def record(subject: FakeSubject, case: Any, recordings: Path) -> Any:
         policy=make_policy(name=subject.name),
         seed=subject.inputs.seed,
     )
-    recording = make_recording(plan=plan)
-    store.save(recording, recordings / case.id)
-    return recording
+    folders = []
+    for run in make_runs(plan)[: 1 if subject.inputs.quick else None]:
+        folders.append(recordings / case.id / run.plan.variation.name)
+        store.save(make_recording(plan=run.plan), folders[-1])
+    return Runs(tuple(folders))
 
 
-def judge(recording: Any) -> tuple[Finding, ...]:
+def judge_runs(runs: Runs) -> tuple[Finding, ...]:
     """Return what the title says."""
+    recording = runs.nominal
     metadata, name = recording.plan.scenario.metadata, recording.plan.policy.name
     words = [word.rpartition(":") for word in metadata.title.split()]
     return tuple(_finding(text, metadata.name) for owner, _, text in words if owner in ("", name))
@@ -75,5 +79,10 @@ def _finding(text: str, scenario: str) -> Finding:
     )
 
 
-for function in (subjects, record, judge):
+def narrow(subject: FakeSubject, case: Any, runs: Runs, *_: Any, **__: Any) -> Runs:
+    """Leave it at the runs that there are."""
+    return runs
+
+
+for function in (subjects, record, judge_runs, narrow):
     setattr(pipeline, function.__name__, function)

@@ -8,6 +8,9 @@ ScaleCertError
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 
 class ScaleCertError(Exception):
     """Base of every error that ScaleCert raises on purpose."""
@@ -37,6 +40,18 @@ class UsageError(ScaleCertError):
     ) -> None:
         self.problem, self.file, self.line, self.field, self.hint = problem, file, line, field, hint
         super().__init__(self._text())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let the error travel between processes, whose pickles don't know keyword arguments."""
+        again = partial(
+            type(self),
+            self.problem,
+            file=self.file,
+            line=self.line,
+            field=self.field,
+            hint=self.hint,
+        )
+        return again, ()
 
     def in_file(self, file: str) -> UsageError:
         """Return the same error, which names `file` unless it names one already."""

@@ -1,9 +1,10 @@
 """The whole program: a policy goes in, a certificate comes out, and it only goes one way.
 
-    subjects   the user's manifests and choices -> one Subject per HPA
-    record     Subject x Case -> Trial -> World -> Recording, on disk before anything is judged
-    judge      Recording -> Findings
-    issue      Findings -> Certificate
+    subjects     the user's manifests and choices -> one Subject per HPA
+    record       Subject x Case -> Trials -> World -> Runs, on disk before anything is judged
+    judge_runs   Runs -> Findings: each recording by itself (`judge`), then all together
+    narrow       where the profile's error leaves a finding open: the runs that tell which part
+    issue        Findings -> Certificate
 
 Two doors lead here, the command line and the pytest plugin; neither adds to it.
 """
@@ -13,11 +14,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scalecert.certificate.document import issue
+from scalecert.checks.finding import Finding
+from scalecert.checks.guard import Judged, guarded, undecided_corners
 from scalecert.checks.judge import judge
 from scalecert.errors import UsageError
 from scalecert.planning.prepare import Subject, prepare
@@ -26,22 +30,35 @@ from scalecert.policy.model import Policy
 from scalecert.policy.objective import resolve_objective
 from scalecert.policy.resolve import resolve
 from scalecert.recording import store
-from scalecert.recording.model import Recording
-from scalecert.recording.plan import Provenance
+from scalecert.recording.plan import Provenance, Variation
+from scalecert.recording.runs import RecordedRun, Runs
+from scalecert.recording.variations import alone, guard_band
 from scalecert.workload.override import WorkloadFile, load_workload
 from scalecert.worlds.base import World
 
 if TYPE_CHECKING:
     from scalecert.suite import Case
 
-__all__ = ["Inputs", "Subject", "issue", "judge", "record", "subjects"]
+__all__ = [
+    "Inputs",
+    "Runs",
+    "Subject",
+    "issue",
+    "judge",
+    "judge_runs",
+    "narrow",
+    "record",
+    "recorded",
+    "subjects",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What the user gave: manifests, and what overrides or completes them.
 
-    `price_per_hour` is of one accelerator, `capacity_per_second` of one replica (measured).
+    `price_per_hour` is of one accelerator, `capacity_per_second` of one replica (measured);
+    `quick` asks for one run per scenario instead of the guard band.
     """
 
     policies: tuple[str, ...]
@@ -53,6 +70,7 @@ class Inputs:
     capacity_per_second: float | None = None
     seed: int = 1
     world: str = "sim"
+    quick: bool = False
 
 
 def subjects(inputs: Inputs) -> tuple[Subject, ...]:
@@ -74,20 +92,84 @@ def _check_figure(option: str, value: float | None, expected: str, *, least: flo
         raise UsageError(f"found {value:g}, expected a number, {expected}", field=option)
 
 
-def record(subject: Subject, case: Case, recordings: Path) -> Recording:
-    """Run one case and keep its recording in `recordings/<scenario-id>/`.
+def record(
+    subject: Subject, case: Case, recordings: Path, *, workers: Executor | None = None
+) -> Runs:
+    """Run one case, its whole guard band, and keep the recordings in `recordings/<scenario-id>/`.
+
+    Args:
+        subject: the policy; of a quick one only the first run is made.
+        case: the case.
+        recordings: the folder of the certificate's recordings.
+        workers: processes to run in; without them it is done here, one run after the other.
 
     Raises:
         UsageError: if the scenario can't be planned for this policy.
         EnvironmentFault: if the world broke.
     """
-    try:
-        trial = prepare(subject, case.scenario, case.path.parent, case.suite)
-    except UsageError as error:
-        raise error.in_file("--workload" if subject.workload else str(case.path)) from error
-    recording = world(subject.world).run(trial)
-    store.save(recording, recordings / case.id)
-    return recording
+    band = guard_band(subject.seed, subject.errors)
+    order = _Order(subject, case, recordings / case.id)
+    return Runs(_recorded(order, band[:1] if subject.quick else band, workers))
+
+
+def narrow(
+    subject: Subject,
+    case: Case,
+    runs: Runs,
+    findings: Sequence[Finding],
+    *,
+    workers: Executor | None = None,
+) -> Runs:
+    """Return the runs with those that tell which part of the profile's error a finding hangs on.
+
+    The same runs if no finding hangs on it.
+    """
+    further = [
+        variation
+        for corner in undecided_corners(findings)
+        for variation in alone(corner, subject.seed, subject.errors)
+    ]
+    order = _Order(subject, case, runs.folders[0].parent)
+    return Runs((*runs.folders, *_recorded(order, further, workers)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """One case under one policy, and where its recordings go: what a worker is told."""
+
+    subject: Subject
+    case: Case
+    folder: Path
+
+    def record(self, variation: Variation) -> Path:
+        """Make one run and return its recording's folder."""
+        subject, case = self.subject, self.case
+        try:
+            trial = prepare(subject, case.scenario, case.path.parent, case.suite, variation)
+        except UsageError as error:
+            raise error.in_file("--workload" if subject.workload else str(case.path)) from error
+        folder = self.folder / variation.name
+        store.save(world(subject.world).run(trial), folder)
+        return folder
+
+
+def _recorded(
+    order: _Order, variations: Sequence[Variation], workers: Executor | None
+) -> tuple[Path, ...]:
+    spread = map if workers is None or len(variations) < 2 else workers.map
+    return tuple(spread(order.record, variations))
+
+
+def judge_runs(runs: Runs) -> tuple[Finding, ...]:
+    """Return what the runs of one case say together."""
+    return guarded([Judged(recording.plan, judge(recording)) for recording in runs])
+
+
+def recorded(runs: Runs) -> tuple[RecordedRun, ...]:
+    """Return the runs as a certificate knows them."""
+    return tuple(
+        RecordedRun(store.load_plan(folder), store.digest(folder)) for folder in runs.folders
+    )
 
 
 def world(name: str) -> World:
@@ -127,6 +209,7 @@ def _subject(policy: Policy, inputs: Inputs, workload: WorkloadFile | None) -> S
         workload=workload.spec if workload else None,
         workload_folder=Path(inputs.workload).parent if inputs.workload else None,
         capacity_per_second=inputs.capacity_per_second,
+        quick=inputs.quick,
     )
 
 

@@ -209,7 +209,7 @@ def test_rechecking_keeps_what_recordings_cannot_tell(tmp_path: Path, here):
     """A failed assertion of the author's is on the certificate, in no recording."""
     suite = write_suite(tmp_path / "own", calm=PASSING)
     with (suite / "test_calm.py").open("a") as test:
-        test.write("    assert case.plan.seed == 2, 'another seed'\n")
+        test.write("    assert case.runs.nominal.plan.seed == 2, 'another seed'\n")
     done = here("certify", POLICY, *WORDS, "--suite", suite)
     again = here("recheck", "out")
     assert done.returncode == again.returncode == 1

@@ -69,7 +69,7 @@ def test_passing_findings_pass_their_test(run, pytester: pytest.Pytester):
     result.assert_outcomes(passed=1)
     assert spec(pytester.path)["verdict"] == "pass"
     assert (pytester.path / "out/junit.xml").is_file()
-    assert (pytester.path / "out/recordings/steady/scenario.json").is_file()
+    assert (pytester.path / "out/recordings/steady/seed-1/scenario.json").is_file()
 
 
 def test_a_failed_finding_fails_its_test(run):
@@ -152,8 +152,8 @@ def test_cases_left_out_on_purpose_are_no_pass(run, pytester: pytest.Pytester):
 def test_an_authors_own_assertion_is_a_finding(run, pytester: pytest.Pytester):
     """It fails the test with pytest's own explanation, and the certificate with it."""
     text = (
-        "def test_ramp(case):\n    recording = case.record()\n    case.judge(recording)\n"
-        "    assert recording.plan.seed == 7, 'the seed'\n"
+        "def test_ramp(case):\n    runs = case.record()\n    case.judge(runs)\n"
+        "    assert runs.nominal.plan.seed == 7, 'the seed'\n"
     )
     write_case(pytester.path, "ramp", "x=pass", text)
     result = run()
@@ -245,8 +245,8 @@ def test_collecting_alone_writes_nothing(run, pytester: pytest.Pytester):
 def test_short_and_long_names_are_one_option(run, pytester: pytest.Pytester):
     """Beside --policy, --seed is --scalecert-seed."""
     run("--seed=5", steady="x=pass")
-    plan = json.loads((pytester.path / "out/recordings/steady/scenario.json").read_text())
-    assert plan["seed"] == 5
+    plan = json.loads((pytester.path / "out/recordings/steady/seed-5/scenario.json").read_text())
+    assert plan["variation"]["seed"] == 5
 
 
 QUIET = """\

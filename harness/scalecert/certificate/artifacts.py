@@ -1,7 +1,7 @@
 """What a run leaves in `--out`, and where.
 
-    out/certificate.json  junit.xml  recordings/<scenario-id>/scenario.json ...   one HPA
-    out/<hpa>/certificate.json  junit.xml  recordings/...                         several
+    out/certificate.json  junit.xml  recordings/<scenario-id>/<run>/scenario.json ...   one HPA
+    out/<hpa>/certificate.json  junit.xml  recordings/...                               several
 
 Both doors write by it and `recheck` reads by it.
 """
@@ -24,22 +24,28 @@ def certificate_folder(out: Path, name: str, *, several: bool) -> Path:
     return out / name if several else out
 
 
-def recording_folders(folder: Path) -> tuple[Path, ...]:
-    """Return the recordings in what `recheck` was given, in order of their paths.
+def case_folders(folder: Path) -> tuple[Path, ...]:
+    """Return the folders of cases in what `recheck` was given, in order of their paths.
 
-    `folder` is one recording, a certificate's folder, `--out` of several, or `recordings/`.
+    A case's folder holds its runs. `folder` is one run, a case, `recordings/`, the folder of a
+    certificate, or `--out` of several.
     """
-    for pattern in (
-        PLAN_FILE,
-        f"{RECORDINGS}/*/{PLAN_FILE}",
-        f"*/{RECORDINGS}/*/{PLAN_FILE}",
-        f"*/{PLAN_FILE}",
-    ):
-        found = sorted(plan.parent for plan in folder.glob(pattern))
-        whole = [recording for recording in found if not recording.name.startswith(".")]
-        if whole:
-            return tuple(whole)
+    if (folder / PLAN_FILE).is_file():
+        return (folder,)
+    for pattern in ("", "*", f"{RECORDINGS}/*", f"*/{RECORDINGS}/*"):
+        plans = folder.glob(f"{pattern}/*/{PLAN_FILE}".lstrip("/"))
+        runs = [plan.parent for plan in plans if not plan.parent.name.startswith(".")]
+        if runs:
+            return tuple(sorted({run.parent for run in runs}))
     return ()
+
+
+def run_folders(case: Path) -> tuple[Path, ...]:
+    """Return the folders of a case's runs; of one run itself."""
+    if (case / PLAN_FILE).is_file():
+        return (case,)
+    plans = sorted(case.glob(f"*/{PLAN_FILE}"))
+    return tuple(plan.parent for plan in plans if not plan.parent.name.startswith("."))
 
 
 def prepare(out: Path) -> None:
@@ -69,7 +75,10 @@ def _folders_of_several(out: Path) -> tuple[Path, ...]:
 
 
 def _clear(folder: Path) -> None:
-    for recording in (folder / RECORDINGS).glob(f"*/{PLAN_FILE}"):
-        shutil.rmtree(recording.parent)
+    for plan in (folder / RECORDINGS).glob(f"*/*/{PLAN_FILE}"):
+        shutil.rmtree(plan.parent)
+    for case in (folder / RECORDINGS).glob("*/"):
+        if not any(case.iterdir()):
+            case.rmdir()
     for name in (CERTIFICATE, JUNIT):
         (folder / name).unlink(missing_ok=True)

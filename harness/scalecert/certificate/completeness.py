@@ -91,7 +91,7 @@ def complete(
     return tuple(found.values())
 
 
-def missing(plans: Sequence[Plan]) -> list[Finding]:
+def missing(plans: Iterable[Plan]) -> list[Finding]:
     """Return findings about the cases of shipped suites that no plan is of.
 
     Which cases an author's own suite has, a plan can't tell.

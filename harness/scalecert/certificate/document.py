@@ -7,18 +7,21 @@ let fields pass that they don't know; the JSON Schema does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from scalecert.certificate.assurance import Assurance, assurance
+from scalecert.certificate.guard import Guard, RecordingRef, by_scenario, guard, recordings
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.verdict import overall
 from scalecert.documents import API_VERSION, ApiVersion, canonical_json, write_atomic
 from scalecert.errors import HarnessBug, UsageError
 from scalecert.recording import plan as planned
 from scalecert.recording.plan import Plan
+from scalecert.recording.runs import RecordedRun
 from scalecert.scenario.model import Level
 
 P = TypeVar("P", bound=msgspec.Struct)
@@ -65,6 +68,7 @@ class Capacity(_Part, frozen=True):
     """What one replica carries under the objective, with the request sizes of `scenarios`.
 
     `saturated_requests_per_second` is what it serves with an endless queue, objective or not.
+    The lowest and highest are what it carries at the corners of the profile's error.
     """
 
     requests_per_second: float
@@ -73,6 +77,8 @@ class Capacity(_Part, frozen=True):
     output_tokens_per_second: float
     method: str
     scenarios: tuple[str, ...]
+    lowest_requests_per_second: float | None = None
+    highest_requests_per_second: float | None = None
 
 
 class Suite(_Part, frozen=True):
@@ -130,7 +136,7 @@ class Statistics(_Part, frozen=True):
 
 
 class Spec(_Part, frozen=True):
-    """`objective` as on the command line, one term each."""
+    """`objective` as on the command line, one term each; `seed` is the first run's."""
 
     verdict: Verdict
     objective: tuple[str, ...]
@@ -144,6 +150,9 @@ class Spec(_Part, frozen=True):
     provenance: tuple[Provenance, ...]
     scenarios: tuple[ScenarioResult, ...]
     statistics: Statistics
+    assurance: Assurance | None = None
+    guard: Guard | None = None
+    recordings: tuple[RecordingRef, ...] = ()
 
 
 class Certificate(_Part, frozen=True):
@@ -160,32 +169,37 @@ class Certificate(_Part, frozen=True):
         return tuple(found for result in self.spec.scenarios for found in result.findings)
 
 
-def issue(name: str, plans: Sequence[Plan], findings: Iterable[Finding], date: str) -> Certificate:
+def issue(
+    name: str, runs: Sequence[RecordedRun], findings: Iterable[Finding], date: str
+) -> Certificate:
     """Return the certificate of one policy's findings.
 
     Args:
         name: the policy's name.
-        plans: of the scenarios that ran, in the order of the report.
+        runs: what was recorded, scenario by scenario in the order of the report.
         findings: of all scenarios, those that were skipped too.
         date: in UTC, ISO 8601.
 
     Raises:
-        HarnessBug: without a plan, or if the plans are of different policies.
+        HarnessBug: without a run, or if the runs are of different policies.
     """
-    found = tuple(findings)
-    if len({(plan.policy.digest, plan.policy.name) for plan in plans}) != 1:
-        raise HarnessBug(f"{len(plans)} plans do not make one certificate")
+    found, scenarios = tuple(findings), by_scenario(runs)
+    if len({(run.plan.policy.digest, run.plan.policy.name) for run in runs}) != 1:
+        raise HarnessBug(f"{len(runs)} runs do not make one certificate")
+    plans = [same[0] for same in scenarios.values()]
     plan, results = plans[0], _results(plans, found)
+    said = _overall(results)
+    band = guard(scenarios.values(), found, said)
     return Certificate(
         api_version=API_VERSION,
         kind="Certificate",
         metadata=Metadata(name=name, date=date),
         spec=Spec(
-            verdict=_overall(results),
+            verdict=said if band.complete else Verdict.INCONCLUSIVE,
             objective=tuple(term.text() for term in plan.objective),
             policy=_same(Policy, plan.policy),
             engine=_same(Engine, plan.engine),
-            capacity=_capacities(plans),
+            capacity=_capacities(scenarios),
             suite=_same(Suite, plan.suite),
             world=plan.world,
             seed=plan.seed,
@@ -193,6 +207,9 @@ def issue(name: str, plans: Sequence[Plan], findings: Iterable[Finding], date: s
             provenance=tuple(_same(Provenance, entry) for entry in plan.provenance),
             scenarios=results,
             statistics=_statistics(found),
+            assurance=assurance([run.plan for run in runs]),
+            guard=band,
+            recordings=recordings(runs),
         ),
     )
 
@@ -233,11 +250,14 @@ def _overall(results: tuple[ScenarioResult, ...]) -> Verdict:
     return Verdict.INCONCLUSIVE if silent and verdict is Verdict.PASS else verdict
 
 
-def _capacities(plans: Sequence[Plan]) -> tuple[Capacity, ...]:
+def _capacities(scenarios: Mapping[str, Sequence[Plan]]) -> tuple[Capacity, ...]:
     """Return each distinct capacity once, with its scenarios."""
     grouped: dict[planned.Capacity, list[str]] = {}
-    for plan in plans:
-        grouped.setdefault(plan.capacity, []).append(plan.scenario.metadata.name)
+    rates: dict[planned.Capacity, set[float]] = {}
+    for name, plans in scenarios.items():
+        grouped.setdefault(plans[0].capacity, []).append(name)
+        found = {plan.capacity.requests_per_second for plan in plans}
+        rates.setdefault(plans[0].capacity, set()).update(found)
     return tuple(
         Capacity(
             requests_per_second=one.requests_per_second,
@@ -246,6 +266,8 @@ def _capacities(plans: Sequence[Plan]) -> tuple[Capacity, ...]:
             output_tokens_per_second=one.requests_per_second * one.output_tokens_mean,
             method=one.method,
             scenarios=tuple(names),
+            lowest_requests_per_second=min(rates[one]),
+            highest_requests_per_second=max(rates[one]),
         )
         for one, names in grouped.items()
     )

@@ -8,12 +8,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from scalecert.certificate.document import Capacity, Certificate, Counts
+from scalecert.certificate.document import Capacity, Certificate, Counts, Spec
 from scalecert.checks.finding import Finding, Verdict, format_measure
 
 COLUMNS = 100
-_WIDTHS = (26, 22, 17, 19, 12)
-_TITLES = ("SCENARIO", "CHECK", "MEASURED", "LIMIT", "VERDICT")
+_WIDTHS = (14, 22, 18, 19, 8, 14)
+_TITLES = ("SCENARIO", "CHECK", "MEASURED", "LIMIT", "MARGIN", "VERDICT")
 _COLOURS = {
     Verdict.PASS: "32",
     Verdict.FAIL: "1;31",
@@ -43,6 +43,7 @@ def row(finding: Finding, *, colour: bool = False) -> str:
         finding.id,
         _measured(finding),
         "-" if finding.limit is None else _limit(finding),
+        _margin(finding),
     )
     return _line(cells) + _painted(verdict, finding.verdict, colour=colour)
 
@@ -56,6 +57,14 @@ def _measured(finding: Finding) -> str:
 
 def _limit(finding: Finding) -> str:
     return f"{finding.comparison} {format_measure(finding.limit, finding.unit)}"
+
+
+def _margin(finding: Finding) -> str:
+    """Return the margin of the worst run; a check that only counts has none that says anything."""
+    margin = finding.band.margin if finding.band else None
+    if margin is None:
+        return ""
+    return f"{margin * 100:+.0f} %" if abs(margin) < 10 else "> 999 %"
 
 
 def _line(cells: tuple[str, ...]) -> str:
@@ -78,8 +87,7 @@ def summary(certificate: Certificate, *, colour: bool = False) -> str:
 
 def _summary(certificate: Certificate, *, colour: bool) -> Iterator[str]:
     spec = certificate.spec
-    headline = _painted(_HEADLINES[spec.verdict], spec.verdict, colour=colour)
-    yield f"{headline} {certificate.metadata.name}: objective {','.join(spec.objective)}"
+    yield f"{_headline(spec, colour=colour)} {certificate.metadata.name}: {_objective(spec)}"
     yield f"core: {_counts(spec.statistics.core)}; extended: {_counts(spec.statistics.extended)}"
     suite = f"suite {spec.suite.name} {spec.suite.version} ({spec.suite.digest[:19]})"
     yield f"{suite}, world {spec.world}, seed {spec.seed}, scalecert {spec.harness_version}"
@@ -91,6 +99,22 @@ def _summary(certificate: Certificate, *, colour: bool) -> Iterator[str]:
     if left_out:
         yield f"{left_out:,} requests longer than the model's context were left out"
     yield from _problems(certificate.findings, colour=colour)
+
+
+def _headline(spec: Spec, *, colour: bool) -> str:
+    """Return verdict and assurance level: never the one without the other."""
+    verdict, level = spec.verdict, spec.assurance.text if spec.assurance else ""
+    words = _HEADLINES[verdict]
+    if spec.guard is not None and spec.guard.indicates is not None:
+        words = f"INDICATIVE {spec.guard.indicates.upper()}"
+    return f"{_painted(words, verdict, colour=colour)} {level}".rstrip()
+
+
+def _objective(spec: Spec) -> str:
+    """Return the objective with the margin that all runs keep."""
+    margin = spec.guard.margin if spec.guard else None
+    kept = "" if margin is None or margin < 0 else f", {margin * 100:.3g} % margin"
+    return f"objective {','.join(spec.objective)}{kept}"
 
 
 def _counts(counts: Counts) -> str:
@@ -114,14 +138,14 @@ def _capacities(capacities: tuple[Capacity, ...]) -> Iterator[str]:
 
 
 def _problems(findings: tuple[Finding, ...], *, colour: bool) -> Iterator[str]:
-    """Return each problem once, with every scenario that shows it; consequences in one line."""
+    """Return each problem once, with what every scenario shows of it; consequences in one line."""
     problems: dict[tuple[str, ...], list[Finding]] = {}
     consequences: dict[str, dict[str, None]] = {}
     for finding in findings:
         if finding.cause:
             consequences.setdefault(finding.cause, {})[finding.id] = None
         elif finding.verdict is not Verdict.PASS:
-            key = (finding.id, finding.verdict, finding.message, finding.next_step)
+            key = (finding.id, finding.verdict, finding.level, finding.next_step)
             problems.setdefault(key, []).append(finding)
     for same in problems.values():
         yield from _problem(same, colour=colour)
@@ -136,7 +160,12 @@ def _problem(same: list[Finding], *, colour: bool) -> Iterator[str]:
     level = "" if finding.level == "core" else " (extended: does not decide)"
     yield ""
     yield f"{verdict} {finding.id} in {', '.join(one.scenario for one in same)}{level}"
-    yield from _wrapped(finding.message, first="  ")
+    messages: dict[str, list[str]] = {}
+    for one in same:
+        messages.setdefault(one.message, []).append(one.scenario)
+    for message, scenarios in messages.items():
+        where = f"{', '.join(scenarios)}: " if len(messages) > 1 else ""
+        yield from _wrapped(f"{where}{message}", first="  ")
     if finding.next_step:
         yield from _wrapped(finding.next_step, first="  next: ")
 

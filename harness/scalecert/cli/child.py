@@ -33,15 +33,14 @@ sys.exit(pytest.main())
 """
 
 
-def command(tests: Sequence[Path], arguments: Sequence[str], *, jobs: int) -> list[str]:
-    """Return the command line that runs test files, `jobs` at once."""
-    workers = ["-p", "xdist.plugin", "-n", str(jobs)] if jobs > 1 else []
+def command(tests: Sequence[Path], arguments: Sequence[str]) -> list[str]:
+    """Return the command line that runs test files."""
     folder = os.path.commonpath([test.parent for test in tests])
     return [
         *(sys.executable, "-P", "-c", _BOOTSTRAP, _PACKAGE_ROOT, folder),
         *("-c", str(_INI), "--rootdir", folder),
         *("--noconftest", "--import-mode=importlib", "-p", "no:cacheprovider"),
-        *("-p", "scalecert.pytest_plugin", *workers, *arguments),
+        *("-p", "scalecert.pytest_plugin", *arguments),
         *(str(test) for test in tests),
     ]
 

@@ -78,8 +78,8 @@ def input_options(function: F) -> F:
     return function
 
 
-def inputs_of(policies: tuple[str, ...], words: Words) -> Inputs:
-    """Return what the pipeline takes.
+def inputs_of(policies: tuple[str, ...], words: Words, *, quick: bool) -> Inputs:
+    """Return what the pipeline takes; `quick` asks for one run per scenario.
 
     Raises:
         UsageError: if a `--set` is no NAME=VALUE.
@@ -97,6 +97,7 @@ def inputs_of(policies: tuple[str, ...], words: Words) -> Inputs:
         capacity_per_second=words["capacity"],
         seed=words["seed"],
         world=words["world"],
+        quick=quick,
     )
 
 

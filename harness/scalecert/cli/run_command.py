@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("out"),
     show_default=True,
-    help="The recording goes to DIR/recordings/<scenario>.",
+    help="The recording goes to DIR/recordings/<scenario>/seed-<N>.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -51,13 +51,13 @@ def command(
 
     case = find_case(scenario)
     with standard_input.kept(needed="-" in policies):
-        subjects = pipeline.subjects(inputs_of(policies, words))
+        subjects = pipeline.subjects(inputs_of(policies, words, quick=True))
     results = []
     for subject in subjects:
         folder = artifacts.certificate_folder(out, subject.name, several=len(subjects) > 1)
         recordings = folder / artifacts.RECORDINGS
-        recording = pipeline.record(subject, case, recordings)
-        results.append({**_facts(recording), "folder": str(recordings / case.id)})
+        runs = pipeline.record(subject, case, recordings)
+        results.append({**_facts(runs.nominal), "folder": str(runs.folders[0])})
     if as_json:
         rendering.print_json(results)
         return

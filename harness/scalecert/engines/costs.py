@@ -18,6 +18,20 @@ from scalecert.documents import DocumentPart
 LARGEST_GRAPH_TOKENS = 512
 """vLLM captures no larger CUDA graph by default."""
 
+PREFILL_COSTS = (
+    "token_seconds", "prefill_request_seconds", "attention_seconds", "prefill_floor_seconds",
+    "eager_floor_seconds", "ungraphed_seconds", "start_seconds", "start_floor_seconds",
+    "arrival_seconds", "arrival_request_seconds",
+)  # fmt: skip
+"""What a first token waits for: the costs that a profile's `prefill` error is about."""
+
+DECODE_COSTS = (
+    "weights_seconds", "overhead_seconds", "decode_request_seconds", "context_seconds",
+    "beside_request_seconds", "step_floor_seconds", "floor_request_seconds", "delivery_seconds",
+    "delivery_request_seconds",
+)  # fmt: skip
+"""What every further token waits for: the costs that a profile's `decode` error is about."""
+
 
 class StepCosts(DocumentPart, frozen=True, kw_only=True, dict=True):
     """Parameters of the step time; every field is in seconds, but `blend` and `graph_tokens`.
@@ -94,6 +108,12 @@ class StepCosts(DocumentPart, frozen=True, kw_only=True, dict=True):
         captured = 2 * max_num_seqs
         graph_tokens = captured if captured < LARGEST_GRAPH_TOKENS else 0
         return msgspec.structs.replace(self, graph_tokens=graph_tokens)
+
+    def scaled(self, *, prefill: float, decode: float) -> StepCosts:
+        """Return the costs of a server that is slower by these factors; 1.3 is 30 % slower."""
+        factors = dict.fromkeys(PREFILL_COSTS, prefill) | dict.fromkeys(DECODE_COSTS, decode)
+        changed = {name: getattr(self, name) * factor for name, factor in factors.items()}
+        return msgspec.structs.replace(self, **changed)
 
     def decode_coefficients(self, batch: int) -> tuple[float, float]:
         """Return (seconds, seconds per context token) of a decode step with `batch` requests."""

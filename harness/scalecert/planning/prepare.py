@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from scalecert.planning.pod_timing import PodTiming, pod_timing
 from scalecert.planning.references import (
     engine_ref,
     load_of,
+    model_errors,
     policy_ref,
     provisioning_seconds,
     scrape_interval_seconds,
@@ -23,16 +25,26 @@ from scalecert.planning.references import (
 )
 from scalecert.planning.scaled_pods import ScaledPods, scaled_pods
 from scalecert.planning.trial import Trial
-from scalecert.planning.unit_of_load import EngineStarter, unit_of_load
+from scalecert.planning.unit_of_load import EngineStarter, ObjectiveOutOfReach, unit_of_load
 from scalecert.policy.model import Policy
 from scalecert.policy.resolve import Resolved
 from scalecert.policy.signals import as_scraped, signals
-from scalecert.recording.plan import Capacity, ObjectiveTerm, Plan, Provenance, SuiteRef
+from scalecert.recording.plan import (
+    Capacity,
+    ModelError,
+    ObjectiveTerm,
+    Plan,
+    Provenance,
+    SuiteRef,
+    Variation,
+)
+from scalecert.recording.variations import nominal
 from scalecert.scenario.model import Scenario
 from scalecert.workload.generate import Requests, generate
+from scalecert.workload.model import Workload
 from scalecert.workload.override import WorkloadChange
 from scalecert.workload.rate import RateCurve, resolve
-from scalecert.workload.tables import load_tables
+from scalecert.workload.tables import Tables, load_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +64,51 @@ class Subject:
     workload: WorkloadChange | None = None
     workload_folder: Path | None = None
     capacity_per_second: float | None = None
+    quick: bool = False
 
     @property
     def name(self) -> str:
         """The HPA's name."""
         return self.policy.name
 
+    @property
+    def errors(self) -> dict[str, ModelError]:
+        """How far the engine profile may be off, by part."""
+        return model_errors(self.resolved.profile)
+
+
+def varied(resolved: Resolved, variation: Variation) -> Resolved:
+    """Return what serves the pods in a run: the profile, off by the variation's factors."""
+    if variation.is_nominal:
+        return resolved
+    profile = resolved.profile
+    costs = profile.spec.costs.scaled(prefill=variation.prefill, decode=variation.decode)
+    load_seconds = profile.spec.startup.model_load_seconds * variation.startup
+    spec = replace(
+        profile.spec,
+        costs=costs,
+        startup=replace(profile.spec.startup, model_load_seconds=load_seconds),
+    )
+    return dataclasses.replace(resolved, profile=replace(profile, spec=spec))
+
 
 @dataclass(frozen=True, slots=True)
 class _Offered:
-    """The load of one scenario in absolute terms, beside the unit that it was stated in."""
+    """The load of one run in absolute terms, beside the unit that it was stated in."""
 
+    variation: Variation
     capacity: Capacity
     curve: RateCurve
     requests: Requests
 
 
-def prepare(subject: Subject, scenario: Scenario, folder: Path, suite: SuiteRef) -> Trial:
+def prepare(
+    subject: Subject,
+    scenario: Scenario,
+    folder: Path,
+    suite: SuiteRef,
+    variation: Variation | None = None,
+) -> Trial:
     """Return the trial of one scenario for one policy.
 
     Args:
@@ -76,14 +116,17 @@ def prepare(subject: Subject, scenario: Scenario, folder: Path, suite: SuiteRef)
         scenario: the scenario.
         folder: where the files that the scenario names lie.
         suite: which suite the scenario is part of.
+        variation: which run of the scenario; by default the one of the user's seed, at the costs
+            of the engine profile.
 
     Raises:
         UsageError: if the workload's files can't be used, too many requests exceed the model's
             context, or even an idle replica misses the objective.
     """
+    variation = variation or nominal(subject.seed)
     scenario = _with_traffic(scenario, subject.workload)
-    policy, resolved = subject.policy, subject.resolved
-    offered = _offered(subject, scenario, folder)
+    policy, resolved = subject.policy, varied(subject.resolved, variation)
+    offered = _offered(subject, resolved, scenario, folder, variation)
     timing = pod_timing(policy, resolved, scenario.spec.cluster.startup)
     pods = scaled_pods(policy, resolved)
     return Trial(
@@ -101,21 +144,13 @@ def prepare(subject: Subject, scenario: Scenario, folder: Path, suite: SuiteRef)
     )
 
 
-def _offered(subject: Subject, scenario: Scenario, folder: Path) -> _Offered:
+def _offered(
+    subject: Subject, resolved: Resolved, scenario: Scenario, folder: Path, variation: Variation
+) -> _Offered:
     """Return what a scenario offers, its rates in units of one replica's capacity resolved."""
-    resolved, workload = subject.resolved, scenario.spec.workload
+    workload = scenario.spec.workload
     tables = load_tables(workload, subject.workload_folder or folder)
-    capacity = unit_of_load(
-        resolved, subject.objective, workload, tables, subject.capacity_per_second
-    )
-    if subject.world == "sim" and capacity.requests_per_second > capacity.saturated_per_second:
-        raise UsageError(
-            f"found {capacity.requests_per_second:g}/s, but a server of profile"
-            f" {resolved.profile.name} serves at most {capacity.saturated_per_second:.4g}/s of"
-            " these requests",
-            field="--capacity",
-            hint="pin less, or name a profile that fits your server with --profile",
-        )
+    capacity = _capacity(subject, resolved, workload, tables, variation)
     curve = resolve(
         workload.rate,
         capacity.requests_per_second,
@@ -125,12 +160,44 @@ def _offered(subject: Subject, scenario: Scenario, folder: Path) -> _Offered:
     requests = generate(
         workload,
         curve,
-        seed=subject.seed,
+        seed=variation.seed,
         duration_seconds=float(scenario.spec.duration),
         context_tokens=resolved.context_tokens,
         tables=tables,
     )
-    return _Offered(capacity, curve, requests)
+    return _Offered(variation, capacity, curve, requests)
+
+
+def _capacity(
+    subject: Subject,
+    resolved: Resolved,
+    workload: Workload,
+    tables: Tables,
+    variation: Variation,
+) -> Capacity:
+    """Return the capacity of one replica as it is in this run.
+
+    A corner of the profile's error has a capacity of its own: load in units of capacity follows
+    what servers can do, and what a policy does with it is judged. Where such a server can't hold
+    the objective even idle, its load is the profile's, and the run shows by how much it misses.
+    """
+    pinned = subject.capacity_per_second
+    try:
+        found = unit_of_load(resolved, subject.objective, workload, tables, pinned)
+    except ObjectiveOutOfReach:
+        if variation.is_nominal:
+            raise
+        return unit_of_load(subject.resolved, subject.objective, workload, tables, pinned)
+    too_much = found.requests_per_second > found.saturated_per_second
+    if subject.world == "sim" and too_much and variation.is_nominal:
+        raise UsageError(
+            f"found {found.requests_per_second:g}/s, but a server of profile"
+            f" {resolved.profile.name} serves at most {found.saturated_per_second:.4g}/s of"
+            " these requests",
+            field="--capacity",
+            hint="pin less, or name a profile that fits your server with --profile",
+        )
+    return found
 
 
 def _plan(
@@ -146,7 +213,7 @@ def _plan(
         kind="Plan",
         harness_version=__version__,
         world=subject.world,
-        seed=subject.seed,
+        variation=offered.variation,
         scenario=scenario,
         suite=suite,
         policy=policy_ref(policy),

@@ -7,6 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from scalecert.documents import sha256_digest
+from scalecert.engines.profiles import EngineProfile
+from scalecert.metrics.conditions import GOOGLE_INGESTION_DELAY_SECONDS
+from scalecert.metrics.inputs import wanted_metrics
+from scalecert.metrics.names import is_google
 from scalecert.planning.fluid import peak_per_second, segments
 from scalecert.planning.pod_timing import PodTiming
 from scalecert.policy.model import Policy
@@ -46,15 +50,22 @@ def engine_ref(resolved: Resolved) -> EngineRef:
         accelerator=profile.spec.accelerator.name,
         accelerators_per_replica=resolved.accelerators_per_replica,
         limits=dict(resolved.limits.values),
-        errors={
-            part: ModelError(error.relative, error.basis, error.note)
-            for part, error in (
-                ("prefill", profile.spec.errors.prefill),
-                ("decode", profile.spec.errors.decode),
-                ("startup", profile.spec.errors.startup),
-            )
-        },
+        errors=model_errors(profile),
+        profile_version=profile.spec.engine_version,
     )
+
+
+def model_errors(profile: EngineProfile) -> dict[str, ModelError]:
+    """Return how far a profile may be off, by part."""
+    errors = profile.spec.errors
+    return {
+        part: ModelError(error.relative, error.basis, error.note)
+        for part, error in (
+            ("prefill", errors.prefill),
+            ("decode", errors.decode),
+            ("startup", errors.startup),
+        )
+    }
 
 
 def load_of(curve: RateCurve, requests: Requests, duration_seconds: float) -> Load:
@@ -95,6 +106,20 @@ def scrape_interval_seconds(policy: Policy, scenario: Scenario) -> float:
     """Return the longest interval of the policy's monitors, the scenario's where it has none."""
     intervals = [endpoint.interval_seconds for endpoint in policy.scrape_configs]
     return max(intervals, default=float(scenario.spec.cluster.metrics.scrape_interval))
+
+
+def ingestion_seconds(policy: Policy, scenario: Scenario) -> float:
+    """Return how long a scraped sample waits until queries see it, at the longest.
+
+    What the scenario says, else what Managed Service for Prometheus takes where a monitor or the
+    name of a metric is Google's, as `metrics.adapters` has it.
+    """
+    given = scenario.spec.cluster.metrics.ingestion_delay
+    if given is not None:
+        return float(given)
+    managed = any(config.google for config in policy.scrape_configs)
+    named = any(is_google(wanted.name) for wanted in wanted_metrics(policy.hpa))
+    return GOOGLE_INGESTION_DELAY_SECONDS if managed or named else 0.0
 
 
 def provisioning_seconds(scenario: Scenario) -> float:

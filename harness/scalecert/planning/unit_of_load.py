@@ -34,6 +34,10 @@ _FOUND: dict[bytes, Capacity] = {}
 """What this process has searched: the scenarios of a suite mostly share their sizes."""
 
 
+class ObjectiveOutOfReach(UsageError):  # noqa: N818 - a kind of UsageError, which needs no suffix
+    """Even an idle replica misses the objective."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineStarter:
     """Starts server processes as a policy's pods run them."""
@@ -63,7 +67,7 @@ def unit_of_load(
     """Return the capacity of one replica for the workload's request sizes.
 
     Raises:
-        UsageError: if even lone requests on an idle replica miss the objective.
+        ObjectiveOutOfReach: if even lone requests on an idle replica miss the objective.
     """
     key = _key(resolved, objective, workload, tables, pinned_per_second)
     if key not in _FOUND:
@@ -82,7 +86,7 @@ def _searched(
     try:
         return replica_capacity(start, draw, objective)
     except ObjectiveOutOfReachError as error:
-        raise UsageError(
+        raise ObjectiveOutOfReach(
             str(error), field="objective", hint="loosen the limit or take a faster accelerator"
         ) from error
 

@@ -13,12 +13,12 @@ from scalecert.pytest_plugin.outcomes import FindingsFailed, FindingsInconclusiv
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Executor
 
     from scalecert import suite
     from scalecert.checks.finding import Finding
     from scalecert.pipeline import Subject
-    from scalecert.recording.model import Recording
-    from scalecert.recording.plan import Plan
+    from scalecert.recording.runs import Runs
 
 
 class Case:
@@ -28,48 +28,58 @@ class Case:
         subject: the policy with its engine and objective.
         definition: the case as the suite has it: id, scenario, file.
         recordings: the folder that recordings go to.
-        plan: the plan of the last recording, None before.
+        runs: the recordings of the last `record`, None before.
         findings: what the last `judge` found, empty before.
     """
 
-    def __init__(self, subject: Subject, definition: suite.Case, recordings: Path) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        definition: suite.Case,
+        recordings: Path,
+        workers: Executor | None = None,
+    ) -> None:
         self.subject = subject
         self.definition = definition
         self.recordings = recordings
-        self.plan: Plan | None = None
+        self.runs: Runs | None = None
         self.findings: tuple[Finding, ...] = ()
+        self._workers = workers
 
     @property
     def id(self) -> str:
         """The scenario's id."""
         return self.definition.id
 
-    def record(self) -> Recording:
-        """Run the scenario in the world and return the recording, which is on disk by then.
+    def record(self) -> Runs:
+        """Run the scenario in the world and return the recordings, which are on disk by then.
+
+        There is one for each seed and corner of the guard band; `nominal` is the first one.
 
         Raises:
             UsageError: if the scenario can't be planned for this policy.
         """
         from scalecert import pipeline
 
-        recording = pipeline.record(self.subject, self.definition, self.recordings)
-        self.plan = recording.plan
-        return recording
+        self.runs = pipeline.record(
+            self.subject, self.definition, self.recordings, workers=self._workers
+        )
+        return self.runs
 
-    def judge(self, recording: Recording) -> tuple[Finding, ...]:
+    def judge(self, runs: Runs) -> tuple[Finding, ...]:
         """Run the scenario's checks and return the findings if those that decide pass.
 
         In a core case the core findings decide, and extended ones are reported only; in an
-        extended case all do.
+        extended case all do. Where a finding hangs on the error of the engine profile, the runs
+        that tell on which part of it are made first.
 
         Raises:
             FindingsFailed: if one failed; its text lists each with its next step.
             FindingsInconclusive: if none failed but one is inconclusive or skipped.
         """
-        from scalecert import pipeline
         from scalecert.checks.finding import Verdict
 
-        self.plan, self.findings = recording.plan, pipeline.judge(recording)
+        self.runs, self.findings = self._judged(runs)
         level = self.definition.scenario.spec.level
         deciding = [finding for finding in self.findings if finding.level in ("core", level)]
         failed = [finding for finding in deciding if finding.verdict is Verdict.FAIL]
@@ -79,6 +89,17 @@ class Case:
         if unclear or not deciding:
             raise FindingsInconclusive(_listed(unclear) or "no finding that decides")
         return self.findings
+
+    def _judged(self, runs: Runs) -> tuple[Runs, tuple[Finding, ...]]:
+        from scalecert import pipeline
+
+        findings = pipeline.judge_runs(runs)
+        narrowed = pipeline.narrow(
+            self.subject, self.definition, runs, findings, workers=self._workers
+        )
+        if narrowed == runs:
+            return runs, findings
+        return narrowed, pipeline.judge_runs(narrowed)
 
 
 def _listed(findings: Sequence[Finding]) -> str:

@@ -11,13 +11,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from scalecert import pipeline
 from scalecert.certificate.completeness import Problem
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.verdict import overall
 from scalecert.errors import UsageError
 from scalecert.pytest_plugin.case import Case
 from scalecert.pytest_plugin.outcomes import FindingsFailed, FindingsInconclusive
-from scalecert.recording.plan import Plan
+from scalecert.recording.runs import RecordedRun
 from scalecert.scalars import decode_hook, encode_hook
 from scalecert.suite import scenario_path
 
@@ -29,7 +30,7 @@ class CaseReport(msgspec.Struct, frozen=True):
 
     subject: str
     path: str
-    plan: Plan | None = None
+    runs: tuple[RecordedRun, ...] = ()
     findings: tuple[Finding, ...] = ()
     problem: Problem | None = None
 
@@ -38,9 +39,9 @@ class CaseReport(msgspec.Struct, frozen=True):
         """The verdict of this case alone."""
         if self.problem and self.problem.kind == "assertion":
             return Verdict.FAIL
-        if self.problem or self.plan is None:
+        if self.problem or not self.runs:
             return Verdict.INCONCLUSIVE
-        return overall(self.findings, level=self.plan.scenario.spec.level)
+        return overall(self.findings, level=self.runs[0].plan.scenario.spec.level)
 
 
 def attach(item: pytest.Item, report: pytest.TestReport, case_report: CaseReport) -> None:
@@ -77,7 +78,7 @@ def describe(
     return CaseReport(
         subject=subject,
         path=str(scenario_path(path).resolve()),
-        plan=case.plan if case else None,
+        runs=pipeline.recorded(case.runs) if case and case.runs else (),
         findings=case.findings if case and call.when == "call" else (),
         problem=problem,
     )

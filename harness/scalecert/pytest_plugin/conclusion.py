@@ -110,18 +110,18 @@ class Conclusion:
         by_case: dict[Path, list[CaseReport]] = {path: [] for path in cases}
         for report in reports:
             by_case[Path(report.path)].append(report)
-        plans = [
-            plan
+        runs = [
+            run
             for path in cases
-            if (plan := next((report.plan for report in by_case[path] if report.plan), None))
+            for run in next((report.runs for report in by_case[path] if report.runs), ())
         ]
         findings = [
             finding for path, case in cases.items() for finding in _findings_of(case, by_case[path])
         ]
-        if not plans:
+        if not runs:
             self._remarks.append(f"{name}: nothing was recorded, so there is no certificate")
             return
-        certificate = pipeline.issue(name, plans, findings, clock.utc_now())
+        certificate = pipeline.issue(name, runs, findings, clock.utc_now())
         folder = self._folders[name]
         document.save(certificate, folder / artifacts.CERTIFICATE)
         write_atomic(folder / artifacts.JUNIT, junit.render(certificate))

@@ -75,6 +75,20 @@ def add(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> Non
         metavar="DIR",
         help="folder for certificate, JUnit file and recordings (default: out)",
     )
+    group.addoption(
+        *(["--scalecert-quick"] + (["--quick"] if short else [])),
+        dest="scalecert_quick",
+        action="store_true",
+        help="one run per scenario, neither more seeds nor corners: indicative, never certified",
+    )
+    group.addoption(
+        "--scalecert-jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="runs of one case at once, in processes of their own (default: 1; -n of xdist runs"
+        " cases at once)",
+    )
     for hidden in ("--scalecert-stdin", "--scalecert-events"):
         group.addoption(hidden, default=None, help=argparse.SUPPRESS)
 
@@ -130,4 +144,5 @@ def inputs(config: pytest.Config) -> Inputs:
         capacity_per_second=get("scalecert_capacity"),
         seed=get("scalecert_seed"),
         world=get("scalecert_world"),
+        quick=get("scalecert_quick"),
     )

@@ -16,7 +16,7 @@ from scalecert.certificate import artifacts
 from scalecert.checks.registry import requested
 from scalecert.errors import UsageError
 from scalecert.policy import standard_input
-from scalecert.pytest_plugin import case_report, options
+from scalecert.pytest_plugin import case_report, options, workers
 from scalecert.pytest_plugin.case import Case
 from scalecert.pytest_plugin.conclusion import Conclusion
 
@@ -30,6 +30,7 @@ class Session:
             subjects = pipeline.subjects(options.inputs(config))
         self._subjects = {subject.name: subject for subject in subjects}
         self._cases: dict[pytest.Item, Case] = {}
+        self._workers = workers.start(config)
 
     @property
     def names(self) -> list[str]:
@@ -54,8 +55,13 @@ class Session:
         definition = suite.load_case(suite.scenario_path(item.path))
         _check_requests(definition)
         recordings = self.folders[subject.name] / artifacts.RECORDINGS
-        self._cases[item] = Case(subject, definition, recordings)
+        self._cases[item] = Case(subject, definition, recordings, self._workers)
         return self._cases[item]
+
+    def pytest_unconfigure(self) -> None:
+        """Leave no worker behind."""
+        if self._workers is not None:
+            self._workers.shutdown(cancel_futures=True)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

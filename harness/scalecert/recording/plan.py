@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from scalecert.documents import ApiVersion, DocumentPart
+from scalecert.recording.fidelity import Fidelity
 from scalecert.scenario.model import Scenario
 
 LatencyMetric = Literal["ttft", "tpot", "e2e"]
@@ -53,7 +54,8 @@ class ModelError(DocumentPart, frozen=True):
 class EngineRef(DocumentPart, frozen=True):
     """The engine, its profile and its limits.
 
-    `errors` are the profile's: `prefill`, `decode` and `startup`.
+    `errors` are the profile's: `prefill`, `decode` and `startup`. `profile_version` is the version
+    that the profile is of, `version` the one that the manifests run.
     """
 
     name: str
@@ -66,6 +68,7 @@ class EngineRef(DocumentPart, frozen=True):
     accelerators_per_replica: int
     limits: dict[str, Any]
     errors: dict[str, ModelError] = msgspec.field(default_factory=dict)
+    profile_version: str | None = None
 
 
 class ObjectiveTerm(DocumentPart, frozen=True):
@@ -196,6 +199,7 @@ class Variation(DocumentPart, frozen=True, kw_only=True):
     """
 
     name: str
+    seed: int
     prefill: float = 1.0
     decode: float = 1.0
     startup: float = 1.0
@@ -207,13 +211,17 @@ class Variation(DocumentPart, frozen=True, kw_only=True):
 
 
 class Plan(DocumentPart, frozen=True):
-    """`scenario.json`: one scenario, resolved for one policy."""
+    """`scenario.json`: one scenario, resolved for one policy.
+
+    `ingestion_seconds` is how long a scraped sample waits until queries see it, at the longest of
+    the policy's metrics; `fidelity` is what was known of the models then. Plans made before these
+    fields lack both.
+    """
 
     api_version: ApiVersion
     kind: Literal["Plan"]
     harness_version: str
     world: str
-    seed: int
     scenario: Scenario
     suite: SuiteRef
     policy: PolicyRef
@@ -228,4 +236,11 @@ class Plan(DocumentPart, frozen=True):
     scrape_interval_seconds: float
     price_per_hour: float | None
     fluid_minimum: FluidMinimum
-    variation: Variation = Variation(name="seed-1")
+    variation: Variation
+    ingestion_seconds: float | None = None
+    fidelity: Fidelity | None = None
+
+    @property
+    def seed(self) -> int:
+        """The seed of this run."""
+        return self.variation.seed

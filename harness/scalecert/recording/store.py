@@ -8,6 +8,7 @@ dated 1980 in their zip.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shutil
@@ -73,6 +74,29 @@ def save(recording: Recording, directory: Path) -> None:
         _replace_folder(directory, files)
     except OSError as error:
         raise UsageError(f"can't be written: {error.strerror}", file=str(directory)) from error
+
+
+def load_plan(directory: Path) -> Plan:
+    """Read the plan of a recording alone.
+
+    Raises:
+        UsageError: if it is missing, damaged or of another schema version.
+    """
+    return _read_plan(directory / PLAN_FILE)
+
+
+def digest(directory: Path) -> str:
+    """Return `sha256:` and the digest of a recording's files, their names and bytes.
+
+    Raises:
+        UsageError: if one can't be read.
+    """
+    found = hashlib.sha256()
+    for name in (EVENTS_FILE, REQUESTS_FILE, PLAN_FILE, SERIES_FILE):
+        data = _read(directory / name)
+        found.update(b"%d:%b%d:" % (len(name), name.encode(), len(data)))
+        found.update(data)
+    return f"sha256:{found.hexdigest()}"
 
 
 def load(directory: Path) -> Recording:

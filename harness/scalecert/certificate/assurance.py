@@ -1,0 +1,56 @@
+"""The assurance level of a certificate: what stood in for the cluster, and how well it is known.
+
+A verdict is worth what it was made on. The level stands on the first line, so that nobody reads a
+bare "certified"; what it holds for, and how far the models may be off, are in `envelope` and
+`model_errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from scalecert.errors import HarnessBug, UsageError
+from scalecert.recording.plan import Plan
+
+MEASURED = "measured"
+_WORLDS = {"sim": ("S1", "S2")}
+"""World: its level on an estimated and on a measured engine profile."""
+
+
+class Assurance(msgspec.Struct, frozen=True, rename="camel"):
+    """`level`: S1 (simulated, estimated profile) or S2 (simulated, measured profile).
+
+    `title` says the same in words. Levels are only ever added, so readers let pass others.
+    """
+
+    level: str
+    title: str
+
+    @property
+    def text(self) -> str:
+        """The level as on the first line of a report: `S1 (sim, estimated profile)`."""
+        return f"{self.level} ({self.title})"
+
+
+def assurance(plans: Sequence[Plan]) -> Assurance:
+    """Return the level of what was judged by these plans: the lowest of any.
+
+    Raises:
+        HarnessBug: without a plan.
+        UsageError: for a recording of a world that has no level.
+    """
+    if not plans:
+        raise HarnessBug("no plan, no assurance level")
+    return min((_of(plan) for plan in plans), key=lambda one: one.level)
+
+
+def _of(plan: Plan) -> Assurance:
+    levels = _WORLDS.get(plan.world)
+    if levels is None:
+        expected = ", ".join(_WORLDS)
+        raise UsageError(f"found {plan.world!r}, expected {expected}", field="world")
+    measured = plan.engine.profile_provenance == MEASURED
+    kind = MEASURED if measured else "estimated"
+    return Assurance(levels[measured], f"{plan.world}, {kind} profile")

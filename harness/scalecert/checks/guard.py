@@ -1,0 +1,250 @@
+"""The guard band's verdict: what the findings of a scenario's runs say together.
+
+    pass           every run passes: each seed, and both corners of the profile's error
+    fail           every run fails
+    inconclusive   they disagree, or one of them says nothing: the finding names the margin, what it
+                   is to be held against, and the measurement that would decide
+
+The figures are those of the first run; `Finding.band` has the others'.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from scalecert.checks.finding import Band, Finding, RunResult, Verdict, format_measure
+from scalecert.recording.plan import EngineRef, Plan
+from scalecert.recording.variations import FAST, PARTS, SLOW, Part, guard_band, name_alone
+
+_DECIDED = (Verdict.PASS, Verdict.FAIL)
+_WORDS: Mapping[Part, str] = {
+    "prefill": "prefill (TTFT)",
+    "decode": "decode (TPOT)",
+    "startup": "start-up (model load)",
+}
+_HOW_TO = "docs/how-to/measure-a-profile.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One run with what its checks found."""
+
+    plan: Plan
+    findings: tuple[Finding, ...]
+
+    @property
+    def name(self) -> str:
+        """The run's name: `seed-1`, `slow`, `slow-decode`, ..."""
+        return self.plan.variation.name
+
+    def finding(self, check_id: str) -> Finding | None:
+        """Return the check's finding, None if it has none."""
+        return next((one for one in self.findings if one.id == check_id), None)
+
+
+def is_complete(plans: Sequence[Plan]) -> bool:
+    """Tell whether the runs of a scenario make a guard band; fewer are only indicative."""
+    first = plans[0]
+    there = {plan.variation for plan in plans}
+    return there.issuperset(guard_band(first.seed, first.engine.errors))
+
+
+def guarded(runs: Sequence[Judged]) -> tuple[Finding, ...]:
+    """Return the findings of a scenario from those of its runs, the nominal first.
+
+    A check that applies to some runs alone is judged by these. One run by itself keeps its
+    findings as they are.
+    """
+    first = runs[0]
+    named = {variation.name for variation in guard_band(first.plan.seed, first.plan.engine.errors)}
+    band = [run for run in runs if run.name in named]
+    if len(band) < 2:
+        return first.findings
+    alone = {run.name: run for run in runs if run.name not in named}
+    order = dict.fromkeys(finding.id for run in band for finding in run.findings)
+    return tuple(_together(check_id, band, alone) for check_id in order)
+
+
+def undecided_corners(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Return the corners that disagree with all seeds: what hangs on them is worth a run each."""
+    found = [corner for finding in findings for corner in _disagreeing(finding.band)]
+    return tuple(corner for corner in (SLOW, FAST) if corner in found)
+
+
+def _together(check_id: str, band: Sequence[Judged], alone: Mapping[str, Judged]) -> Finding:
+    pairs = [(run, found) for run in band if (found := run.finding(check_id)) is not None]
+    first = pairs[0][1]
+    results = tuple(
+        RunResult(run.name, found.verdict, found.measured, found.limit) for run, found in pairs
+    )
+    finding = replace(first, band=_band(results, first.comparison))
+    verdicts = {result.verdict for result in results}
+    if len(verdicts) == 1 and verdicts <= set(_DECIDED):
+        return finding
+    if not verdicts <= set(_DECIDED):
+        return _silent(finding, pairs)
+    disagreeing = _disagreeing(finding.band)
+    if disagreeing:
+        return _hangs_on_profile(finding, disagreeing[0], pairs[0][0].plan.engine, alone)
+    return _hangs_on_noise(finding)
+
+
+def _band(results: tuple[RunResult, ...], comparison: str) -> Band:
+    figures = [result.measured for result in results if result.measured is not None]
+    margins = [margin for result in results if (margin := _margin(result, comparison)) is not None]
+    whole = len(margins) == len(results)
+    return Band(
+        runs=results,
+        lowest=min(figures, default=None),
+        highest=max(figures, default=None),
+        margin=float(f"{min(margins):.6g}") if margins and whole else None,
+    )
+
+
+def _margin(result: RunResult, comparison: str) -> float | None:
+    """Return how far inside its limit a run is, as a share of the limit."""
+    if result.measured is None or not result.limit or comparison == "==":
+        return None
+    inside = result.limit - result.measured
+    return (inside if comparison == "<=" else -inside) / abs(result.limit)
+
+
+def _disagreeing(band: Band | None) -> tuple[str, ...]:
+    """Return the corners whose verdict is not that of the seeds, where these agree."""
+    if band is None:
+        return ()
+    verdicts = {result.run: result.verdict for result in band.runs}
+    corners = {name: verdicts.pop(name) for name in (SLOW, FAST) if name in verdicts}
+    seeds = set(verdicts.values())
+    if len(seeds) != 1 or not seeds <= set(_DECIDED):
+        return ()
+    return tuple(
+        name for name, verdict in corners.items() if verdict in _DECIDED and verdict not in seeds
+    )
+
+
+def _silent(finding: Finding, pairs: Sequence[tuple[Judged, Finding]]) -> Finding:
+    """Return the finding where a run says nothing: it can't be a pass, nor a failure of all."""
+    run, silent = next((run, one) for run, one in pairs if one.verdict not in _DECIDED)
+    return replace(
+        finding,
+        verdict=Verdict.INCONCLUSIVE,
+        message=silent.message
+        if silent.message == finding.message
+        else f"in run {run.name}: {silent.message}",
+        next_step=silent.next_step,
+        cause=silent.cause,
+    )
+
+
+def _hangs_on_noise(finding: Finding) -> Finding:
+    band = finding.band or Band(())
+    passing = [result.run for result in band.runs if result.verdict is Verdict.PASS]
+    failing = [result.run for result in band.runs if result.verdict is Verdict.FAIL]
+    return replace(
+        finding,
+        verdict=Verdict.INCONCLUSIVE,
+        message=f"{finding.message}; {', '.join(passing)} pass and {', '.join(failing)} fail"
+        f" ({_range(finding)}, limit {_limit(finding)}): the margin is within the noise of"
+        " arrivals",
+        next_step="give the policy more room, or the scenario a longer run with more requests"
+        + (f": {finding.next_step}" if finding.next_step else ""),
+        cause="",
+    )
+
+
+def _hangs_on_profile(
+    finding: Finding, corner: str, engine: EngineRef, alone: Mapping[str, Judged]
+) -> Finding:
+    """Return the finding where the seeds agree and a corner of the profile's error does not."""
+    parts = [
+        part
+        for part in PARTS
+        if (run := alone.get(name_alone(corner, part))) is not None
+        and (found := run.finding(finding.id)) is not None
+        and found.verdict is not finding.verdict
+    ]
+    changed = "fails" if finding.verdict is Verdict.PASS else "passes"
+    decisive = parts or [part for part in PARTS if part in engine.errors]
+    errors = ", ".join(_error(part, engine) for part in decisive)
+    result = _result(finding, corner)
+    limit = "" if result.limit is None else f", limit {format_measure(result.limit, finding.unit)}"
+    return replace(
+        finding,
+        verdict=Verdict.INCONCLUSIVE,
+        message=f"{finding.message}, but it {changed} with a {corner}er engine"
+        f" ({format_measure(result.measured, finding.unit)}{limit}):{_against(finding)} the"
+        f" profile's error is {errors}{_how_well(finding, corner, parts, engine, alone)}",
+        next_step=f"measure {_what(decisive)} of {engine.name} {engine.model} on"
+        f" {engine.accelerator}: {_HOW_TO}",
+        cause="",
+    )
+
+
+def _error(part: Part, engine: EngineRef) -> str:
+    error = engine.errors[part]
+    return f"{_WORDS[part].partition(' ')[0]} ±{error.relative * 100:.3g} % ({error.basis})"
+
+
+def _what(parts: Sequence[Part]) -> str:
+    words = [_WORDS[part] for part in parts]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _against(finding: Finding) -> str:
+    """Return the margin of the seeds, which the error is to be held against."""
+    margins = [
+        margin
+        for result in (finding.band or Band(())).runs
+        if result.run not in (SLOW, FAST)
+        and (margin := _margin(result, finding.comparison)) is not None
+    ]
+    if not margins:
+        return ""
+    inside = "margin" if finding.verdict is Verdict.PASS else "miss"
+    return f" the {inside} is {min(abs(margin) for margin in margins) * 100:.3g} %,"
+
+
+def _how_well(
+    finding: Finding,
+    corner: str,
+    parts: Sequence[Part],
+    engine: EngineRef,
+    alone: Mapping[str, Judged],
+) -> str:
+    """Return the accuracy that would decide, where one part alone does: by a straight line."""
+    if len(parts) != 1:
+        return ""
+    found = alone[name_alone(corner, parts[0])].finding(finding.id)
+    share = _crossing(finding, found)
+    if share is None:
+        return ""
+    return f"; within {share * engine.errors[parts[0]].relative * 100:.2g} % it would be decided"
+
+
+def _crossing(finding: Finding, off: Finding | None) -> float | None:
+    """Return at which share of the way to the run that is off the limit is crossed."""
+    if off is None or None in (finding.measured, finding.limit, off.measured, off.limit):
+        return None
+    start = (finding.limit or 0.0) - (finding.measured or 0.0)
+    end = (off.limit or 0.0) - (off.measured or 0.0)
+    share = start / (start - end) if start != end else math.nan
+    return share if 0.0 < share < 1.0 else None
+
+
+def _result(finding: Finding, run: str) -> RunResult:
+    return next(result for result in (finding.band or Band(())).runs if result.run == run)
+
+
+def _range(finding: Finding) -> str:
+    band = finding.band or Band(())
+    low, high = (format_measure(value, finding.unit) for value in (band.lowest, band.highest))
+    return f"{low} to {high}"
+
+
+def _limit(finding: Finding) -> str:
+    return format_measure(finding.limit, finding.unit)

@@ -1,0 +1,26 @@
+"""Processes that make the runs of one case side by side, as `--scalecert-jobs` asks.
+
+Workers of xdist have cases side by side already, so they make theirs one after the other.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from concurrent.futures import Executor, ProcessPoolExecutor
+
+import pytest
+
+
+def start(config: pytest.Config) -> Executor | None:
+    """Return the workers of this session, None if everything is done in this process."""
+    jobs = int(config.getoption("scalecert_jobs"))
+    if jobs < 2 or hasattr(config, "workerinput"):
+        return None
+    # Fresh processes: a fork would take over pytest's state, and numpy's threads are not in it.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_interrupts_to_parent)
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
