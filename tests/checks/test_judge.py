@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalecert.checks.finding import Finding, Verdict
-from scalecert.checks.judge import CANARY_SERIES, CONSEQUENCES, judge
+from scalecert.checks.judge import CONSEQUENCES, judge
 from scalecert.checks.registry import CHECKS, Outcome, check, requested
 from scalecert.checks.shipped import shipped
 from scalecert.documents import canonical_json
@@ -28,6 +28,7 @@ from scalecert.errors import UsageError
 from scalecert.recording.model import Recording
 
 IDS = [entry.id for entry in shipped()]
+CANARY_SERIES = "sync.canary.google-custom.age_seconds"
 STEADY = settings(max_examples=80, derandomize=True, deadline=None)
 
 
@@ -96,13 +97,14 @@ def test_a_late_generator_makes_everything_inconclusive() -> None:
 
 
 def test_a_dead_canary_makes_everything_inconclusive() -> None:
-    """Where the harness's own constant was lost, the missing signal is not the policy's fault."""
+    """Where the harness's own heartbeat was lost, the missing signal is not the policy's fault."""
     missing = np.full(80, np.nan)
     series = make_series(sync__metric__0__value=missing) | {CANARY_SERIES: missing}
     findings = judge(make_recording(plan=rich_plan(), series=series))
     assert findings[0].verdict is Verdict.PASS
     assert {finding.verdict for finding in findings[1:]} == {Verdict.INCONCLUSIVE}
-    assert "metric pipeline was dead at 100 % of syncs" in findings[1].message
+    assert "metric pipeline (google-custom) was dead from the start" in findings[1].message
+    assert all("metric pipeline" in finding.next_step for finding in findings[1:])
 
 
 def test_a_living_canary_leaves_the_failure_to_the_policy() -> None:
@@ -145,10 +147,12 @@ def test_an_own_check_is_compared_with_its_limit(
 
 def test_evidence_is_plain_json(own_checks: None) -> None:
     """Whatever numpy or infinities a check hands over, the certificate can hold it."""
-    evidence = {"a": np.float64(np.inf), "b": [np.int64(3), {"c": np.nan}], "d": (True, "x")}
+    evidence = {"a": np.float64(np.inf), "b": [np.int64(3), {"c": np.nan}], "d": (True, "x"),
+                "e": np.array([1.0, np.nan]), "f": {7}}  # fmt: skip
     register("own", lambda recording, limit: Outcome(1.0, "", evidence=evidence))
     finding = by_id(make_recording(plan=make_plan(checks=["own"])))["own"]
-    assert finding.evidence == {"a": None, "b": [3, {"c": None}], "d": [True, "x"]}
+    assert finding.evidence == {"a": None, "b": [3, {"c": None}], "d": [True, "x"],
+                                "e": [1.0, None], "f": "{7}"}  # fmt: skip
     assert canonical_json(finding)
 
 
@@ -168,6 +172,72 @@ def test_consequences_point_at_their_cause(cause: str) -> None:
     found = by_id(make_recording(plan=plan, requests=requests, series=make_series(**flat)))
     assert found["ttft-objective"].next_step == f"fix {cause} first: {found[cause].next_step}"
     assert not found[cause].next_step.startswith("fix")
+
+
+@pytest.mark.parametrize(
+    ("measured", "limit"), [(float("nan"), None), (float("inf"), None), (0.5, float("inf"))]
+)
+def test_no_check_passes_without_figures(
+    own_checks: None, measured: float, limit: float | None
+) -> None:
+    """A check's own word is no pass where there is nothing finite to hold against a limit."""
+    claimed = Outcome(measured, "fine", limit=limit, verdict=Verdict.PASS)
+    register("own", lambda recording, limit: claimed)
+    finding = by_id(make_recording(plan=make_plan(checks=["own"])))["own"]
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert finding.next_step
+
+
+def test_a_limit_that_nothing_can_break_passes_nothing() -> None:
+    """An infinite limit in a scenario asks no question."""
+    plan = make_plan(checks=[{"id": "ttft-objective", "limit": float("inf")}])
+    assert by_id(make_recording(plan=plan))["ttft-objective"].verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_check_that_leaves_the_process_is_inconclusive(own_checks: None) -> None:
+    """Its exit code 0 would read as certified."""
+
+    def leave(recording: Recording, limit: float) -> Outcome:
+        raise SystemExit(0)
+
+    register("leave", leave)
+    finding = by_id(make_recording(plan=make_plan(checks=["leave"])))["leave"]
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert finding.message == "the check crashed: SystemExit: 0"
+
+
+@pytest.mark.parametrize("answer", [True, 0.0, "pass"])
+def test_a_check_that_returns_no_outcome_is_inconclusive(own_checks: None, answer: object) -> None:
+    """Whatever it meant by it, that is no measurement."""
+    register("own", lambda recording, limit: answer)
+    finding = by_id(make_recording(plan=make_plan(checks=["own"])))["own"]
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert finding.message.startswith("the check crashed: AttributeError")
+
+
+def test_a_check_cannot_spoil_the_recording_for_the_next(own_checks: None) -> None:
+    """One that writes into a column crashes; the recording, and what follows, are as they were."""
+
+    def forge(recording: Recording, limit: float) -> Outcome:
+        recording.requests["status"][:] = 0
+        return Outcome(0.0, "all well")
+
+    register("forge", forge)
+    lost = np.full(12_000, 2, np.int8)
+    recording = make_recording(
+        plan=make_plan(checks=["forge", "no-request-lost"]), requests=make_requests(status=lost)
+    )
+    found = by_id(recording)
+    assert found["forge"].message.startswith("the check crashed: ValueError")
+    assert found["no-request-lost"].verdict is Verdict.FAIL
+    assert recording.requests["status"].flags.writeable
+
+
+def test_where_no_check_applies_nothing_was_judged() -> None:
+    """The generator's punctuality alone certifies no policy."""
+    (gate,) = judge(make_recording(plan=make_plan(checks=["e2e-objective"])))
+    assert gate.verdict is Verdict.INCONCLUSIVE
+    assert "no other check of the scenario applies" in gate.message
 
 
 def test_a_check_that_found_nothing_for_want_of_the_signal_points_at_it() -> None:

@@ -1,6 +1,7 @@
 """Judging: a recording's findings, none of which can be a pass by accident.
 
-- A check that crashes, or finds no data, is inconclusive and says why.
+- A check that crashes, finds no data or claims a pass without a figure is inconclusive and says
+  why; so is a scenario none of whose checks applies.
 - Where the load generator was late or the harness's own metric pipeline was dead, the run says
   nothing of the policy: every other finding of the scenario is inconclusive.
 - Where a policy's signal is missing, out of reach, or the load is beyond maxReplicas, failures
@@ -10,23 +11,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 
 import scalecert.checks.shipped  # noqa: F401 - registers every check
+from scalecert.checks.canary import pipeline_failure
 from scalecert.checks.finding import Finding, Verdict, holds
 from scalecert.checks.load import GENERATOR_ON_TIME
 from scalecert.checks.registry import CHECKS, Check, NoDataError, Outcome, find, requested
-from scalecert.recording.model import Recording
+from scalecert.recording.model import Column, Recording
 from scalecert.scenario.model import Level, Scenario
-
-CANARY_SERIES = "sync.canary.value"
-"""A constant of the harness, read over the policy's own metric path at every sync; NaN: lost.
-
-A world without an own metric path does not record it.
-"""
-LEAST_CANARY = 0.95
 
 _LATE = frozenset({
     "ttft-objective", "tpot-objective", "e2e-objective", "slo-attainment", "step-recovery",
@@ -54,14 +51,33 @@ def judge(recording: Recording) -> tuple[Finding, ...]:
     Raises:
         UsageError: if the scenario lists a check twice.
     """
-    runs = [_run(check, recording, limit) for check, limit in _listed(recording.plan.scenario)]
+    scenario = recording.plan.scenario
+    recording = _read_only(recording)
+    listed = _listed(scenario)
+    runs = [_run(check, recording, limit) for check, limit in listed]
     gate, *others = [finding for finding in runs if finding is not None]
-    strangers = _unregistered(recording.plan.scenario)
-    reason = _untrusted(gate, recording)
-    if reason:
-        doubted = (_doubted(finding, reason, gate.next_step) for finding in others)
+    strangers = _unregistered(scenario)
+    if len(listed) > 1 and not others and not strangers:
+        return (_alone(gate),)
+    doubt = _doubt(gate, recording)
+    if doubt is not None:
+        doubted = (_doubted(finding, *doubt) for finding in others)
         return (gate, *doubted, *strangers)
     return (gate, *_explained(others), *strangers)
+
+
+def _read_only(recording: Recording) -> Recording:
+    """Return the recording with columns that no check can change for the next one."""
+    return replace(
+        recording, series=_locked(recording.series), requests=_locked(recording.requests)
+    )
+
+
+def _locked(columns: Mapping[str, Column]) -> dict[str, Column]:
+    views = {name: column.view() for name, column in columns.items()}
+    for view in views.values():
+        view.flags.writeable = False
+    return views
 
 
 def _listed(scenario: Scenario) -> list[tuple[Check, float | None]]:
@@ -103,9 +119,13 @@ def _run(check: Check, recording: Recording, override: float | None) -> Finding 
         return _finding(check, scenario, outcome, limit)
     except NoDataError as error:
         return _without_measure(check, scenario, f"no data: {error}", _NOTHING_TO_JUDGE)
-    except Exception as error:  # noqa: BLE001 - whatever a check trips over, it is no verdict
-        reason = " ".join(f"the check crashed: {type(error).__name__}: {error}".split())
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever stops a check, it is no verdict
+        reason = f"the check crashed: {_crash(error)}"
         return _without_measure(check, scenario, reason, _CRASHED)
+
+
+def _crash(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 _NOTHING_TO_JUDGE = (
@@ -119,9 +139,19 @@ def _level(check: Check, scenario: Scenario) -> Level:
     return "core" if both else "extended"
 
 
+def _alone(gate: Finding) -> Finding:
+    """Return the generator's finding where no other check applies: it certifies no policy."""
+    return msgspec.structs.replace(
+        gate,
+        verdict=Verdict.INCONCLUSIVE,
+        message=f"{gate.message}; but no other check of the scenario applies to this plan",
+        next_step=gate.next_step or "list a check that applies",
+    )
+
+
 def _finding(check: Check, scenario: Scenario, outcome: Outcome, asked: float) -> Finding:
     limit = asked if outcome.limit is None else outcome.limit
-    verdict = outcome.verdict or _compared(check, outcome.measured, limit)
+    verdict = _verdict(check, outcome, limit)
     return Finding(
         id=check.id,
         scenario=scenario.metadata.name,
@@ -131,18 +161,23 @@ def _finding(check: Check, scenario: Scenario, outcome: Outcome, asked: float) -
         limit=_figure(limit),
         unit=check.unit,
         comparison=check.comparison,
-        message=outcome.message,
-        next_step="" if verdict is Verdict.PASS else outcome.next_step,
+        message=" ".join(outcome.message.split()),
+        next_step="" if verdict is Verdict.PASS else outcome.next_step or _NOTHING_TO_JUDGE,
         evidence={name: _plain(value) for name, value in outcome.evidence.items()},
     )
+
+
+def _verdict(check: Check, outcome: Outcome, limit: float) -> Verdict:
+    """Return the check's own verdict or the comparison's; no pass without two figures."""
+    verdict = outcome.verdict or _compared(check, outcome.measured, limit)
+    figures = math.isfinite(outcome.measured) and math.isfinite(limit)
+    return verdict if figures or verdict is not Verdict.PASS else Verdict.INCONCLUSIVE
 
 
 def _compared(check: Check, measured: float, limit: float) -> Verdict:
     if math.isnan(measured) or math.isnan(limit):
         return Verdict.INCONCLUSIVE
-    if not holds(measured, check.comparison, limit):
-        return Verdict.FAIL
-    return Verdict.PASS if math.isfinite(measured) else Verdict.INCONCLUSIVE
+    return Verdict.PASS if holds(measured, check.comparison, limit) else Verdict.FAIL
 
 
 def _figure(value: float) -> float | None:
@@ -151,14 +186,16 @@ def _figure(value: float) -> float | None:
 
 
 def _plain(value: object) -> object:
-    """Return evidence as JSON has it: no NaN, no infinity, no types of numpy."""
+    """Return evidence as JSON has it: no NaN, no infinity, no types of numpy or of Python alone."""
     if isinstance(value, dict):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    return _figure(value) if isinstance(value, float) else value
+    if isinstance(value, np.generic | np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return _figure(value)
+    return value if value is None or isinstance(value, str | int) else str(value)
 
 
 def _without_measure(check: Check, scenario: Scenario, reason: str, next_step: str) -> Finding:
@@ -176,18 +213,18 @@ def _without_measure(check: Check, scenario: Scenario, reason: str, next_step: s
     )
 
 
-def _untrusted(gate: Finding, recording: Recording) -> str:
-    """Return why the run says nothing of the policy, empty if it does."""
+def _doubt(gate: Finding, recording: Recording) -> tuple[str, str] | None:
+    """Return why the run says nothing of the policy and what to do about it, None if it does."""
     if gate.verdict is not Verdict.PASS:
-        return f"{GENERATOR_ON_TIME} did not pass ({gate.message})"
-    canary = recording.series.get(CANARY_SERIES)
-    if canary is not None and len(canary):
-        share = 1 - float(np.count_nonzero(np.isnan(canary.astype(np.float64)))) / len(canary)
-        if share < LEAST_CANARY:
-            return (
-                f"the harness's own metric pipeline was dead at {(1 - share) * 100:.3g} % of syncs"
-            )
-    return ""
+        return f"{GENERATOR_ON_TIME} did not pass ({gate.message})", gate.next_step
+    try:
+        failure = pipeline_failure(recording)
+    except Exception as error:  # noqa: BLE001 - a canary that can't be read is none
+        failure = f"the harness's canary can't be read: {_crash(error)}"
+    return (failure, _REPAIR) if failure else None
+
+
+_REPAIR = "run again once the metric pipeline of the world is healthy"
 
 
 def _doubted(finding: Finding, reason: str, next_step: str) -> Finding:
@@ -195,7 +232,7 @@ def _doubted(finding: Finding, reason: str, next_step: str) -> Finding:
         finding,
         verdict=Verdict.INCONCLUSIVE,
         message=f"{reason}; what was measured: {finding.message}",
-        next_step=next_step or "run again once the metric pipeline of the world is healthy",
+        next_step=next_step,
     )
 
 
