@@ -11,6 +11,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from scalecert.lines import one_line
+
 
 class ScaleCertError(Exception):
     """Base of every error that ScaleCert raises on purpose."""
@@ -19,7 +21,7 @@ class ScaleCertError(Exception):
 class UsageError(ScaleCertError):
     """Something that the user wrote can't be used.
 
-    Its text is one line: `file:line: field: found, expected (hint)`.
+    Its text is one printable line: `file:line: field: found, expected (hint)`.
 
     Args:
         problem: what was found and what was expected.
@@ -65,7 +67,7 @@ class UsageError(ScaleCertError):
             place = f"{place}:{self.line}"
         head = ": ".join(part for part in (place, self.field, self.problem) if part)
         text = f"{head} ({self.hint})" if self.hint else head
-        return " ".join(text.split())
+        return one_line(text)
 
 
 class EnvironmentFault(ScaleCertError):  # noqa: N818 - a fault of the world is not an error of ours

@@ -136,3 +136,13 @@ def test_requests_left_out_are_said() -> None:
     plan = make_plan()
     certificate = issue("vllm", [replace(plan, load=replace(plan.load, left_out=7))], (), DATE)
     assert "7 requests longer than the model's context were left out" in text.summary(certificate)
+
+
+def test_names_from_elsewhere_can_not_act_on_the_terminal() -> None:
+    """A control sequence in a name of somebody's recording is spelt out, in rows and summary."""
+    finding = replace(WIDE, scenario="\x1b[2J", message="a\nb \u202e", verdict=Verdict.FAIL)
+    plan = make_plan()
+    certificate = issue("vllm\x07", [plan], [finding], DATE)
+    shown = [text.row(finding), *text.summary(certificate).split("\n")]
+    assert all(line.isprintable() for line in shown)
+    assert r"\x1b[2J" in shown[0]

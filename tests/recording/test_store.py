@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -197,3 +198,24 @@ def test_an_unbounded_plan_value_can_be_saved(tmp_path: Path) -> None:
     plan = make_plan(signals=(make_signal(maximum=None),))
     store.save(make_recording(plan=plan), tmp_path / "run")
     assert store.load(tmp_path / "run").plan.signals[0].maximum is None
+
+
+def test_an_event_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> None:
+    """A byte that was overwritten is found where it is."""
+    store.save(make_recording(events=EVENTS), tmp_path / "steady")
+    events = tmp_path / "steady" / "events.jsonl"
+    events.write_bytes(events.read_bytes() + b'{"kind": "\x80"}\n')
+    with pytest.raises(UsageError, match=r"events\.jsonl:\d+: found the byte 0x80"):
+        store.load(tmp_path / "steady")
+
+
+def test_an_array_declared_larger_than_its_file_is_refused(tmp_path: Path) -> None:
+    """A recording from elsewhere can't take more memory than it has bytes."""
+    store.save(make_recording(), tmp_path / "steady")
+    series = tmp_path / "steady" / "series.npz"
+    shape = re.search(rb"\((\d+),\)", series.read_bytes())
+    assert shape is not None
+    larger = b"9" * len(shape[1])
+    series.write_bytes(series.read_bytes().replace(shape[0], b"(" + larger + b",)", 1))
+    with pytest.raises(UsageError, match="is damaged"):
+        store.load(tmp_path / "steady")

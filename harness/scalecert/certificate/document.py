@@ -17,7 +17,13 @@ from scalecert.certificate.assurance import Assurance, assurance
 from scalecert.certificate.guard import Guard, RecordingRef, by_scenario, guard, recordings
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.verdict import overall
-from scalecert.documents import API_VERSION, ApiVersion, canonical_json, write_atomic
+from scalecert.documents import (
+    API_VERSION,
+    ApiVersion,
+    canonical_json,
+    decode_stored,
+    write_atomic,
+)
 from scalecert.errors import HarnessBug, UsageError
 from scalecert.recording import plan as planned
 from scalecert.recording.plan import Plan
@@ -302,8 +308,7 @@ def load(path: Path) -> Certificate:
         UsageError: if the file can't be read or is no certificate.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Certificate)
+        data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"can't be read: {error.strerror}", file=str(path)) from error
-    except msgspec.MsgspecError as error:
-        raise UsageError(f"is no certificate: {error}", file=str(path)) from error
+    return decode_stored(data, Certificate, path, problem="is no certificate: ")

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
 
 from scalecert.certificate.document import Capacity, Certificate, Counts, Spec
 from scalecert.checks.finding import Finding, Verdict, format_measure
+from scalecert.lines import printable
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 COLUMNS = 100
 _WIDTHS = (14, 22, 18, 19, 8, 14)
@@ -35,6 +41,7 @@ def header() -> str:
 
 def row(finding: Finding, *, colour: bool = False) -> str:
     """Return one finding as a row."""
+    finding = _printable(finding)
     verdict = str(finding.verdict)
     if finding.level == "extended" and finding.verdict is not Verdict.PASS:
         verdict = f"({verdict})"
@@ -82,7 +89,12 @@ def _painted(text: str, verdict: Verdict, *, colour: bool) -> str:
 
 def summary(certificate: Certificate, *, colour: bool = False) -> str:
     """Return the summary; its first line has the overall verdict and the objective."""
-    return "\n".join(_summary(certificate, colour=colour))
+    return "\n".join(_summary(_printable(certificate), colour=colour))
+
+
+def _printable(shown: T) -> T:
+    """Return a value without what a terminal would act on: its names are from users' files."""
+    return msgspec.convert(printable(msgspec.to_builtins(shown)), type(shown))
 
 
 def _summary(certificate: Certificate, *, colour: bool) -> Iterator[str]:

@@ -16,6 +16,7 @@ import click
 from scalecert import __version__
 from scalecert.cli.lazy import LazyGroup
 from scalecert.errors import EnvironmentFault, UsageError
+from scalecert.lines import one_line
 
 UNUSABLE_INPUT = 2
 INCONCLUSIVE = 3
@@ -60,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as end:  # --help, --version
         return end.exit_code
     except click.ClickException as error:
-        return _say(_one_line(error), UNUSABLE_INPUT)
+        return _say(error.format_message(), UNUSABLE_INPUT)
     except UsageError as error:
         return _say(str(error), UNUSABLE_INPUT)
     except PermissionError as error:
@@ -78,13 +79,8 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _one_line(error: click.ClickException) -> str:
-    """Return click's message, which may span lines, as one."""
-    return " ".join(error.format_message().split())
-
-
 def _say(text: str, code: int) -> int:
-    click.echo(f"scalecert: {text}", err=True)
+    click.echo(f"scalecert: {one_line(text)}", err=True)
     return code
 
 

@@ -11,6 +11,7 @@ from scalecert.documents.decoding import decode
 from scalecert.documents.nodes import Document, Plain
 from scalecert.documents.reading import parse_documents, read_documents, read_stream
 from scalecert.documents.spelling import check_spelling
+from scalecert.documents.stored import decode_stored
 from scalecert.documents.suggestions import closest, did_you_mean
 from scalecert.documents.typed import API_VERSION, ApiVersion, DocumentPart, load_document
 from scalecert.documents.writing import canonical_json, sha256_digest, write_atomic
@@ -25,6 +26,7 @@ __all__ = [
     "check_spelling",
     "closest",
     "decode",
+    "decode_stored",
     "did_you_mean",
     "load_document",
     "parse_documents",

@@ -20,11 +20,11 @@ from typing import IO, Any
 import msgspec
 import numpy as np
 
-from scalecert.documents import API_VERSION, canonical_json
+from scalecert.documents import API_VERSION, canonical_json, decode_stored
 from scalecert.errors import HarnessBug, UsageError
+from scalecert.recording.archives import DamagedArchiveError, read_columns
 from scalecert.recording.model import Column, Recording
 from scalecert.recording.plan import Plan
-from scalecert.scalars import decode_hook
 
 PLAN_FILE = "scenario.json"
 SERIES_FILE = "series.npz"
@@ -125,16 +125,6 @@ def load(directory: Path) -> Recording:
 
 
 _RECORD_AGAIN = "record the scenario again"
-_DAMAGE = (
-    ValueError,  # no array, or a pickled one
-    EOFError,
-    OSError,
-    KeyError,
-    AttributeError,  # a lone .npy, which is no archive
-    TypeError,
-    zipfile.BadZipFile,
-    NotImplementedError,  # a compression that zipfile does not know
-)
 
 
 def _problem(series: Mapping[str, Column], requests: Mapping[str, Column]) -> str:
@@ -236,19 +226,15 @@ def _read(path: Path) -> bytes:
 
 def _read_plan(path: Path) -> Plan:
     data = _read(path)
-    try:
-        header = msgspec.json.decode(data, type=dict[str, Any])
-        _expect_version(str(header.get("apiVersion")), path)
-        return msgspec.json.decode(data, type=Plan, dec_hook=decode_hook)
-    except msgspec.MsgspecError as error:
-        raise UsageError(str(error), file=str(path), hint=_RECORD_AGAIN) from error
+    header = decode_stored(data, dict[str, Any], path, hint=_RECORD_AGAIN)
+    _expect_version(str(header.get("apiVersion")), path)
+    return decode_stored(data, Plan, path, hint=_RECORD_AGAIN)
 
 
 def _read_npz(path: Path) -> dict[str, Column]:
     try:
-        with np.load(io.BytesIO(_read(path)), allow_pickle=False) as archive:
-            columns = {name: archive[name] for name in archive.files}
-    except _DAMAGE as error:
+        columns = read_columns(_read(path))
+    except DamagedArchiveError as error:
         raise UsageError(f"is damaged: {error}", file=str(path), hint=_RECORD_AGAIN) from error
     _expect_version(str(columns.pop(_VERSION_KEY, None)), path)
     return columns
@@ -258,10 +244,8 @@ def _read_events(path: Path) -> tuple[Mapping[str, Any], ...]:
     lines = _read(path).splitlines()
     events = []
     for number, line in enumerate(lines, start=1):
-        try:
-            events.append(msgspec.json.decode(line, type=dict[str, Any]))
-        except msgspec.MsgspecError as error:
-            raise UsageError(str(error), file=str(path), line=number, hint=_RECORD_AGAIN) from error
+        event = decode_stored(line, dict[str, Any], path, line=number, hint=_RECORD_AGAIN)
+        events.append(event)
     _expect_version(str(events[0].get("apiVersion") if events else None), path)
     return tuple(events[1:])
 

@@ -1,0 +1,47 @@
+"""JSON that ScaleCert wrote itself, read back: it may have been damaged or edited since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from scalecert.errors import UsageError
+from scalecert.scalars import decode_hook
+
+T = TypeVar("T")
+
+
+def decode_stored(
+    data: bytes,
+    type_: type[T],
+    path: Path,
+    *,
+    line: int | None = None,
+    problem: str = "",
+    hint: str | None = None,
+) -> T:
+    """Return the JSON in `data` as a value of `type_`.
+
+    Args:
+        data: the file, or one line of it.
+        type_: what to decode.
+        path: the file, for messages.
+        line: 1-based, where `data` is one line.
+        problem: what to say before what is wrong.
+        hint: the next step for the user.
+
+    Raises:
+        UsageError: if it is not UTF-8, not JSON, nested too deeply, or does not fit `type_`.
+    """
+    try:
+        return msgspec.json.decode(data, type=type_, dec_hook=decode_hook)
+    except UnicodeDecodeError as error:
+        found = f"found the byte 0x{error.object[error.start]:02x}, expected UTF-8"
+        raise UsageError(problem + found, file=str(path), line=line, hint=hint) from error
+    except RecursionError as error:
+        found = "found nesting that is too deep"
+        raise UsageError(problem + found, file=str(path), line=line, hint=hint) from error
+    except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+        raise UsageError(problem + str(error), file=str(path), line=line, hint=hint) from error
