@@ -1,0 +1,143 @@
+"""What a certificate leaves open: conditions that no run had, and models that nobody compared.
+
+A list for the reader, not a judgement: it depends on the world, the engine profile and the
+scenarios, never on the findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from scalecert.certificate.envelope import Envelope
+from scalecert.certificate.model_errors import ModelErrors
+from scalecert.errors import HarnessBug
+from scalecert.recording.plan import Plan
+
+_RESOURCES = ("Resource", "ContainerResource")
+
+
+class Unproved(msgspec.Struct, frozen=True, rename="camel"):
+    """One thing that the verdict says nothing about: in a few words, and in a sentence."""
+
+    subject: str
+    sentence: str
+
+
+_SIMULATED = (
+    Unproved(
+        "engine features",
+        "LoRA adapters, speculative decoding, KV transfer, pipeline parallelism and input other"
+        " than text are not modelled; all replicas are equally fast.",
+    ),
+    Unproved(
+        "failures",
+        "No pod crashes, is evicted or killed by a liveness probe; no node fails, is drained or"
+        " taken back by the cloud.",
+    ),
+    Unproved(
+        "network and clients",
+        "The way between client and server takes no time and loses nothing; no client times out,"
+        " cancels or retries.",
+    ),
+    Unproved(
+        "control plane",
+        "API server, scheduler and endpoints act at once, and the HPA syncs on time.",
+    ),
+    Unproved(
+        "other controllers",
+        "The HPA is alone: no rollout, disruption budget, quota, vertical autoscaler or other"
+        " workload takes replicas or nodes.",
+    ),
+)
+
+
+def not_proved(plans: Sequence[Plan], valid: Envelope, errors: ModelErrors) -> tuple[Unproved, ...]:
+    """Return what stays open for these plans, what weighs most first.
+
+    Args:
+        plans: of all runs.
+        valid: their envelope.
+        errors: what is known of the models.
+
+    Raises:
+        HarnessBug: without a plan.
+    """
+    if not plans:
+        raise HarnessBug("no plan, nothing to leave open")
+    return (
+        *_engine(valid, errors),
+        *_cluster(plans, valid, errors),
+        *_traffic(plans, valid),
+        *_SIMULATED,
+    )
+
+
+def _engine(valid: Envelope, errors: ModelErrors) -> Iterator[Unproved]:
+    engine = valid.engine
+    shape = f"{engine.model} on {engine.accelerator}"
+    if engine.profile_provenance != "measured":
+        yield Unproved(
+            f"engine speed ({shape})",
+            f"Nobody has compared {engine.profile} with a server of {shape}: its costs are"
+            " estimated.",
+        )
+    if engine.profile_version is not None and engine.version != engine.profile_version:
+        running = engine.version or "an unknown version"
+        yield Unproved(
+            f"engine version ({running})",
+            f"The costs are those of {engine.name} {engine.profile_version}; the manifests run"
+            f" {running}.",
+        )
+    if errors.engine.startup.basis != "measured":
+        yield Unproved(
+            "start-up",
+            "Pull, load and node times are figures of scenario and profile: nobody has measured"
+            " them on your nodes.",
+        )
+    parts = msgspec.structs.astuple(errors.engine)
+    if any(part.relative for part in parts):
+        yield Unproved(
+            "mixed errors",
+            "Prefill, decode and start-up were slow together or fast together: the verdict does not"
+            " cover one that is slow beside one that is fast.",
+        )
+
+
+def _cluster(plans: Sequence[Plan], valid: Envelope, errors: ModelErrors) -> Iterator[Unproved]:
+    if errors.hpa.basis == "unknown":
+        yield Unproved("HPA", "The recording does not say what its HPA was compared with.")
+    if errors.pipeline.basis == "unknown":
+        yield Unproved(
+            "metric path",
+            "Scrapes, ingestion and adapters are modelled by their sources and documents, and were"
+            " never compared with those of a real cluster.",
+        )
+    if any(signal.source_type in _RESOURCES for plan in plans for signal in plan.signals):
+        yield Unproved("CPU and memory", "Their use is an assumed model of the server's process.")
+    if all(one.nodes.warm is None for one in valid.conditions):
+        yield Unproved("missing nodes", "Every pod finds a node at once.")
+    else:
+        yield Unproved(
+            "node autoscaler",
+            "Nodes come after a fixed time; what decides on them is not modelled.",
+        )
+
+
+def _traffic(plans: Sequence[Plan], valid: Envelope) -> Iterator[Unproved]:
+    yield Unproved(
+        "other traffic",
+        "Rates and sizes outside of the envelope, and arrivals that come in thicker bursts.",
+    )
+    if any(plan.engine.limits.get("enable_prefix_caching") for plan in plans):
+        yield Unproved(
+            "prefix caching",
+            "Every prompt is computed in full, though the server would reuse shared prefixes.",
+        )
+    routing = ", ".join(dict.fromkeys(one.routing for one in valid.conditions))
+    yield Unproved(
+        "other routing",
+        f"Requests are routed one by one ({routing}); kept connections and gateways that look at"
+        " prompts or queues are not modelled.",
+    )

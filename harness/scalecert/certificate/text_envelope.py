@@ -1,0 +1,155 @@
+"""Envelope, errors and what is not proved, as the terminal shows them beneath the verdict.
+
+valid for  load      0.5 to 7.2 requests/s ...
+           ...
+errors     HPA       0 of 7,015 cases differ from ...
+           ...
+unproved   engine speed (llama-2-7b on l4), metric path, ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from scalecert.certificate.envelope import Conditions, Envelope, NodesEnvelope, Span
+from scalecert.certificate.model_errors import KnownError, ModelErrors
+from scalecert.certificate.not_proved import Unproved
+from scalecert.certificate.wrapping import wrapped
+from scalecert.units import format_seconds
+
+_TITLE, _LABEL = 11, 9
+
+
+def assurance_lines(
+    valid: Envelope, errors: ModelErrors, unproved: Sequence[Unproved]
+) -> Iterator[str]:
+    """Yield the lines that stand beneath a certificate's first line, of 100 columns at most."""
+    yield from _block("valid for", _valid(valid))
+    yield from _block("errors", _errors(errors))
+    subjects = ", ".join(one.subject for one in unproved)
+    yield from wrapped(subjects, first=f"{'unproved':{_TITLE}}")
+
+
+def _block(title: str, rows: Iterator[tuple[str, str]]) -> Iterator[str]:
+    """Yield labelled rows, the block's title before the first."""
+    for label, text in rows:
+        yield from wrapped(text, first=f"{title:{_TITLE}}{label:{_LABEL}} ")
+        title = ""
+
+
+def _valid(valid: Envelope) -> Iterator[tuple[str, str]]:
+    yield "load", _load(valid)
+    yield "sizes", _sizes(valid)
+    engine = valid.engine
+    yield "engine", _engine(valid)
+    count = f"{engine.accelerators_per_replica} x {engine.accelerator}"
+    replicas = f"{_span(Span(valid.min_replicas, valid.max_replicas))} replicas of {count}"
+    yield from _by_scenario("fleet", valid.conditions, lambda one: f"{replicas}, {_pods(one)}")
+    yield from _by_scenario("metrics", valid.conditions, _metrics)
+    release = f"Kubernetes {valid.kubernetes or 'of unknown release'}"
+    yield from _by_scenario("HPA", valid.conditions, lambda one: f"{release}, {_control(one)}")
+
+
+def _by_scenario(
+    label: str, conditions: Sequence[Conditions], shown: Callable[[Conditions], str]
+) -> Iterator[tuple[str, str]]:
+    """Yield each distinct text once, with its scenarios where there are several texts."""
+    grouped: dict[str, list[str]] = {}
+    for one in conditions:
+        grouped.setdefault(shown(one), []).extend(one.scenarios)
+    for text, scenarios in grouped.items():
+        yield label, text if len(grouped) == 1 else f"{text} (in {', '.join(scenarios)})"
+        label = ""
+
+
+def _load(valid: Envelope) -> str:
+    load = valid.load
+    inputs, outputs = load.input_tokens_per_second, load.output_tokens_per_second
+    return (
+        f"{_span(load.requests_per_second)} requests/s ({_span(inputs)} input +"
+        f" {_span(outputs)} output tokens/s), {' and '.join(load.arrivals)}"
+    )
+
+
+def _sizes(valid: Envelope) -> str:
+    sizes = valid.sizes
+    if sizes.input_tokens is None or sizes.output_tokens is None:
+        return "unknown"
+    return f"{_span(sizes.input_tokens)} input, {_span(sizes.output_tokens)} output tokens"
+
+
+def _engine(valid: Envelope) -> str:
+    engine = valid.engine
+    version = engine.version or "of unknown version"
+    other = engine.profile_version not in (None, engine.version)
+    source = f"{engine.profile_provenance}{f', of {engine.profile_version}' if other else ''}"
+    return f"{engine.name} {version}, {engine.model}, profile {engine.profile} ({source})"
+
+
+def _pods(one: Conditions) -> str:
+    startup = one.startup_seconds
+    if round(startup.low) == round(startup.high):
+        ready = format_seconds(startup.low)
+    else:
+        ready = f"{startup.low:.0f} to {startup.high:.0f} s"
+    return f"ready after {ready}, {_nodes(one.nodes)}"
+
+
+def _nodes(nodes: NodesEnvelope) -> str:
+    if nodes.warm is None:
+        return "nodes warm"
+    most = "" if nodes.maximum is None else f" of at most {nodes.maximum}"
+    outs = f", {nodes.stock_outs} stock-outs" if nodes.stock_outs else ""
+    return f"{nodes.warm} nodes warm{most}, others {nodes.provisioning_seconds:g} s{outs}"
+
+
+def _metrics(one: Conditions) -> str:
+    if one.ingestion_seconds is None:
+        seen = "seen after an unknown time"
+    else:
+        seen = f"seen {one.ingestion_seconds:g} s later"
+    outages = f", outages: {one.metric_outages}" if one.metric_outages else ""
+    scraped = f"scraped every {one.scrape_interval_seconds:g} s"
+    return f"{scraped}, {seen}{outages}; {one.routing} routing"
+
+
+def _control(one: Conditions) -> str:
+    return (
+        f"sync {one.sync_period_seconds:g} s, tolerance {_percent(one.scale_up_tolerance)},"
+        f" stabilization {one.scale_up_stabilization_seconds:g} s up,"
+        f" {one.scale_down_stabilization_seconds:g} s down"
+    )
+
+
+def _errors(errors: ModelErrors) -> Iterator[tuple[str, str]]:
+    yield "HPA", _cases(errors.hpa)
+    yield "pipeline", _cases(errors.pipeline)
+    engine = errors.engine
+    parts = {"prefill": engine.prefill, "decode": engine.decode, "start-up": engine.startup}
+    yield "engine", ", ".join(f"{name} {_share(error)}" for name, error in parts.items())
+
+
+def _cases(error: KnownError) -> str:
+    if error.basis == "unknown" or error.cases is None:
+        return f"unknown: {error.against}"
+    return f"{error.mismatches} of {error.cases:,} recorded cases differ from {error.against}"
+
+
+def _share(error: KnownError) -> str:
+    if error.relative is None:
+        return f"unknown ({error.against})"
+    return f"{_percent(error.relative)} {error.basis}"
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.3g} %"
+
+
+def _span(span: Span) -> str:
+    low, high = (_number(figure) for figure in (span.low, span.high))
+    return low if low == high else f"{low} to {high}"
+
+
+def _number(figure: float) -> str:
+    """Return a figure with three digits, or all before the point if those are more."""
+    return f"{figure:,.0f}" if figure >= 100 or figure == round(figure) else f"{figure:.3g}"
