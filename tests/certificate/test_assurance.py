@@ -138,11 +138,17 @@ def test_an_estimated_profile_leaves_its_shape_open() -> None:
     assert shape not in subjects(plan_with(profile="measured"))
 
 
+def slow(plan: Plan) -> Plan:
+    """Return the plan of the slow corner."""
+    return replace(plan, variation=replace(plan.variation, name="slow", decode=1.05))
+
+
 def test_corners_are_not_every_mix_of_errors() -> None:
-    """All slow and all fast were run; a profile without errors has no corners to miss."""
-    exact = replace(plan_with().engine, errors={})
-    assert "mixed errors" in subjects(plan_with())
-    assert "mixed errors" not in subjects(plan_with(engine=exact))
+    """All slow and all fast were run, or not even these; without errors there is none to miss."""
+    exact = plan_with(engine=replace(plan_with().engine, errors={}))
+    assert "mixed errors" in subjects(plan_with(), slow(plan_with()))
+    assert "profile's errors" in subjects(plan_with())
+    assert not {"mixed errors", "profile's errors"} & subjects(exact)
 
 
 def test_another_version_than_the_profiles_is_left_open() -> None:
@@ -178,7 +184,7 @@ def test_the_page_explains_every_subject() -> None:
     cpu = plan_with(engine=engine, signals=(make_signal(source_type="Resource"),))
     cold = make_plan(scenario=make_scenario(cluster={"nodes": {"warm": 2}}))
     silent = plan_with(profile="estimated", version="0.24.0", fidelity=None)
-    said = subjects(cpu) | subjects(cold) | subjects(silent)
+    said = subjects(cpu) | subjects(cold) | subjects(silent) | subjects(cpu, slow(cpu))
     assert {one.partition(" (")[0] for one in said} == explained
 
 

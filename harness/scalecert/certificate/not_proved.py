@@ -68,6 +68,7 @@ def not_proved(plans: Sequence[Plan], valid: Envelope, errors: ModelErrors) -> t
         raise HarnessBug("no plan, nothing to leave open")
     return (
         *_engine(valid, errors),
+        *_corners(plans, errors),
         *_cluster(plans, valid, errors),
         *_traffic(plans, valid),
         *_SIMULATED,
@@ -96,8 +97,18 @@ def _engine(valid: Envelope, errors: ModelErrors) -> Iterator[Unproved]:
             "Pull, load and node times are figures of scenario and profile: nobody has measured"
             " them on your nodes.",
         )
-    parts = msgspec.structs.astuple(errors.engine)
-    if any(part.relative for part in parts):
+
+
+def _corners(plans: Sequence[Plan], errors: ModelErrors) -> Iterator[Unproved]:
+    """Yield what the runs did not allow for of the errors that the profile states."""
+    if not any(part.relative for part in msgspec.structs.astuple(errors.engine)):
+        return
+    if all(plan.variation.is_nominal for plan in plans):
+        yield Unproved(
+            "profile's errors",
+            "No run had an engine that is slower or faster than the profile says.",
+        )
+    else:
         yield Unproved(
             "mixed errors",
             "Prefill, decode and start-up were slow together or fast together: the verdict does not"
