@@ -14,7 +14,7 @@ from factories import make_plan, make_scenario, make_signal
 from msgspec.structs import replace
 
 from scalecert.bundled import bundled
-from scalecert.certificate.assurance import assurance
+from scalecert.certificate.assurance import Assurance, assurance
 from scalecert.certificate.envelope import envelope
 from scalecert.certificate.model_errors import model_errors
 from scalecert.certificate.not_proved import not_proved
@@ -53,17 +53,17 @@ def subjects(*plans: Plan) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("profiles", "text"),
+    ("profiles", "expected"),
     [
-        (["estimated"], "S1 (sim, estimated profile)"),
-        (["measured"], "S2 (sim, measured profile)"),
-        (["measured", "estimated"], "S1 (sim, estimated profile)"),
-        (["something new"], "S1 (sim, estimated profile)"),
+        (["estimated"], Assurance("S1", "sim, estimated profile")),
+        (["measured"], Assurance("S2", "sim, measured profile")),
+        (["measured", "estimated"], Assurance("S1", "sim, estimated profile")),
+        (["something new"], Assurance("S1", "sim, estimated profile")),
     ],
 )
-def test_the_level_is_that_of_the_weakest_run(profiles: list[str], text: str) -> None:
+def test_the_level_is_that_of_the_weakest_run(profiles: list[str], expected: Assurance) -> None:
     """One estimated run makes all of it S1, and only `measured` is measured."""
-    assert assurance([plan_with(profile=profile) for profile in profiles]).text == text
+    assert assurance([plan_with(profile=profile) for profile in profiles]) == expected
 
 
 def test_a_world_without_a_level_is_refused() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from scalecert.certificate.assurance import assurance
 from scalecert.certificate.envelope import Span, envelope
 from scalecert.certificate.model_errors import model_errors
 from scalecert.certificate.not_proved import not_proved
@@ -22,7 +23,8 @@ RATES = st.floats(0.0, 1e4)
 def lines(*plans: Plan) -> list[str]:
     """Return what the terminal shows of these plans."""
     valid, errors = envelope(plans), model_errors(plans)
-    return list(assurance_lines(valid, errors, not_proved(plans, valid, errors)))
+    unproved = not_proved(plans, valid, errors)
+    return list(assurance_lines(assurance(plans), valid, errors, unproved))
 
 
 def one_line(*plans: Plan) -> str:

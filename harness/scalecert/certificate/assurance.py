@@ -28,11 +28,6 @@ class Assurance(msgspec.Struct, frozen=True, rename="camel"):
     level: str
     title: str
 
-    @property
-    def text(self) -> str:
-        """The level as on the first line of a report: `S1 (sim, estimated profile)`."""
-        return f"{self.level} ({self.title})"
-
 
 def assurance(plans: Sequence[Plan]) -> Assurance:
     """Return the level of what was judged by these plans: the lowest of any.

@@ -14,7 +14,10 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from scalecert.certificate.assurance import Assurance, assurance
+from scalecert.certificate.envelope import Envelope, envelope
 from scalecert.certificate.guard import Guard, RecordingRef, by_scenario, guard, recordings
+from scalecert.certificate.model_errors import ModelErrors, model_errors
+from scalecert.certificate.not_proved import Unproved, not_proved
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.verdict import overall
 from scalecert.documents import (
@@ -157,6 +160,9 @@ class Spec(_Part, frozen=True):
     scenarios: tuple[ScenarioResult, ...]
     statistics: Statistics
     assurance: Assurance | None = None
+    envelope: Envelope | None = None
+    errors: ModelErrors | None = None
+    not_proved: tuple[Unproved, ...] = ()
     guard: Guard | None = None
     recordings: tuple[RecordingRef, ...] = ()
 
@@ -196,6 +202,8 @@ def issue(
     plan, results = plans[0], _results(plans, found)
     said = _overall(results)
     band = guard(scenarios.values(), found, said)
+    every = [run.plan for run in runs]
+    valid, errors = envelope(every), model_errors(every)
     return Certificate(
         api_version=API_VERSION,
         kind="Certificate",
@@ -213,7 +221,10 @@ def issue(
             provenance=tuple(_same(Provenance, entry) for entry in plan.provenance),
             scenarios=results,
             statistics=_statistics(found),
-            assurance=assurance([run.plan for run in runs]),
+            assurance=assurance(every),
+            envelope=valid,
+            errors=errors,
+            not_proved=not_proved(every, valid, errors),
             guard=band,
             recordings=recordings(runs),
         ),

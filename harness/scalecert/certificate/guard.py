@@ -32,7 +32,8 @@ class Guard(msgspec.Struct, frozen=True, rename="camel"):
 
     `complete`: every scenario was run with all seeds and at both corners of the profile's error.
     Where not, nothing is certified, and `indicates` is what the runs that are there say. `margin`:
-    how far the worst run of any objective is inside its limit, as a share of the limit.
+    how far the worst run of any objective is inside its limit, as a share of the limit; None where
+    a run has no figure, because nobody knows how far beyond the limit that one is.
     """
 
     complete: bool
@@ -72,16 +73,17 @@ def guard(
     complete = all(is_complete(runs) for runs in plans)
     variations = dict.fromkeys(plan.variation for runs in plans for plan in runs)
     margins = [
-        finding.band.margin
+        finding.band.margin if finding.band else None
         for finding in findings
-        if finding.id in _OBJECTIVES and finding.band and finding.band.margin is not None
+        if finding.id in _OBJECTIVES
     ]
+    known = [margin for margin in margins if margin is not None]
     return Guard(
         complete=complete,
         runs=tuple(
             GuardRun(one.name, one.seed, one.prefill, one.decode, one.startup) for one in variations
         ),
-        margin=min(margins, default=None) if complete else None,
+        margin=min(known, default=None) if complete and len(known) == len(margins) else None,
         indicates=None if complete else verdict,
     )
 

@@ -5,19 +5,19 @@ Lines fit 100 columns. Colour is the caller's choice, and never the only carrier
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from typing import TypeVar
 
 import msgspec
 
 from scalecert.certificate.document import Capacity, Certificate, Counts, Spec
+from scalecert.certificate.text_envelope import assurance_lines
+from scalecert.certificate.wrapping import wrapped
 from scalecert.checks.finding import Finding, Verdict, format_measure
 from scalecert.lines import printable
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-COLUMNS = 100
 _WIDTHS = (14, 22, 18, 19, 8, 14)
 _TITLES = ("SCENARIO", "CHECK", "MEASURED", "LIMIT", "MARGIN", "VERDICT")
 _COLOURS = {
@@ -100,13 +100,17 @@ def _printable(shown: T) -> T:
 def _summary(certificate: Certificate, *, colour: bool) -> Iterator[str]:
     spec = certificate.spec
     yield f"{_headline(spec, colour=colour)} {certificate.metadata.name}: {_objective(spec)}"
+    if spec.assurance and spec.envelope and spec.errors:
+        yield from assurance_lines(spec.assurance, spec.envelope, spec.errors, spec.not_proved)
     yield f"core: {_counts(spec.statistics.core)}; extended: {_counts(spec.statistics.extended)}"
     suite = f"suite {spec.suite.name} {spec.suite.version} ({spec.suite.digest[:19]})"
-    yield f"{suite}, world {spec.world}, seed {spec.seed}, scalecert {spec.harness_version}"
+    yield from wrapped(
+        f"{suite}, world {spec.world}, {_runs(spec)}, scalecert {spec.harness_version}"
+    )
     yield from _capacities(spec.capacity)
     width = max((len(entry.what) for entry in spec.provenance), default=0)
     for entry in spec.provenance:
-        yield from _wrapped(f"{entry.value}  [{entry.source}]", first=f"  {entry.what:{width}}  ")
+        yield from wrapped(f"{entry.value}  [{entry.source}]", first=f"  {entry.what:{width}}  ")
     left_out = sum(result.load.left_out for result in spec.scenarios if result.load)
     if left_out:
         yield f"{left_out:,} requests longer than the model's context were left out"
@@ -115,7 +119,7 @@ def _summary(certificate: Certificate, *, colour: bool) -> Iterator[str]:
 
 def _headline(spec: Spec, *, colour: bool) -> str:
     """Return verdict and assurance level: never the one without the other."""
-    verdict, level = spec.verdict, spec.assurance.text if spec.assurance else ""
+    verdict, level = spec.verdict, spec.assurance.level if spec.assurance else ""
     words = _HEADLINES[verdict]
     if spec.guard is not None and spec.guard.indicates is not None:
         words = f"INDICATIVE {spec.guard.indicates.upper()}"
@@ -127,6 +131,12 @@ def _objective(spec: Spec) -> str:
     margin = spec.guard.margin if spec.guard else None
     kept = "" if margin is None or margin < 0 else f", {margin * 100:.3g} % margin"
     return f"objective {','.join(spec.objective)}{kept}"
+
+
+def _runs(spec: Spec) -> str:
+    if spec.guard is None or len(spec.guard.runs) == 1:
+        return f"seed {spec.seed}"
+    return f"runs {', '.join(run.name for run in spec.guard.runs)}"
 
 
 def _counts(counts: Counts) -> str:
@@ -142,11 +152,18 @@ def _counts(counts: Counts) -> str:
 def _capacities(capacities: tuple[Capacity, ...]) -> Iterator[str]:
     for one in capacities:
         scope = f" in {', '.join(one.scenarios)}" if len(capacities) > 1 else ""
-        yield from _wrapped(
+        yield from wrapped(
             f"one replica carries {one.requests_per_second:.4g} requests/s"
             f" ({one.input_tokens_per_second:,.0f} input + {one.output_tokens_per_second:,.0f}"
-            f" output tokens/s){scope}: {one.method}"
+            f" output tokens/s){_at_corners(one)}{scope}: {one.method}"
         )
+
+
+def _at_corners(one: Capacity) -> str:
+    low, high = one.lowest_requests_per_second, one.highest_requests_per_second
+    if low is None or high is None or low == high:
+        return ""
+    return f", {low:.3g} to {high:.3g} within the profile's error"
 
 
 def _problems(findings: tuple[Finding, ...], *, colour: bool) -> Iterator[str]:
@@ -163,7 +180,7 @@ def _problems(findings: tuple[Finding, ...], *, colour: bool) -> Iterator[str]:
         yield from _problem(same, colour=colour)
     for cause, names in consequences.items():
         yield ""
-        yield from _wrapped(f"failed because of {cause}: {', '.join(names)}")
+        yield from wrapped(f"failed because of {cause}: {', '.join(names)}")
 
 
 def _problem(same: list[Finding], *, colour: bool) -> Iterator[str]:
@@ -177,18 +194,6 @@ def _problem(same: list[Finding], *, colour: bool) -> Iterator[str]:
         messages.setdefault(one.message, []).append(one.scenario)
     for message, scenarios in messages.items():
         where = f"{', '.join(scenarios)}: " if len(messages) > 1 else ""
-        yield from _wrapped(f"{where}{message}", first="  ")
+        yield from wrapped(f"{where}{message}", first="  ")
     if finding.next_step:
-        yield from _wrapped(finding.next_step, first="  next: ")
-
-
-def _wrapped(text: str, first: str = "") -> Iterator[str]:
-    indent = " " * len(first)
-    yield from textwrap.wrap(
-        text,
-        COLUMNS,
-        initial_indent=first,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [first.rstrip()]
+        yield from wrapped(finding.next_step, first="  next: ")

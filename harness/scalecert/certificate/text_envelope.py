@@ -1,5 +1,6 @@
 """Envelope, errors and what is not proved, as the terminal shows them beneath the verdict.
 
+S1         sim, estimated profile
 valid for  load      0.5 to 7.2 requests/s ...
            ...
 errors     HPA       0 of 7,015 cases differ from ...
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from scalecert.certificate.assurance import Assurance
 from scalecert.certificate.envelope import Conditions, Envelope, NodesEnvelope, Span
 from scalecert.certificate.model_errors import KnownError, ModelErrors
 from scalecert.certificate.not_proved import Unproved
@@ -21,9 +23,10 @@ _TITLE, _LABEL = 11, 9
 
 
 def assurance_lines(
-    valid: Envelope, errors: ModelErrors, unproved: Sequence[Unproved]
+    assurance: Assurance, valid: Envelope, errors: ModelErrors, unproved: Sequence[Unproved]
 ) -> Iterator[str]:
     """Yield the lines that stand beneath a certificate's first line, of 100 columns at most."""
+    yield f"{assurance.level:{_TITLE}}{assurance.title}"
     yield from _block("valid for", _valid(valid))
     yield from _block("errors", _errors(errors))
     subjects = ", ".join(one.subject for one in unproved)

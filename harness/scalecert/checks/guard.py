@@ -21,6 +21,7 @@ from scalecert.recording.plan import EngineRef, Plan
 from scalecert.recording.variations import FAST, PARTS, SLOW, Part, guard_band, name_alone
 
 _DECIDED = (Verdict.PASS, Verdict.FAIL)
+_CORNERS = (SLOW, FAST)
 _WORDS: Mapping[Part, str] = {
     "prefill": "prefill (TTFT)",
     "decode": "decode (TPOT)",
@@ -56,8 +57,8 @@ def is_complete(plans: Sequence[Plan]) -> bool:
 def guarded(runs: Sequence[Judged]) -> tuple[Finding, ...]:
     """Return the findings of a scenario from those of its runs, the nominal first.
 
-    A check that applies to some runs alone is judged by these. One run by itself keeps its
-    findings as they are.
+    A check that applies to some runs alone is judged by these, but one that applies at a corner
+    alone is not failed there. One run by itself keeps its findings as they are.
     """
     first = runs[0]
     named = {variation.name for variation in guard_band(first.plan.seed, first.plan.engine.errors)}
@@ -72,7 +73,7 @@ def guarded(runs: Sequence[Judged]) -> tuple[Finding, ...]:
 def undecided_corners(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Return the corners that disagree with all seeds: what hangs on them is worth a run each."""
     found = [corner for finding in findings for corner in _disagreeing(finding.band)]
-    return tuple(corner for corner in (SLOW, FAST) if corner in found)
+    return tuple(corner for corner in _CORNERS if corner in found)
 
 
 def _together(check_id: str, band: Sequence[Judged], alone: Mapping[str, Judged]) -> Finding:
@@ -83,10 +84,12 @@ def _together(check_id: str, band: Sequence[Judged], alone: Mapping[str, Judged]
     )
     finding = replace(first, band=_band(results, first.comparison))
     verdicts = {result.verdict for result in results}
-    if len(verdicts) == 1 and verdicts <= set(_DECIDED):
-        return finding
     if not verdicts <= set(_DECIDED):
         return _silent(finding, pairs)
+    if verdicts != {Verdict.PASS} and all(run.name in _CORNERS for run, _ in pairs):
+        return _corners_alone(finding, pairs)
+    if len(verdicts) == 1:
+        return finding
     disagreeing = _disagreeing(finding.band)
     if disagreeing:
         return _hangs_on_profile(finding, disagreeing[0], pairs[0][0].plan.engine, alone)
@@ -118,7 +121,7 @@ def _disagreeing(band: Band | None) -> tuple[str, ...]:
     if band is None:
         return ()
     verdicts = {result.run: result.verdict for result in band.runs}
-    corners = {name: verdicts.pop(name) for name in (SLOW, FAST) if name in verdicts}
+    corners = {name: verdicts.pop(name) for name in _CORNERS if name in verdicts}
     seeds = set(verdicts.values())
     if len(seeds) != 1 or not seeds <= set(_DECIDED):
         return ()
@@ -138,6 +141,19 @@ def _silent(finding: Finding, pairs: Sequence[tuple[Judged, Finding]]) -> Findin
         else f"in run {run.name}: {silent.message}",
         next_step=silent.next_step,
         cause=silent.cause,
+    )
+
+
+def _corners_alone(finding: Finding, pairs: Sequence[tuple[Judged, Finding]]) -> Finding:
+    """Return the finding where the check applies at no seed, and not every corner passes it."""
+    run, failed = next((run, one) for run, one in pairs if one.verdict is Verdict.FAIL)
+    return replace(
+        finding,
+        verdict=Verdict.INCONCLUSIVE,
+        message=f"with a {run.name}er engine {failed.message}; at the profile's own costs the"
+        " check does not apply",
+        next_step=_measure(_uncertain(run.plan.engine), run.plan.engine),
+        cause="",
     )
 
 
@@ -169,25 +185,35 @@ def _hangs_on_profile(
         and found.verdict is not finding.verdict
     ]
     changed = "fails" if finding.verdict is Verdict.PASS else "passes"
-    decisive = parts or [part for part in PARTS if part in engine.errors]
-    errors = ", ".join(_error(part, engine) for part in decisive)
+    decisive = parts or _uncertain(engine)
+    known = ", ".join(_known(part, engine) for part in decisive)
     result = _result(finding, corner)
     limit = "" if result.limit is None else f", limit {format_measure(result.limit, finding.unit)}"
     return replace(
         finding,
         verdict=Verdict.INCONCLUSIVE,
-        message=f"{finding.message}, but it {changed} with a {corner}er engine"
-        f" ({format_measure(result.measured, finding.unit)}{limit}):{_against(finding)} the"
-        f" profile's error is {errors}{_how_well(finding, corner, parts, engine, alone)}",
-        next_step=f"measure {_what(decisive)} of {engine.name} {engine.model} on"
-        f" {engine.accelerator}: {_HOW_TO}",
+        message=f"{finding.message}{_room(finding)}; {changed} with a {corner}er engine"
+        f" ({format_measure(result.measured, finding.unit)}{limit}): {known}"
+        f"{_how_well(finding, corner, parts, engine, alone)}",
+        next_step=_measure(decisive, engine),
         cause="",
     )
 
 
-def _error(part: Part, engine: EngineRef) -> str:
+def _uncertain(engine: EngineRef) -> list[Part]:
+    """Return the parts of the profile that may be off."""
+    return [part for part in PARTS if part in engine.errors and engine.errors[part].relative > 0]
+
+
+def _measure(parts: Sequence[Part], engine: EngineRef) -> str:
+    server = f"{engine.name} {engine.model} on {engine.accelerator}"
+    return f"measure {_what(parts)} of {server}: {_HOW_TO}"
+
+
+def _known(part: Part, engine: EngineRef) -> str:
     error = engine.errors[part]
-    return f"{_WORDS[part].partition(' ')[0]} ±{error.relative * 100:.3g} % ({error.basis})"
+    word = _WORDS[part].partition(" ")[0]
+    return f"{word} is known to ±{error.relative * 100:.3g} % ({error.basis})"
 
 
 def _what(parts: Sequence[Part]) -> str:
@@ -195,7 +221,7 @@ def _what(parts: Sequence[Part]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _against(finding: Finding) -> str:
+def _room(finding: Finding) -> str:
     """Return the margin of the seeds, which the error is to be held against."""
     margins = [
         margin
@@ -205,8 +231,8 @@ def _against(finding: Finding) -> str:
     ]
     if not margins:
         return ""
-    inside = "margin" if finding.verdict is Verdict.PASS else "miss"
-    return f" the {inside} is {min(abs(margin) for margin in margins) * 100:.3g} %,"
+    word = "margin" if finding.verdict is Verdict.PASS else "missed by"
+    return f", {word} {min(abs(margin) for margin in margins) * 100:.3g} %"
 
 
 def _how_well(
@@ -223,7 +249,7 @@ def _how_well(
     share = _crossing(finding, found)
     if share is None:
         return ""
-    return f"; within {share * engine.errors[parts[0]].relative * 100:.2g} % it would be decided"
+    return f", ±{share * engine.errors[parts[0]].relative * 100:.2g} % would decide"
 
 
 def _crossing(finding: Finding, off: Finding | None) -> float | None:

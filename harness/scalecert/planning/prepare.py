@@ -16,6 +16,7 @@ from scalecert.planning.fluid import Bounds, fluid_minimum, recovery_windows, wi
 from scalecert.planning.pod_timing import PodTiming, pod_timing
 from scalecert.planning.references import (
     engine_ref,
+    ingestion_seconds,
     load_of,
     model_errors,
     policy_ref,
@@ -29,6 +30,7 @@ from scalecert.planning.unit_of_load import EngineStarter, ObjectiveOutOfReach, 
 from scalecert.policy.model import Policy
 from scalecert.policy.resolve import Resolved
 from scalecert.policy.signals import as_scraped, signals
+from scalecert.recording.fidelity import shipped_fidelity
 from scalecert.recording.plan import (
     Capacity,
     ModelError,
@@ -214,6 +216,8 @@ def _plan(
         harness_version=__version__,
         world=subject.world,
         variation=offered.variation,
+        ingestion_seconds=ingestion_seconds(policy, scenario),
+        fidelity=shipped_fidelity(),
         scenario=scenario,
         suite=suite,
         policy=policy_ref(policy),
