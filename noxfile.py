@@ -76,6 +76,13 @@ def suites(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Print what every check says of recordings in which one thing went wrong."""
+    install(session)
+    session.run("python", "tools/mutant_table.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed: `nox -s bench -- --json FILE`."""
     install(session)
