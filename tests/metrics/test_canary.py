@@ -54,7 +54,7 @@ def run(pipeline: Pipeline, until: float, start: float = 0.0) -> None:
 
 
 def beat(pipeline: Pipeline, now: float) -> Heartbeat:
-    (found,) = pipeline.heartbeats(now)
+    (found,) = pipeline.heartbeats(pipeline.client(now), now)
     return found
 
 

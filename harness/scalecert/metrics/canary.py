@@ -27,6 +27,7 @@ from scalecert.documents import parse_documents
 from scalecert.engines.base import Sample
 from scalecert.hpa.metrics.interfaces import MetricsClient, MetricsError
 from scalecert.hpa.selectors import EVERYTHING, parse_selector
+from scalecert.hpa.types import CrossVersionObjectReference
 from scalecert.metrics.adapter_config import AdapterRules, read_rules
 from scalecert.metrics.adapter_rules import DiscoveryRule
 from scalecert.metrics.conditions import CANARY_INTERVAL_SECONDS
@@ -46,16 +47,17 @@ CanaryPath: TypeAlias = Literal[
 _GOOGLE_METRIC = f"{PREFIX}|{METRIC}|gauge"
 _LABELS = {"scalecert.dev/canary": "true"}
 _SELECTOR = parse_selector("scalecert.dev/canary=true")
+_REFERENCE = CrossVersionObjectReference(kind="Pod", name=POD, api_version="v1")
 _OWN_NAME = re.compile(f"^{METRIC}$")
 _RULES = f"""
 rules:
 - seriesQuery: {METRIC}
-  resources: {{template: "<<.Resource>>"}}
-  metricsQuery: max(<<.Series>>{{<<.LabelMatchers>>}}) by (<<.GroupBy>>)
+  resources: {{overrides: {{namespace: {{resource: namespace}}, pod: {{resource: pod}}}}}}
+  metricsQuery: <<.Series>>{{<<.LabelMatchers>>}}
 externalRules:
 - seriesQuery: {METRIC}
-  resources: {{template: "<<.Resource>>"}}
-  metricsQuery: max(<<.Series>>{{<<.LabelMatchers>>}})
+  resources: {{overrides: {{namespace: {{resource: namespace}}}}}}
+  metricsQuery: <<.Series>>{{<<.LabelMatchers>>}}
 """
 
 
@@ -166,5 +168,4 @@ class Canary:
         metric = _GOOGLE_METRIC if path.startswith("google") else METRIC
         if path.endswith("external"):
             return max(client.get_external_metric(metric, self._namespace, EVERYTHING)[0])
-        pods, _ = client.get_raw_metric(metric, self._namespace, _SELECTOR, EVERYTHING)
-        return max(pod.value_milli for pod in pods.values())
+        return client.get_object_metric(metric, self._namespace, _REFERENCE, EVERYTHING)[0]

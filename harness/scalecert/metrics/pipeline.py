@@ -3,7 +3,7 @@
     container started -> add_pod     -> time of its first scrape
     scrape due        -> scrape      -> time of its next scrape
     pod gone          -> remove_pod
-    HPA sync          -> client(now) -> MetricsClient, heartbeats(now) of the canary
+    HPA sync          -> client(now) -> MetricsClient; heartbeats(client, now): the canary's
 
 A world asks its engines for the samples of `families()` only: what no rule reads is not made.
 """
@@ -152,9 +152,9 @@ class Pipeline:
             ClusterApi(now, self._pods, self._adapters, self._resources, available=served)
         )
 
-    def heartbeats(self, now: float) -> tuple[Heartbeat, ...]:
-        """Return what the HPA's client gets of the canary at `now`, per path."""
-        return self._canary.read(self.client(now), now)
+    def heartbeats(self, client: MetricsClient, now: float) -> tuple[Heartbeat, ...]:
+        """Return what the client of a sync at `now` gets of the canary, per path."""
+        return self._canary.read(client, now)
 
     def _start_canary(self) -> Canary:
         pod = canary_pod(self._policy.namespace)

@@ -57,19 +57,19 @@ class Autoscaler:
         self, now: float, cluster: Cluster, pipeline: Pipeline, timeline: Timeline, outstanding: int
     ) -> None:
         """Reconcile once: read metrics, decide, scale."""
-        before = cluster.spec_replicas
+        before, client = cluster.spec_replicas, pipeline.client(now)
         outcome = self._controller.reconcile(
             self._key,
             self._spec,
             self._status,
             Scale(before, len(cluster.active()), self._selector),
             [self._seen(pod) for pod in cluster.pods],
-            pipeline.client(now),
+            client,
             to_milliseconds(now),
         )
         self._status = outcome.status
         replicas = (before, len(cluster.serving()), outcome.desired_replicas)
-        beats = pipeline.heartbeats(now)
+        beats = pipeline.heartbeats(client, now)
         ages = [beat.age_seconds for beat in beats]
         timeline.sync(now, replicas, self._figures(outcome), ages, outstanding)
         self._note(now, outcome, timeline)
