@@ -13,7 +13,13 @@ from scalecert.documents.reading import parse_documents, read_documents, read_st
 from scalecert.documents.spelling import check_spelling
 from scalecert.documents.stored import decode_stored
 from scalecert.documents.suggestions import closest, did_you_mean
-from scalecert.documents.typed import API_VERSION, ApiVersion, DocumentPart, load_document
+from scalecert.documents.typed import (
+    API_VERSION,
+    ApiVersion,
+    DocumentPart,
+    load_document,
+    require,
+)
 from scalecert.documents.writing import canonical_json, sha256_digest, write_atomic
 
 __all__ = [
@@ -32,6 +38,7 @@ __all__ = [
     "parse_documents",
     "read_documents",
     "read_stream",
+    "require",
     "sha256_digest",
     "write_atomic",
 ]

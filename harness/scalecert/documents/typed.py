@@ -22,6 +22,16 @@ class DocumentPart(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
     """Base of what documents are read as: camelCase names, unknown fields refused."""
 
 
+def require(condition: bool, problem: str) -> None:
+    """Refuse a document's part from its `__post_init__`, unless `condition` holds.
+
+    Raises:
+        ValueError: which reading turns into the error of the field, with file and line.
+    """
+    if not condition:
+        raise ValueError(problem)
+
+
 def load_document(path: str | Path, kind: str, type_: type[T]) -> T:
     """Read the one document of a file as `type_`.
 

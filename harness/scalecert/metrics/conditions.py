@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from scalecert.documents import DocumentPart
+from scalecert.documents import DocumentPart, require
 from scalecert.scalars import default
 from scalecert.units import Duration
 
@@ -16,6 +16,9 @@ GOOGLE_INGESTION_DELAY_SECONDS = 5.0
 
 CANARY_INTERVAL_SECONDS = 15.0
 """How often the harness has its canary scraped, whatever the policy's monitors ask for."""
+
+LEAST_INTERVAL_SECONDS = 0.1
+"""Of anything that happens again and again in a run: a tenth of Prometheus' usual least, 1 s."""
 
 PipelinePart = Literal["scrape", "adapter"]
 """See `Outage`."""
@@ -67,6 +70,18 @@ class MetricConditions(DocumentPart, frozen=True):
     resource_resolution: Duration = default(Duration(15.0))
     outages: tuple[Outage, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse intervals of next to no time: a run would never end."""
+        check_interval("scrapeInterval", self.scrape_interval)
+        check_interval("adapterRelistInterval", self.adapter_relist_interval)
+        check_interval("resourceResolution", self.resource_resolution)
+
     def is_down(self, part: PipelinePart, now: float) -> bool:
         """Tell whether a part of the pipeline is down at `now`, seconds of the run."""
         return any(outage.part == part and outage.covers(now) for outage in self.outages)
+
+
+def check_interval(name: str, seconds: float) -> None:
+    """Raise ValueError for an interval that is shorter than `LEAST_INTERVAL_SECONDS`."""
+    expected = f"expected {LEAST_INTERVAL_SECONDS * 1000:g}ms or more"
+    require(seconds >= LEAST_INTERVAL_SECONDS, f"found {name} {seconds:g}s, {expected}")

@@ -13,6 +13,7 @@ from scalecert.documents import API_VERSION
 from scalecert.errors import UsageError
 from scalecert.metrics.inputs import MetricsInput, wanted_metrics
 from scalecert.planning.fluid import Bounds, fluid_minimum, recovery_windows, with_headroom
+from scalecert.planning.limits import check_limits
 from scalecert.planning.pod_timing import PodTiming, pod_timing
 from scalecert.planning.references import (
     engine_ref,
@@ -127,6 +128,7 @@ def prepare(
     """
     variation = variation or nominal(subject.seed)
     scenario = _with_traffic(scenario, subject.workload)
+    check_limits(subject.policy, scenario)
     policy, resolved = subject.policy, varied(subject.resolved, variation)
     offered = _offered(subject, resolved, scenario, folder, variation)
     timing = pod_timing(policy, resolved, scenario.spec.cluster.startup)

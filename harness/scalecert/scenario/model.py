@@ -10,8 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from scalecert.documents import ApiVersion, DocumentPart
-from scalecert.metrics.conditions import MetricConditions
+from scalecert.documents import ApiVersion, DocumentPart, require
+from scalecert.metrics.conditions import MetricConditions, check_interval
 from scalecert.scalars import default
 from scalecert.units import Duration
 from scalecert.workload.model import Workload
@@ -21,6 +21,12 @@ Level = Literal["core", "extended"]
 
 Routing = Literal["random", "round-robin", "least-outstanding"]
 """How a Service picks a pod; `sim.router` says who does which."""
+
+
+MAX_DURATION_SECONDS = 7 * 24 * 3600.0
+"""Of a run: a week has every rhythm of traffic that autoscaling is for."""
+MAX_NODES = 10_000
+"""Twice what one Kubernetes cluster may have (kubernetes.io, Considerations for large clusters)."""
 
 
 class Metadata(DocumentPart, frozen=True):
@@ -42,6 +48,14 @@ class Nodes(DocumentPart, frozen=True):
     maximum: int | None = None
     provisioning: Duration = default(Duration(180.0))
     stock_outs: tuple[Interval, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse numbers of nodes that no cluster has."""
+        held = self.replicas_per_node
+        require(1 <= held <= 1000, f"found replicasPerNode {held}, expected 1 to 1000")
+        for name, nodes in (("warm", self.warm), ("maximum", self.maximum)):
+            some = nodes is None or 0 <= nodes <= MAX_NODES
+            require(some, f"found {name} {nodes}, expected 0 to {MAX_NODES} nodes")
 
 
 class Interval(DocumentPart, frozen=True):
@@ -69,6 +83,11 @@ class Controllers(DocumentPart, frozen=True):
     tolerance: float = 0.1
     cpu_initialization_period: Duration = default(Duration(300.0))
     initial_readiness_delay: Duration = default(Duration(30.0))
+
+    def __post_init__(self) -> None:
+        """Refuse a sync period of next to no time, and a tolerance below nothing."""
+        check_interval("syncPeriod", self.sync_period)
+        require(self.tolerance >= 0, f"found tolerance {self.tolerance:g}, expected 0 or more")
 
 
 class Cluster(DocumentPart, frozen=True):
@@ -98,6 +117,12 @@ class ScenarioSpec(DocumentPart, frozen=True):
     checks: tuple[CheckRequest, ...]
     level: Level = "core"
     cluster: Cluster = msgspec.field(default_factory=Cluster)
+
+    def __post_init__(self) -> None:
+        """Refuse a run of no time, and one longer than any rhythm of traffic."""
+        found = f"found duration {self.duration:g}s"
+        require(self.duration >= 1, f"{found}, expected 1s or more")
+        require(self.duration <= MAX_DURATION_SECONDS, f"{found}, expected 168h (a week) or less")
 
 
 class Scenario(DocumentPart, frozen=True, omit_defaults=True):

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from scalecert.documents import DocumentPart
+from scalecert.documents import DocumentPart, require
 from scalecert.scalars import default
 from scalecert.units import Duration
 from scalecert.workload.stated_rate import Rate
@@ -29,11 +29,6 @@ class _Distribution(DocumentPart, frozen=True, tag_field="distribution"):
     """Sizes in tokens."""
 
 
-def _require(condition: bool, problem: str) -> None:
-    if not condition:
-        raise ValueError(problem)
-
-
 class Arrivals(DocumentPart, frozen=True):
     """How arrivals scatter around the rate.
 
@@ -47,10 +42,10 @@ class Arrivals(DocumentPart, frozen=True):
     def __post_init__(self) -> None:
         """Refuse a CV that is missing, out of range or of no effect."""
         if self.process != "gamma":
-            _require(self.cv is None, f"found cv with process {self.process}, only gamma takes it")
+            require(self.cv is None, f"found cv with process {self.process}, only gamma takes it")
         else:
-            _require(self.cv is not None, "found no cv, expected one for process gamma")
-            _require(0 < (self.cv or 0) <= MAX_CV, f"found cv {self.cv}, expected 0 < cv <= 20")
+            require(self.cv is not None, "found no cv, expected one for process gamma")
+            require(0 < (self.cv or 0) <= MAX_CV, f"found cv {self.cv}, expected 0 < cv <= 20")
 
 
 class ConstantRate(_Shape, frozen=True, tag="constant"):
@@ -69,9 +64,7 @@ class Ramp(_Shape, frozen=True, tag="ramp"):
 
     def __post_init__(self) -> None:
         """Refuse a ramp that takes no time."""
-        _require(
-            self.duration > 0, "found duration 0, expected a positive one (or shape staircase)"
-        )
+        require(self.duration > 0, "found duration 0, expected a positive one (or shape staircase)")
 
 
 class Level(DocumentPart, frozen=True):
@@ -83,8 +76,8 @@ class Level(DocumentPart, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse a level that takes no time, or less than its ramp."""
-        _require(self.duration > 0, "found duration 0, expected a positive one")
-        _require(self.ramp <= self.duration, "found a ramp longer than its level")
+        require(self.duration > 0, "found duration 0, expected a positive one")
+        require(self.ramp <= self.duration, "found a ramp longer than its level")
 
 
 class Staircase(_Shape, frozen=True, tag="staircase"):
@@ -94,7 +87,7 @@ class Staircase(_Shape, frozen=True, tag="staircase"):
 
     def __post_init__(self) -> None:
         """Refuse a staircase without levels."""
-        _require(len(self.levels) > 0, "found no levels, expected at least one")
+        require(len(self.levels) > 0, "found no levels, expected at least one")
 
 
 class Spike(_Shape, frozen=True, tag="spike"):
@@ -107,7 +100,7 @@ class Spike(_Shape, frozen=True, tag="spike"):
 
     def __post_init__(self) -> None:
         """Refuse a spike that takes no time."""
-        _require(self.duration > 0, "found duration 0, expected a positive one")
+        require(self.duration > 0, "found duration 0, expected a positive one")
 
 
 class Sine(_Shape, frozen=True, tag="sine"):
@@ -119,7 +112,7 @@ class Sine(_Shape, frozen=True, tag="sine"):
 
     def __post_init__(self) -> None:
         """Refuse a period of no time."""
-        _require(self.period > 0, "found period 0, expected a positive one")
+        require(self.period > 0, "found period 0, expected a positive one")
 
 
 class BurstAndDrain(_Shape, frozen=True, tag="burst-and-drain"):
@@ -139,9 +132,9 @@ class BurstAndDrain(_Shape, frozen=True, tag="burst-and-drain"):
 
     def __post_init__(self) -> None:
         """Refuse phases that take no time, and a number of cycles out of range."""
-        _require(self.duration > 0, "found duration 0, expected a positive one")
-        _require(self.drain_duration > 0, "found drainDuration 0, expected a positive one")
-        _require(1 <= self.cycles <= 1000, f"found cycles {self.cycles}, expected 1 to 1000")
+        require(self.duration > 0, "found duration 0, expected a positive one")
+        require(self.drain_duration > 0, "found drainDuration 0, expected a positive one")
+        require(1 <= self.cycles <= 1000, f"found cycles {self.cycles}, expected 1 to 1000")
 
 
 class TraceRate(_Shape, frozen=True, tag="trace"):
@@ -158,15 +151,15 @@ class TraceRate(_Shape, frozen=True, tag="trace"):
 
     def __post_init__(self) -> None:
         """Refuse two scales at once, and an empty window."""
-        _require(self.mean is None or self.peak is None, "found mean and peak, expected one")
-        _require(self.window > 0, "found window 0, expected a positive one")
+        require(self.mean is None or self.peak is None, "found mean and peak, expected one")
+        require(self.window > 0, "found window 0, expected a positive one")
 
 
 Shape = ConstantRate | Ramp | Staircase | Spike | Sine | BurstAndDrain | TraceRate
 
 
 def _check_tokens(name: str, tokens: float) -> None:
-    _require(1 <= tokens <= MAX_TOKENS, f"found {name} {tokens}, expected 1 to {MAX_TOKENS} tokens")
+    require(1 <= tokens <= MAX_TOKENS, f"found {name} {tokens}, expected 1 to {MAX_TOKENS} tokens")
 
 
 class Fixed(_Distribution, frozen=True, tag="fixed"):
@@ -189,7 +182,7 @@ class Uniform(_Distribution, frozen=True, tag="uniform"):
         """Refuse bounds in the wrong order or out of range."""
         _check_tokens("low", self.low)
         _check_tokens("high", self.high)
-        _require(self.low <= self.high, f"found low {self.low} above high {self.high}")
+        require(self.low <= self.high, f"found low {self.low} above high {self.high}")
 
 
 class Lognormal(_Distribution, frozen=True, tag="lognormal"):
@@ -206,8 +199,8 @@ class Lognormal(_Distribution, frozen=True, tag="lognormal"):
         """Refuse parameters that define no distribution."""
         _check_tokens("mean", self.mean)
         _check_tokens("max", self.max)
-        _require(0 < self.cv <= MAX_CV, f"found cv {self.cv}, expected 0 < cv <= 20")
-        _require(self.mean <= self.max, f"found mean {self.mean} above max {self.max}")
+        require(0 < self.cv <= MAX_CV, f"found cv {self.cv}, expected 0 < cv <= 20")
+        require(self.mean <= self.max, f"found mean {self.mean} above max {self.max}")
 
 
 class Histogram(_Distribution, frozen=True, tag="histogram"):
@@ -222,13 +215,13 @@ class Histogram(_Distribution, frozen=True, tag="histogram"):
     def __post_init__(self) -> None:
         """Refuse bins that don't fit each other."""
         bins = len(self.edges) - 1
-        _require(bins >= 1, f"found {len(self.edges)} edges, expected at least 2")
-        _require(len(self.weights) == bins, f"found {len(self.weights)} weights, expected {bins}")
+        require(bins >= 1, f"found {len(self.edges)} edges, expected at least 2")
+        require(len(self.weights) == bins, f"found {len(self.weights)} weights, expected {bins}")
         for edge in self.edges:
             _check_tokens("edge", edge)
-        _require(all(a < b for a, b in pairwise(self.edges)), "found edges that don't rise")
+        require(all(a < b for a, b in pairwise(self.edges)), "found edges that don't rise")
         finite = all(0 <= weight < float("inf") for weight in self.weights)
-        _require(finite and sum(self.weights) > 0, "found weights that are negative or all zero")
+        require(finite and sum(self.weights) > 0, "found weights that are negative or all zero")
 
 
 class Empirical(_Distribution, frozen=True, tag="empirical"):
@@ -266,8 +259,8 @@ class Trace(DocumentPart, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse a speed or a piece that leaves nothing to replay."""
-        _require(0 < self.speed <= 1e6, f"found speed {self.speed}, expected a positive one")
-        _require(self.duration is None or self.duration > 0, "found duration 0")
+        require(0 < self.speed <= 1e6, f"found speed {self.speed}, expected a positive one")
+        require(self.duration is None or self.duration > 0, "found duration 0")
 
 
 class Workload(DocumentPart, frozen=True):
@@ -282,9 +275,9 @@ class Workload(DocumentPart, frozen=True):
         """Refuse a trace that is missing or unused, and arrivals beside a trace's own."""
         replays = isinstance(self.rate, TraceRate)
         reads = replays or self.sizes == "trace"
-        _require(not reads or self.trace is not None, "found no trace, expected one to read from")
-        _require(reads or self.trace is None, "found a trace that neither rate nor sizes uses")
-        _require(
+        require(not reads or self.trace is not None, "found no trace, expected one to read from")
+        require(reads or self.trace is None, "found a trace that neither rate nor sizes uses")
+        require(
             not replays or self.arrivals is None,
             "found arrivals beside shape trace, which brings its own",
         )
