@@ -1,4 +1,4 @@
-"""`scalecert profile`: make an engine profile."""
+"""`scalecert profile`: make an engine profile, or compare one with a measured server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 @click.group("profile", invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Make an engine profile."""
+    """Make an engine profile, or compare one with a measured server."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -55,6 +55,61 @@ def estimate(engine: str, model: str, accelerator: str, count: int, out: Path | 
         return
     try:
         write_atomic(out, text.encode())
+    except OSError as error:
+        raise UsageError(f"can't be written: {error.strerror}", file=str(out)) from error
+    click.echo(f"made {out}; use it: --profile {out}", err=True)
+
+
+@command.command("compare")
+@click.argument("profile", metavar="PROFILE")
+@click.argument("measured", metavar="CSV", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--server-args",
+    default="",
+    metavar="FLAGS",
+    help='Flags of the measured server, such as "--max-num-seqs=256".',
+)
+@click.option(
+    "--ready",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Measured time from the container's start to the server's first answer.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for the profile with the errors found.",
+)
+def compare(
+    profile: str, measured: Path, server_args: str, ready: float | None, out: Path | None
+) -> None:
+    """Measure how far a profile is off, which decides how wide the guard band is.
+
+    PROFILE is a name or file. CSV has one request of a real server a line: sent_seconds,
+    input_tokens, output_tokens, ttft_seconds, tpot_seconds.
+    """
+    import shlex
+
+    from scalecert.documents import write_atomic
+    from scalecert.engines.profiles import load_profile, profile_text, with_errors
+    from scalecert.errors import UsageError
+    from scalecert.planning import comparison
+    from scalecert.units import format_seconds
+
+    known = load_profile(profile)
+    found = comparison.compare(known, shlex.split(server_args), measured, ready_seconds=ready)
+    for figure in found.figures:
+        click.echo(
+            f"{figure.name:9} measured {format_seconds(figure.measured):>8}, profile"
+            f" {format_seconds(figure.predicted):>8}: {figure.error * 100:+.1f} %"
+        )
+    errors = comparison.errors_of(found, measured.name)
+    shown = ", ".join(f"{part} {error.relative * 100:.0f} %" for part, error in errors.items())
+    click.echo(f"error of {known.name} over {found.requests:,} requests: {shown}")
+    if out is None:
+        return
+    try:
+        write_atomic(out, profile_text(with_errors(known, errors)).encode())
     except OSError as error:
         raise UsageError(f"can't be written: {error.strerror}", file=str(out)) from error
     click.echo(f"made {out}; use it: --profile {out}", err=True)

@@ -8,6 +8,7 @@ and an accelerator's data (`scalecert.engines.roofline`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -222,6 +223,17 @@ def load_profile(name: str) -> EngineProfile:
     return profile
 
 
+def with_errors(profile: EngineProfile, errors: Mapping[str, RelativeError]) -> EngineProfile:
+    """Return a profile with other errors of some parts (`prefill`, `decode`, `startup`).
+
+    Where its numbers come from stays as it is.
+    """
+    changed = msgspec.structs.replace(profile.spec.errors, **errors)
+    return msgspec.structs.replace(
+        profile, spec=msgspec.structs.replace(profile.spec, errors=changed)
+    )
+
+
 def profile_text(profile: EngineProfile) -> str:
     """Return a profile as the YAML text of its file, fields in the order of the types.
 
@@ -307,4 +319,11 @@ def _check(profile: EngineProfile, file: str) -> None:
         if cost < 0:
             raise UsageError(
                 f"found {cost}, expected 0 or more", file=file, field=f"spec.costs.{field}"
+            )
+    for part, error in msgspec.structs.asdict(profile.spec.errors).items():
+        if not 0 <= error.relative < 1:
+            raise UsageError(
+                f"found {error.relative}, expected 0 or more and less than 1 (0.3 is 30 %)",
+                file=file,
+                field=f"spec.errors.{part}.relative",
             )

@@ -1,0 +1,205 @@
+"""A profile against a server that was measured: how far its prefill and decode are off.
+
+The measured requests are sent to the engine model at their own times, with their own sizes, and
+both sides' latencies are compared. What comes out is the `errors` of a profile: what the guard
+band is as wide as.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scalecert.engines.base import RequestLog, Status
+from scalecert.engines.profiles import EngineProfile, RelativeError
+from scalecert.engines.registry import engine_kind
+from scalecert.errors import UsageError
+from scalecert.recording.latencies import latency_seconds
+from scalecert.recording.plan import LatencyMetric
+from scalecert.recording.quantiles import Floats, quantile
+from scalecert.workload.files import read_lines
+
+COLUMNS = ("sent_seconds", "input_tokens", "output_tokens", "ttft_seconds", "tpot_seconds")
+"""Of the CSV: when a request was sent, counted from any start; its size; what the client saw."""
+
+FEWEST = 200
+"""Requests below which a median says little: its own standard error is then near 5 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of one latency, seconds; `error` is (profile - measured) / measured."""
+
+    name: str
+    measured: float
+    predicted: float
+
+    @property
+    def error(self) -> float:
+        """The relative error of the profile."""
+        return self.predicted / self.measured - 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a profile compares: `prefill` by TTFT, `decode` by TPOT; p50 and mean of each.
+
+    `startup` is empty where nobody measured it.
+    """
+
+    requests: int
+    prefill: tuple[Figure, ...]
+    decode: tuple[Figure, ...]
+    startup: tuple[Figure, ...]
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Every figure, in the order of a report."""
+        return (*self.prefill, *self.decode, *self.startup)
+
+
+def errors_of(found: Comparison, source: str) -> dict[str, RelativeError]:
+    """Return the errors to put into the profile, by part: the larger of its figures', rounded up.
+
+    Args:
+        found: the comparison.
+        source: the name of what was measured, for the notes.
+    """
+    return {
+        part: RelativeError(
+            math.ceil(max(abs(figure.error) for figure in figures) * 100 - 1e-9) / 100,
+            "measured",
+            f"{', '.join(figure.name for figure in figures)} of {source}",
+        )
+        for part, figures in (
+            ("prefill", found.prefill),
+            ("decode", found.decode),
+            ("startup", found.startup),
+        )
+        if figures
+    }
+
+
+def compare(
+    profile: EngineProfile,
+    words: Sequence[str],
+    path: Path,
+    *,
+    ready_seconds: float | None = None,
+) -> Comparison:
+    """Return how far a profile is off from a measured server.
+
+    Args:
+        profile: the engine profile.
+        words: of the measured server's command line; its flags override the profile's limits.
+        path: CSV with `COLUMNS`, one request a line.
+        ready_seconds: from the container's start to the server's first answer, as measured.
+
+    Raises:
+        UsageError: if the file can't be used, has too few requests, or a flag can't be used.
+    """
+    measured = _read(path)
+    sent, inputs, outputs, ttft, tpot = (measured[name] for name in COLUMNS)
+    kind = engine_kind(profile.spec.engine)
+    limits = kind.limits(profile, words, {}, version=profile.spec.engine_version)
+    _check_sizes(inputs + outputs, kind.context_tokens(limits), path)
+    log = RequestLog.of_size(sent.size)
+    engine = kind.start(
+        profile, limits, log, ordinal=0, model_name=profile.spec.model.name, now=0.0
+    )
+    engine.offer(
+        range(sent.size), sent.tolist(), inputs.astype(int).tolist(), outputs.astype(int).tolist()
+    )
+    engine.advance(math.inf)
+    served = np.array(log.status) == Status.OK
+
+    def predicted(metric: LatencyMetric) -> Floats:
+        return latency_seconds(
+            metric,
+            arrival=sent,
+            first_token=np.array(log.first_token_seconds),
+            last_token=np.array(log.last_token_seconds),
+            output_tokens=outputs,
+            served=served,
+        )
+
+    several = outputs > 1
+    return Comparison(
+        requests=int(sent.size),
+        prefill=_figures("TTFT", ttft, predicted("ttft"), path),
+        decode=_figures("TPOT", tpot[several], predicted("tpot")[several], path),
+        startup=_startup(profile, ready_seconds),
+    )
+
+
+def _startup(profile: EngineProfile, ready_seconds: float | None) -> tuple[Figure, ...]:
+    if ready_seconds is None:
+        return ()
+    return (Figure("start-up", ready_seconds, profile.spec.startup.model_load_seconds),)
+
+
+def _figures(name: str, measured: Floats, predicted: Floats, path: Path) -> tuple[Figure, ...]:
+    if measured.size < FEWEST:
+        problem = f"found {measured.size} requests with a {name}, expected {FEWEST} or more"
+        raise UsageError(problem, file=str(path), hint="measure longer")
+    return (
+        Figure(f"{name} p50", quantile(measured, 0.5), quantile(predicted, 0.5)),
+        Figure(f"{name} mean", float(measured.mean()), float(predicted.mean())),
+    )
+
+
+def _check_sizes(tokens: Floats, context_tokens: int, path: Path) -> None:
+    longest = int(tokens.max(initial=0))
+    if longest > context_tokens:
+        raise UsageError(
+            f"found a request of {longest} tokens, but the server takes {context_tokens}",
+            file=str(path),
+            hint="give the server's own flags with --server-args",
+        )
+
+
+def _read(path: Path) -> dict[str, Floats]:
+    """Return the columns, sorted by the time of sending, which then starts at 0."""
+    rows = list(_rows(path))
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(COLUMNS))
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    if rows:
+        table[:, 0] -= table[0, 0]
+    return {name: table[:, index].copy() for index, name in enumerate(COLUMNS)}
+
+
+def _rows(path: Path) -> Iterator[list[float]]:
+    lines = read_lines(path)
+    line, header = next(lines, (1, ""))
+    names = [name.strip() for name in next(csv.reader([header]), [])]
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        problem = f"lacks the columns {', '.join(missing)}, expected {','.join(COLUMNS)}"
+        raise UsageError(problem, file=str(path), line=line)
+    places = [names.index(name) for name in COLUMNS]
+    for line, text in lines:
+        cells = next(csv.reader([text]), [])
+        yield [
+            _number(cells, place, name, path, line)
+            for name, place in zip(COLUMNS, places, strict=True)
+        ]
+
+
+def _number(cells: Sequence[str], place: int, name: str, path: Path, line: int) -> float:
+    text = cells[place].strip() if place < len(cells) else ""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    least = 1.0 if name.endswith("_tokens") else 0.0
+    if not least <= value < math.inf or (name.endswith("_tokens") and value != int(value)):
+        expected = "a whole number, 1 or more" if least else "seconds, 0 or more"
+        raise UsageError(
+            f"found {text[:40]!r}, expected {expected}", file=str(path), line=line, field=name
+        )
+    return value
