@@ -23,6 +23,7 @@ from scalecert.recording.plan import (
     EngineRef,
     FluidMinimum,
     Load,
+    ModelError,
     ObjectiveTerm,
     Plan,
     PolicyRef,
@@ -82,6 +83,28 @@ def make_signal(**changes: Any) -> Signal:
         "maximum": 256.0,
     }
     return Signal(**{**facts, **changes})
+
+
+def make_engine(**changes: Any) -> EngineRef:
+    """Return an engine on an estimated profile that states no error."""
+    facts: dict[str, Any] = {
+        "name": "vllm",
+        "version": "v0.11.0",
+        "profile": "vllm_llama-2-7b_l4",
+        "profile_digest": "sha256:2",
+        "profile_provenance": "estimated",
+        "model": "llama-2-7b",
+        "accelerator": "nvidia-l4",
+        "accelerators_per_replica": 1,
+        "limits": {"max_num_seqs": 256},
+    }
+    return EngineRef(**{**facts, **changes})
+
+
+def make_errors(**relative: float) -> dict[str, ModelError]:
+    """Return errors of a profile that nobody has measured, by part: 30 % each by default."""
+    parts = relative or {"prefill": 0.3, "decode": 0.3, "startup": 0.3}
+    return {part: ModelError(value, "assumed") for part, value in parts.items()}
 
 
 def make_policy(**changes: Any) -> PolicyRef:
@@ -149,17 +172,7 @@ def make_plan(*, checks: Sequence[str | Mapping[str, Any]] = (), **changes: Any)
         "scenario": scenario,
         "suite": SuiteRef(name="core", version="1", digest="sha256:1"),
         "policy": make_policy(),
-        "engine": EngineRef(
-            name="vllm",
-            version="v0.11.0",
-            profile="vllm_llama-2-7b_l4",
-            profile_digest="sha256:2",
-            profile_provenance="estimated",
-            model="llama-2-7b",
-            accelerator="nvidia-l4",
-            accelerators_per_replica=1,
-            limits={"max_num_seqs": 256},
-        ),
+        "engine": make_engine(),
         "objective": (ObjectiveTerm("ttft", 0.95, 2.0), ObjectiveTerm("tpot", 0.95, 0.1)),
         "capacity": make_capacity(CAPACITY),
         "load": make_load(),

@@ -18,31 +18,44 @@ def _recording(folder: Path) -> Path:
 
 
 def _certificate(folder: Path, *scenarios: str) -> list[Path]:
-    recordings = [_recording(folder / artifacts.RECORDINGS / name) for name in scenarios]
+    """Make a certificate's folder and return its cases, of two runs each."""
+    cases = [folder / artifacts.RECORDINGS / name for name in scenarios]
+    for case in cases:
+        for run in ("slow", "seed-1"):
+            _recording(case / run)
     (folder / artifacts.CERTIFICATE).write_text("{}")
-    return recordings
+    return cases
 
 
-def test_recordings_are_found_from_any_folder_of_a_run(tmp_path: Path):
-    """`recheck` takes --out, recordings/ or one recording."""
+def test_cases_are_found_from_any_folder_of_a_certificate(tmp_path: Path):
+    """`recheck` takes --out, recordings/, a case or one run."""
     ramp, steady = _certificate(tmp_path, "ramp", "steady")
-    assert artifacts.recording_folders(tmp_path) == (ramp, steady)
-    assert artifacts.recording_folders(tmp_path / "recordings") == (ramp, steady)
-    assert artifacts.recording_folders(steady) == (steady,)
+    assert artifacts.case_folders(tmp_path) == (ramp, steady)
+    assert artifacts.case_folders(tmp_path / "recordings") == (ramp, steady)
+    assert artifacts.case_folders(steady) == (steady,)
+    assert artifacts.case_folders(steady / "slow") == (steady / "slow",)
+
+
+def test_a_case_holds_its_runs(tmp_path: Path):
+    """In order of their names; a run by itself is its own."""
+    (steady,) = _certificate(tmp_path, "steady")
+    assert artifacts.run_folders(steady) == (steady / "seed-1", steady / "slow")
+    assert artifacts.run_folders(steady / "slow") == (steady / "slow",)
 
 
 def test_several_policies_have_a_folder_each(tmp_path: Path):
     """One HPA's recordings never mix with another's."""
     assert artifacts.certificate_folder(tmp_path, "a", several=False) == tmp_path
     folders = [artifacts.certificate_folder(tmp_path, name, several=True) for name in "ab"]
-    made = [recording for folder in folders for recording in _certificate(folder, "steady")]
-    assert artifacts.recording_folders(tmp_path) == tuple(made)
+    made = [case for folder in folders for case in _certificate(folder, "steady")]
+    assert artifacts.case_folders(tmp_path) == tuple(made)
 
 
 def test_half_written_recordings_are_left_out(tmp_path: Path):
     """A recording is written beside its place first, under a hidden name."""
-    _recording(tmp_path / "recordings" / ".steady.1.tmp")
-    assert artifacts.recording_folders(tmp_path) == ()
+    case = _recording(tmp_path / "recordings" / "steady" / ".seed-1.1.tmp").parent
+    assert artifacts.case_folders(tmp_path) == ()
+    assert artifacts.run_folders(case) == ()
 
 
 def test_a_new_run_starts_clean_and_leaves_other_files(tmp_path: Path):
@@ -53,6 +66,7 @@ def test_a_new_run_starts_clean_and_leaves_other_files(tmp_path: Path):
     artifacts.prepare(tmp_path / "out")
     left = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert left == [tmp_path / "out" / "notes.txt"]
+    assert not list((tmp_path / "out").rglob("ramp"))
 
 
 def test_the_working_directory_keeps_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

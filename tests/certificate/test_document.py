@@ -16,6 +16,7 @@ from factories import (
     make_policy,
     make_recording,
     make_requests,
+    make_runs,
     make_scenario,
 )
 
@@ -26,6 +27,7 @@ from scalecert.checks.shipped import shipped
 from scalecert.cli import schemas
 from scalecert.documents import canonical_json
 from scalecert.errors import HarnessBug, UsageError
+from scalecert.recording.plan import Plan
 
 DATE = "2026-01-01T00:00:00Z"
 
@@ -62,7 +64,7 @@ def test_each_distinct_capacity_is_said_once() -> None:
         make_plan(scenario=make_scenario(name=name), capacity=make_capacity(rate, "m"))
         for name, rate in (("a", 3.0), ("b", 3.0), ("c", 5.0))
     ]
-    found = document.issue("vllm", plans, (), DATE).spec.capacity
+    found = document.issue("vllm", make_runs(*plans), (), DATE).spec.capacity
     assert [(one.requests_per_second, one.scenarios) for one in found] == [
         (3.0, ("a", "b")),
         (5.0, ("c",)),
@@ -140,13 +142,14 @@ def finding(scenario: str, verdict: Verdict, level: str = "core") -> Finding:
 )
 def test_the_verdict_of_a_certificate(findings: list[Finding], verdict: Verdict) -> None:
     """Every core scenario must have shown a pass; a scenario that ran but says nothing did not."""
-    assert document.issue("vllm", [make_plan()], findings, DATE).spec.verdict is verdict
+    issued = document.issue("vllm", make_runs(make_plan()), findings, DATE)
+    assert issued.spec.verdict is verdict
 
 
 def test_scenarios_that_never_ran_are_listed() -> None:
     """A skipped case can't be hidden."""
     findings = [finding("steady", Verdict.PASS), finding("spike", Verdict.SKIPPED)]
-    spec = document.issue("vllm", [make_plan()], findings, DATE).spec
+    spec = document.issue("vllm", make_runs(make_plan()), findings, DATE).spec
     assert [(one.id, one.load is None) for one in spec.scenarios] == [
         ("steady", False),
         ("spike", True),
@@ -159,14 +162,14 @@ def test_an_extended_scenarios_verdict_is_its_own() -> None:
     recording = make_recording(
         plan=make_plan(scenario=make_scenario(checks=["no-request-lost"], level="extended"))
     )
-    spec = document.issue("vllm", [recording.plan], judge(recording), DATE).spec
+    spec = document.issue("vllm", make_runs(recording.plan), judge(recording), DATE).spec
     assert (spec.scenarios[0].verdict, spec.verdict) == (Verdict.PASS, Verdict.INCONCLUSIVE)
 
 
 @pytest.mark.parametrize(
     "plans", [[], [make_plan(), make_plan(policy=make_policy(name="other"))]], ids=["none", "two"]
 )
-def test_one_certificate_is_of_one_policy(plans: list[object]) -> None:
+def test_one_certificate_is_of_one_policy(plans: list[Plan]) -> None:
     """Mixing policies is a bug of ours."""
     with pytest.raises(HarnessBug, match="do not make one certificate"):
-        document.issue("vllm", plans, (), DATE)
+        document.issue("vllm", make_runs(*plans), (), DATE)

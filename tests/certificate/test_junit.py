@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 import pytest
-from factories import make_certificate, make_plan
+from factories import make_certificate, make_plan, make_runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ ELEMENTS = {Verdict.FAIL: "failure", Verdict.INCONCLUSIVE: "error", Verdict.SKIP
 
 
 def rendered(*findings: Finding) -> ET.Element:
-    certificate = issue("vllm", [make_plan()], findings, "2026-01-01T00:00:00Z")
+    certificate = issue("vllm", make_runs(make_plan()), findings, "2026-01-01T00:00:00Z")
     return ET.fromstring(junit.render(certificate))  # noqa: S314 - our own output
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 
 import pytest
-from factories import make_capacity, make_certificate, make_plan, make_requests, make_scenario
+from factories import (
+    make_capacity,
+    make_certificate,
+    make_plan,
+    make_requests,
+    make_runs,
+    make_scenario,
+)
 from msgspec.structs import replace
 
 from scalecert.certificate import text
 from scalecert.certificate.document import issue
-from scalecert.checks.finding import Finding, Verdict
+from scalecert.checks.finding import Band, Finding, Verdict
 from scalecert.checks.shipped import shipped
 
 DATE = "2026-01-01T00:00:00Z"
@@ -84,13 +91,46 @@ def test_an_extended_failure_does_not_look_like_a_deciding_one() -> None:
 def test_the_first_line_is_the_answer(requests: dict[str, object], headline: str) -> None:
     """Verdict, policy and objective: all that most readers need."""
     first = text.summary(make_certificate(requests=requests)).splitlines()[0]
-    assert first == f"{headline} vllm: objective ttft_p95=2s,tpot_p95=100ms"
+    expected = rf"{headline} S1\b.* vllm: objective ttft_p95=2s,tpot_p95=100ms"
+    assert re.fullmatch(expected, first)
 
 
 def test_an_undecided_certificate_says_so_first() -> None:
     """Inconclusive never reads like certified."""
-    certificate = issue("vllm", [make_plan()], (), DATE)
-    assert text.summary(certificate).startswith("INCONCLUSIVE vllm")
+    certificate = issue("vllm", make_runs(make_plan()), (), DATE)
+    assert re.match(r"INCONCLUSIVE S1\b.* vllm: ", text.summary(certificate))
+
+
+def banded(margin: float | None) -> Finding:
+    """Return a passed TTFT objective that every run keeps by that margin."""
+    return Finding(
+        "ttft-objective", "steady", "core", Verdict.PASS, 1.5, 2.0, "s", "<=", "message",
+        band=Band((), 1.5, 1.54, margin),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("margin", "end"), [(0.23, ", 23 % margin"), (-0.02, "tpot_p95=100ms"), (None, "=100ms")]
+)
+def test_the_first_line_says_the_margin_that_all_runs_keep(margin: float | None, end: str) -> None:
+    """Where there is one; a miss is no margin."""
+    certificate = issue("vllm", make_runs(make_plan()), [banded(margin)], DATE)
+    assert text.summary(certificate).splitlines()[0].endswith(end)
+
+
+def test_a_row_has_the_margin_of_the_worst_run() -> None:
+    """Between limit and verdict, signed."""
+    assert text.row(banded(0.234)).split()[-3:] == ["+23", "%", "pass"]
+    assert text.row(banded(-0.05)).split()[-3:] == ["-5", "%", "pass"]
+    assert text.row(banded(None)).split()[-2:] == ["s", "pass"]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.FAIL])
+def test_one_run_is_only_indicative(verdict: Verdict) -> None:
+    """Neither CERTIFIED nor NOT CERTIFIED: the first line says what the run hints at."""
+    runs = make_runs(make_plan())[:1]
+    first = text.summary(issue("vllm", runs, [replace(banded(0.2), verdict=verdict)], DATE))
+    assert re.match(rf"INDICATIVE {verdict.upper()} S1\b", first)
 
 
 def test_the_summary_says_capacity_provenance_and_each_problem() -> None:
@@ -114,7 +154,7 @@ def test_a_problem_is_told_once_and_what_follows_from_it_in_one_line() -> None:
     late = ("ttft-objective", "tpot-objective", "ttft-objective")
     findings += [failed(name, "a", cause="signal-reachable") for name in late]
     plans = [make_plan(scenario=make_scenario(name=name)) for name in "ab"]
-    lines = text.summary(issue("vllm", plans, tuple(findings), DATE))
+    lines = text.summary(issue("vllm", make_runs(*plans), tuple(findings), DATE))
     assert lines.count("can't exceed 64") == 1
     assert "fail signal-reachable in a, b" in lines
     assert "failed because of signal-reachable: ttft-objective, tpot-objective" in lines
@@ -126,7 +166,7 @@ def test_several_capacities_name_their_scenarios() -> None:
         make_plan(scenario=make_scenario(name=name), capacity=make_capacity(rate, "m"))
         for name, rate in (("a", 3.0), ("b", 5.0))
     ]
-    lines = text.summary(issue("vllm", plans, (), DATE))
+    lines = text.summary(issue("vllm", make_runs(*plans), (), DATE))
     assert "in a: m" in lines
     assert "in b: m" in lines
 
@@ -134,7 +174,8 @@ def test_several_capacities_name_their_scenarios() -> None:
 def test_requests_left_out_are_said() -> None:
     """A trace that was cut is not the trace."""
     plan = make_plan()
-    certificate = issue("vllm", [replace(plan, load=replace(plan.load, left_out=7))], (), DATE)
+    cut = replace(plan, load=replace(plan.load, left_out=7))
+    certificate = issue("vllm", make_runs(cut), (), DATE)
     assert "7 requests longer than the model's context were left out" in text.summary(certificate)
 
 
@@ -142,7 +183,7 @@ def test_names_from_elsewhere_can_not_act_on_the_terminal() -> None:
     """A control sequence in a name of somebody's recording is spelt out, in rows and summary."""
     finding = replace(WIDE, scenario="\x1b[2J", message="a\nb \u202e", verdict=Verdict.FAIL)
     plan = make_plan()
-    certificate = issue("vllm\x07", [plan], [finding], DATE)
+    certificate = issue("vllm\x07", make_runs(plan), [finding], DATE)
     shown = [text.row(finding), *text.summary(certificate).split("\n")]
     assert all(line.isprintable() for line in shown)
     assert r"\x1b[2J" in shown[0]

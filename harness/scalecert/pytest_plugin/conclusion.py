@@ -135,6 +135,11 @@ class Conclusion:
         """
         if session.exitstatus != pytest.ExitCode.OK:
             return
+        for certificate in self._certificates:
+            if certificate.spec.guard is not None and not certificate.spec.guard.complete:
+                name = certificate.metadata.name
+                self._remarks.append(f"{name} is indicative only: its guard band was not run")
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
         for name in self._folders:
             reports = [report for report in self._reports if report.subject == name]
             run = {Path(report.path) for report in reports}

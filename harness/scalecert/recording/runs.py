@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scalecert.documents import DocumentPart
+from scalecert.errors import UsageError
 from scalecert.recording import store
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Plan
+from scalecert.recording.variations import place
 
 
 class RecordedRun(DocumentPart, frozen=True):
@@ -48,15 +50,25 @@ class Runs:
 
 
 def runs_in(folders: Iterable[Path]) -> Runs:
-    """Return recordings of one case in their order: by seed, then the corners and what is alone.
+    """Return recordings of one case as they were made: seeds, corners, then what is alone off.
 
     Raises:
-        UsageError: if a plan can't be read.
+        UsageError: if a plan can't be read, or one is of another case or policy than the first.
     """
-    return Runs(tuple(sorted(folders, key=_place)))
+    plans = {folder: store.load_plan(folder) for folder in folders}
+    ordered = tuple(sorted(plans, key=lambda folder: place(plans[folder].variation)))
+    for folder in ordered[1:]:
+        if _case(plans[folder]) != _case(plans[ordered[0]]):
+            raise UsageError(
+                f"is of another policy, profile, objective or scenario than {ordered[0].name}"
+                " beside it",
+                file=str(folder),
+                hint="recheck it by itself, or record all again",
+            )
+    return Runs(ordered)
 
 
-def _place(folder: Path) -> tuple[bool, int, int, str]:
-    variation = store.load_plan(folder).variation
-    parts = variation.name.count("-") if not variation.is_nominal else 0
-    return not variation.is_nominal, parts, variation.seed, variation.name
+def _case(plan: Plan) -> tuple[object, ...]:
+    """Return what the runs of one case have in common, however they vary."""
+    policy = (plan.policy.name, plan.policy.digest)
+    return (plan.world, plan.scenario, plan.suite, policy, plan.engine, plan.objective)

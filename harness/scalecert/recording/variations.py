@@ -55,6 +55,18 @@ def name_alone(corner: str, part: Part) -> str:
     return f"{corner}-{part}"
 
 
+def place(variation: Variation) -> tuple[int, int, int, str]:
+    """Return the place of a run among those of its scenario, as a key to sort by.
+
+    Seeds come first, then the corners, then what was run with one part alone off.
+    """
+    corner, _, part = variation.name.partition("-")
+    if variation.is_nominal or corner not in _SIGNS:
+        return (0 if variation.is_nominal else 3), variation.seed, 0, variation.name
+    column = PARTS.index(part) if part in PARTS else 0
+    return (2 if part else 1), list(_SIGNS).index(corner), column, variation.name
+
+
 def _any(errors: Mapping[str, ModelError]) -> bool:
     return any(error.relative > 0 for error in errors.values())
 
