@@ -30,7 +30,7 @@ from scalecert.policy.model import Policy
 from scalecert.policy.objective import resolve_objective
 from scalecert.policy.resolve import resolve
 from scalecert.recording import store
-from scalecert.recording.plan import Provenance, Variation
+from scalecert.recording.plan import Given, Provenance, Variation
 from scalecert.recording.runs import RecordedRun, Runs
 from scalecert.recording.variations import alone, guard_band
 from scalecert.workload.override import WorkloadFile, load_workload
@@ -208,6 +208,20 @@ def _subject(policy: Policy, inputs: Inputs, workload: WorkloadFile | None) -> S
         price_per_hour=price,
         workload=workload.spec if workload else None,
         workload_folder=Path(inputs.workload).parent if inputs.workload else None,
+        capacity_per_second=inputs.capacity_per_second,
+        quick=inputs.quick,
+        given=_given(inputs),
+    )
+
+
+def _given(inputs: Inputs) -> Given:
+    return Given(
+        policies=inputs.policies,
+        settings=tuple(sorted(inputs.settings)),
+        objective=inputs.objective,
+        profile=inputs.profile,
+        workload=inputs.workload,
+        price_per_hour=inputs.price_per_hour,
         capacity_per_second=inputs.capacity_per_second,
         quick=inputs.quick,
     )

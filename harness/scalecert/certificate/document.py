@@ -29,7 +29,7 @@ from scalecert.documents import (
 )
 from scalecert.errors import HarnessBug, UsageError
 from scalecert.recording import plan as planned
-from scalecert.recording.plan import Plan
+from scalecert.recording.plan import Given, Plan
 from scalecert.recording.runs import RecordedRun
 from scalecert.scenario.model import Level
 
@@ -165,6 +165,7 @@ class Spec(_Part, frozen=True):
     not_proved: tuple[Unproved, ...] = ()
     guard: Guard | None = None
     recordings: tuple[RecordingRef, ...] = ()
+    given: Given | None = None
 
 
 class Certificate(_Part, frozen=True):
@@ -227,6 +228,7 @@ def issue(
             not_proved=not_proved(every, valid, errors),
             guard=band,
             recordings=recordings(runs),
+            given=plan.given,
         ),
     )
 

@@ -34,6 +34,7 @@ from scalecert.policy.signals import as_scraped, signals
 from scalecert.recording.fidelity import shipped_fidelity
 from scalecert.recording.plan import (
     Capacity,
+    Given,
     ModelError,
     ObjectiveTerm,
     Plan,
@@ -68,6 +69,7 @@ class Subject:
     workload_folder: Path | None = None
     capacity_per_second: float | None = None
     quick: bool = False
+    given: Given | None = None
 
     @property
     def name(self) -> str:
@@ -220,6 +222,7 @@ def _plan(
         variation=offered.variation,
         ingestion_seconds=ingestion_seconds(policy, scenario),
         fidelity=shipped_fidelity(),
+        given=subject.given,
         scenario=scenario,
         suite=suite,
         policy=policy_ref(policy),

@@ -161,6 +161,8 @@ class Signal(DocumentPart, frozen=True):
 
     `maximum` is the highest value that it can show, None if unbounded; `reason` says why it
     can't exist or can't be reached; `unit` and `target_value` are in the metric's own unit.
+    `aggregation` (`sum`, `avg`, ...) is how the values of pods become one, empty where they stay
+    per pod; `fallback` is what the adapter's rule gives where it has no data (`or vector(0)`).
     """
 
     index: int
@@ -175,6 +177,8 @@ class Signal(DocumentPart, frozen=True):
     maximum: float | None = None
     reason: str = ""
     hint: str = ""
+    aggregation: str = ""
+    fallback: float | None = None
 
 
 class Provenance(DocumentPart, frozen=True):
@@ -183,6 +187,25 @@ class Provenance(DocumentPart, frozen=True):
     what: str
     value: str
     source: str
+
+
+class Given(msgspec.Struct, frozen=True, rename="camel"):
+    """What the user gave, as it was typed: what it takes to run the same again.
+
+    Paths are as given, relative ones to the folder that ScaleCert ran in; `-` is standard input.
+    `settings` are the names of `--set` alone, because a value may be a secret. What is None was
+    not given; the seed is `Variation.seed` of the first run. It is on certificates too, whose readers
+    let later fields pass.
+    """
+
+    policies: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+    objective: str | None = None
+    profile: str | None = None
+    workload: str | None = None
+    price_per_hour: float | None = None
+    capacity_per_second: float | None = None
+    quick: bool = False
 
 
 class FluidMinimum(DocumentPart, frozen=True):
@@ -214,8 +237,8 @@ class Plan(DocumentPart, frozen=True):
     """`scenario.json`: one scenario, resolved for one policy.
 
     `ingestion_seconds` is how long a scraped sample waits until queries see it, at the longest of
-    the policy's metrics; `fidelity` is what was known of the models then. Plans made before these
-    fields lack both.
+    the policy's metrics; `fidelity` is what was known of the models then; `given` is what the user
+    typed. Plans made before these fields lack them.
     """
 
     api_version: ApiVersion
@@ -239,6 +262,7 @@ class Plan(DocumentPart, frozen=True):
     variation: Variation
     ingestion_seconds: float | None = None
     fidelity: Fidelity | None = None
+    given: Given | None = None
 
     @property
     def seed(self) -> int:
