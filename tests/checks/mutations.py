@@ -53,14 +53,6 @@ def with_requests(recording: Recording, **columns: Any) -> Recording:
 # Requests
 
 
-def short_answers(recording: Recording, share: float) -> np.ndarray:
-    """Return this share of the requests, those with the shortest answers, as a mask."""
-    order = np.argsort(recording.requests["output_tokens"], kind="stable")
-    chosen = np.zeros(order.size, dtype=bool)
-    chosen[order[: round(share * order.size)]] = True
-    return chosen
-
-
 def whole_run(recording: Recording) -> Span:
     """Return the span that holds every request."""
     return Span(-np.inf, np.inf)
@@ -78,6 +70,15 @@ def after_window(recording: Recording) -> Span:
     return Span(end, end + 120.0)
 
 
+def short_answers(recording: Recording, share: float, span: Span) -> np.ndarray:
+    """Return which requests are this share of a span's, those with the shortest answers."""
+    within = np.flatnonzero(inside(recording.requests["arrival_seconds"], [span]))
+    order = np.argsort(recording.requests["output_tokens"][within], kind="stable")
+    chosen = np.zeros(recording.requests["output_tokens"].size, dtype=bool)
+    chosen[within[order[: round(share * within.size)]]] = True
+    return chosen
+
+
 def wait_longer(
     seconds: float, *, share: float = 1.0, of: Callable[[Recording], Span] = whole_run
 ) -> Change:
@@ -87,12 +88,7 @@ def wait_longer(
     """
 
     def change(recording: Recording) -> Recording:
-        arrivals = recording.requests["arrival_seconds"]
-        within = inside(arrivals, [of(recording)])
-        tokens = np.where(within, recording.requests["output_tokens"], np.iinfo(np.int32).max)
-        order = np.argsort(tokens, kind="stable")
-        delay = np.zeros(arrivals.size)
-        delay[order[: round(share * np.count_nonzero(within))]] = seconds
+        delay = np.where(short_answers(recording, share, of(recording)), seconds, 0.0)
         return with_requests(
             recording,
             first_token_seconds=recording.requests["first_token_seconds"] + delay,
@@ -107,7 +103,8 @@ def decode_slower(factor: float, *, share: float) -> Change:
 
     def change(recording: Recording) -> Recording:
         first = recording.requests["first_token_seconds"]
-        factors = np.where(short_answers(recording, share), factor, 1.0)
+        chosen = short_answers(recording, share, whole_run(recording))
+        factors = np.where(chosen, factor, 1.0)
         last = first + (recording.requests["last_token_seconds"] - first) * factors
         return with_requests(recording, last_token_seconds=last)
 

@@ -30,6 +30,8 @@ from checks.pod_mutations import scaled, steps_of
 from scalecert.checks.finding import Verdict
 from scalecert.checks.load import GENERATOR_ON_TIME
 from scalecert.checks.registry import CHECKS, CheckFunction, Outcome
+from scalecert.checks.shipped import shipped
+from scalecert.recording.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 by_name = pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
@@ -159,6 +161,22 @@ def test_a_check_that_does_not_work_is_noticed(
     """Whatever replaces a check, the table has a cell that tells it from the real one."""
     assert not list(deviations(check, killed_by(check)))
     monkeypatch.setitem(CHECKS, check, replace(CHECKS[check], function=function))
+    assert list(deviations(check, killed_by(check)))
+
+
+@pytest.mark.parametrize("check", [check.id for check in shipped() if check.comparison != "=="])
+def test_a_limit_that_is_half_as_strict_again_is_noticed(
+    check: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mutants are near enough to the limits: 1.5 times as loose a limit lets one of them live."""
+    real = CHECKS[check]
+    factor = 1.5 if real.comparison == "<=" else 1 / 1.5
+
+    def looser(plan: Plan) -> float | None:
+        limit = real.limit_for(plan, None)
+        return None if limit is None else factor * limit
+
+    monkeypatch.setitem(CHECKS, check, replace(real, default_limit=looser))
     assert list(deviations(check, killed_by(check)))
 
 

@@ -93,7 +93,7 @@ def step_recovery(recording: Recording, limit: float) -> Outcome | None:
     return Outcome(
         measured=worst.worst,
         message=_recovery_message(worst, limit, lost),
-        next_step="see no-request-lost" if lost else advice.for_latency(recording, worst.worst),
+        next_step=_after_recovery(recording, worst.worst, limit, lost),
         verdict=Verdict.FAIL if lost else None,
         evidence={"windows": [recovery.evidence() for recovery in found], "lostInside": lost},
     )
@@ -147,6 +147,12 @@ def _recovery(recording: Recording, window: Span, after: Span) -> _Recovery:
         attainment_inside=float(np.mean(kept)) if kept.size else None,
         lost_inside=int(np.count_nonzero(~served(recording)[within])),
     )
+
+
+def _after_recovery(recording: Recording, ratio: float, limit: float, lost: int) -> str:
+    if lost:
+        return "see no-request-lost"
+    return "" if ratio <= limit else advice.for_latency(recording, ratio)
 
 
 def _recovery_message(worst: _Recovery, limit: float, lost: int) -> str:

@@ -178,6 +178,8 @@ def _doubt(count: LateCount, name: str) -> str:
 
 
 def _next_step(recording: Recording, count: LateCount, ratio: float) -> str:
+    if count.verdict is Verdict.PASS:
+        return ""  # advice reads the replicas, which a pass does not depend on
     if count.verdict is Verdict.INCONCLUSIVE:
         return count.to_decide()
     return advice.for_latency(recording, ratio)
