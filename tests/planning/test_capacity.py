@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from scalecert.engines.base import RequestLog, Status
+from scalecert.errors import UsageError
 from scalecert.planning.capacity import (
     LEAST_SECONDS,
     PRECISION,
@@ -130,3 +131,16 @@ def test_an_objective_that_an_idle_server_misses_is_out_of_reach():
     """The error says what one request alone takes."""
     with pytest.raises(ObjectiveOutOfReachError, match=r"ttft_p95=500ms is 1 s"):
         replica_capacity(starter(1.0), sizes, ttft(0.5))
+
+
+def test_a_server_beyond_any_is_refused():
+    """Its search would run millions of requests, or of ones that take no time."""
+    for service_seconds in (1e-5, 0.0):
+        with pytest.raises(UsageError, match="more than 5000 such requests/s"):
+            saturated_per_second(starter(service_seconds), sizes)
+
+
+def test_a_server_that_serves_none_of_the_requests_is_refused():
+    """Where nothing fits there is no rate to state a load in."""
+    with pytest.raises(UsageError, match="serves 1 of 2000 such requests"):
+        saturated_per_second(starter(1.0, places=0), sizes)

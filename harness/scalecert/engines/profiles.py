@@ -18,6 +18,7 @@ import yaml
 from scalecert.bundled import bundled
 from scalecert.documents import ApiVersion, DocumentPart, closest, load_document
 from scalecert.engines.costs import StepCosts
+from scalecert.engines.profile_ranges import check_ranges
 from scalecert.errors import UsageError
 
 KIND = "EngineProfile"
@@ -220,6 +221,7 @@ def load_profile(name: str) -> EngineProfile:
         path = _shipped(name)
     profile = load_document(path, KIND, EngineProfile)
     _check(profile, str(path))
+    check_ranges(profile.spec, str(path))
     return profile
 
 

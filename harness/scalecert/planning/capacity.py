@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalecert.engines.base import Engine, RequestLog, Status
+from scalecert.errors import UsageError
 from scalecert.recording.latencies import latency_seconds, measure
 from scalecert.recording.plan import Capacity, ObjectiveTerm
 from scalecert.rng import Generator, stream
@@ -28,6 +29,8 @@ LEAST_SECONDS = 120.0
 """The shortest trial: an overload by 2 % then adds 2.4 s of queue, beyond usual limits of TTFT."""
 LOWEST_SHARE = 1 / 1024
 """Of the saturated rate: one request at a time, but for a server of thousands of slots."""
+MOST_PER_SECOND = 5000.0
+"""Of one replica; beyond it the search would run a million requests each time."""
 WARM_UP_SHARE = 0.2
 PRECISION = 0.01
 
@@ -134,7 +137,20 @@ def _saturated_per_second(start: StartEngine, trial: _Trial) -> float:
     # A server with a limit on its queue refuses most of them: only what was served counts.
     finished = np.sort(np.array(log.last_token_seconds)[np.array(log.status) == Status.OK])
     quarter = finished.size // 4
-    return 2 * quarter / float(finished[3 * quarter] - finished[quarter])
+    if not quarter:
+        raise UsageError(
+            f"found a server that serves {finished.size} of {len(log.status)} such requests",
+            field="workload.sizes",
+            hint="smaller requests, or a server with a larger KV cache or queue",
+        )
+    seconds = float(finished[3 * quarter] - finished[quarter])
+    if not 2 * quarter <= MOST_PER_SECOND * seconds:
+        raise UsageError(
+            f"found a replica that serves more than {MOST_PER_SECOND:g} such requests/s",
+            field="workload.sizes",
+            hint="larger requests, or the costs of the engine profile as they are",
+        )
+    return 2 * quarter / seconds
 
 
 def _run(start: StartEngine, trial: _Trial, arrivals: list[float]) -> RequestLog:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scalecert.engines.base import Limits
+from scalecert.engines.profile_ranges import MOST_SEQUENCES, MOST_TOKENS
 from scalecert.engines.profiles import EngineProfile, kv_room_tokens
 from scalecert.engines.vllm.flags import Value, parse_flags
 from scalecert.engines.vllm.identity import at_least
@@ -43,6 +44,7 @@ def server_limits(profile: EngineProfile, args: Sequence[str], version: str | No
         sources[name] = "default"
     values |= flags
     sources |= dict.fromkeys(flags, "args")
+    _check_ranges(values)
     _check_accelerators(profile, flags)
     _size_kv_cache(profile, values, sources)
     _fit_context(profile, values, flags)
@@ -64,6 +66,14 @@ _DEFAULTS = {
     "long_prefill_token_threshold",
     "async_scheduling",
 }
+
+
+def _check_ranges(values: dict[str, Value]) -> None:
+    """Refuse sizes that no server has; the flags' ranges are those of a profile."""
+    for name, most in (("max_num_seqs", MOST_SEQUENCES), ("max_num_batched_tokens", MOST_TOKENS)):
+        if int(values[name]) > most:
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"found {values[name]}, expected at most {most}", field=flag)
 
 
 def _check_accelerators(profile: EngineProfile, flags: dict[str, Value]) -> None:
