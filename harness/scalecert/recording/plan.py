@@ -194,8 +194,8 @@ class Given(msgspec.Struct, frozen=True, rename="camel"):
 
     Paths are as given, relative ones to the folder that ScaleCert ran in; `-` is standard input.
     `settings` are the names of `--set` alone, because a value may be a secret. What is None was
-    not given; the seed is `Variation.seed` of the first run. It is on certificates too, whose readers
-    let later fields pass.
+    not given; the seed is `Variation.seed` of the first run. It is on certificates too, so unknown
+    fields pass.
     """
 
     policies: tuple[str, ...]
