@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scalecert.engines.costs import LARGEST_GRAPH_TOKENS, StepCosts
+from scalecert.engines.costs import (
+    DECODE_COSTS,
+    LARGEST_GRAPH_TOKENS,
+    PREFILL_COSTS,
+    StepCosts,
+)
 
 MILLI, MICRO = 1e-3, 1e-6
 costs_strategy = st.builds(
@@ -91,3 +96,77 @@ def test_costs_are_read_from_documents() -> None:
     assert msgspec.convert(plain, StepCosts).context_seconds == 1e-7
     with pytest.raises(msgspec.ValidationError, match="contextSecond"):
         msgspec.convert({**plain, "contextSecond": 1}, StepCosts)
+
+
+NO_SECONDS = {"blend", "graph_tokens"}
+every_cost = st.builds(
+    StepCosts,
+    **{
+        name: st.floats(MICRO, 10 * MILLI)
+        for name in StepCosts.__struct_fields__
+        if name not in NO_SECONDS
+    },
+    blend=st.floats(1, 8),
+    graph_tokens=st.sampled_from([0, 16, 64, 256]),
+)
+
+
+def test_every_cost_is_a_first_tokens_or_a_further_ones() -> None:
+    """A new field must be covered by the profile's errors: of prefill or of decode, never both."""
+    assert set(PREFILL_COSTS).isdisjoint(DECODE_COSTS)
+    assert {*PREFILL_COSTS, *DECODE_COSTS} | NO_SECONDS == set(StepCosts.__struct_fields__)
+    assert len({*PREFILL_COSTS, *DECODE_COSTS}) == len(PREFILL_COSTS) + len(DECODE_COSTS)
+
+
+@quick
+@given(costs=every_cost)
+def test_a_server_off_by_nothing_is_the_same(costs: StepCosts) -> None:
+    """To the last bit, so that a run at the profile's costs is the same however it is asked for."""
+    assert costs.scaled(prefill=1.0, decode=1.0) == costs
+
+
+@quick
+@given(costs=every_cost, factor=st.floats(0.1, 3.0))
+def test_the_errors_of_prefill_and_decode_are_apart(costs: StepCosts, factor: float) -> None:
+    """Each scales its own costs alone."""
+    changed = costs.scaled(prefill=factor, decode=1.0)
+    for name in StepCosts.__struct_fields__:
+        scale = factor if name in PREFILL_COSTS else 1.0
+        assert getattr(changed, name) == getattr(costs, name) * scale
+    changed = costs.scaled(prefill=1.0, decode=factor)
+    for name in StepCosts.__struct_fields__:
+        scale = factor if name in DECODE_COSTS else 1.0
+        assert getattr(changed, name) == getattr(costs, name) * scale
+
+
+@quick
+@given(
+    costs=every_cost,
+    prefill=st.floats(1.0, 2.0),
+    decode=st.floats(1.0, 2.0),
+    prompt=tokens,
+    batch=batches,
+    context=st.integers(0, 10**5),
+)
+def test_a_slower_server_is_never_faster(
+    costs: StepCosts, prefill: float, decode: float, prompt: int, batch: int, context: int
+) -> None:
+    """Of either part or both: no step, with or without prefill, after idling or not, is shorter."""
+    slower = costs.scaled(prefill=prefill, decode=decode)
+    rounding = 1 - 1e-12
+    assert slower.decode_seconds(batch, context) >= costs.decode_seconds(batch, context) * rounding
+    mixed = costs.mixed_seconds(prompt, prompt**2 / 2, 1, batch, context)
+    assert slower.mixed_seconds(prompt, prompt**2 / 2, 1, batch, context) >= mixed * rounding
+    assert slower.after_idle(mixed) >= costs.after_idle(mixed) * rounding
+    assert slower.arrival_request_seconds >= costs.arrival_request_seconds
+
+
+@quick
+@given(costs=every_cost, factor=st.floats(0.1, 3.0), batch=batches, context=st.integers(0, 10**5))
+def test_a_server_that_is_slower_throughout_is_so_by_the_factor(
+    costs: StepCosts, factor: float, batch: int, context: int
+) -> None:
+    """Both errors together are the error of a decode step, even where tables were filled before."""
+    seconds = costs.decode_seconds(batch, context)
+    slower = costs.scaled(prefill=factor, decode=factor)
+    assert slower.decode_seconds(batch, context) == pytest.approx(factor * seconds)
