@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from factories import (
+    DURATION,
     find_one,
     make_load,
     make_policy,
@@ -96,3 +97,23 @@ def test_restless_replicas_are_told_a_window_that_they_do_not_have_yet() -> None
 
     assert told_of(0).startswith("lengthen behavior.scaleDown.stabilizationWindowSeconds from 0 to")
     assert told_of(300).startswith("widen the tolerance")
+
+
+@pytest.mark.parametrize(("fallback", "named"), [(0.0, True), (None, False), (5.0, False)])
+def test_a_number_in_place_of_missing_data_is_named(fallback: float | None, named: bool) -> None:
+    """Replicas went down on what `or vector(0)` gives: that is what to change first."""
+    series = make_series()
+    series["sync.metric.0.value"][4] = 0.0
+    series["sync.spec_replicas"][4], series["sync.desired_replicas"][4] = 4, 1
+    step = told(series, signals=(make_signal(fallback=fallback),))
+    assert step.startswith("remove `or vector(0)` from the rule") == named
+    assert ("replicas went from 4 to 1" in step) == named
+
+
+def test_a_real_zero_without_load_is_no_fault() -> None:
+    """When nobody asks, the number is the truth."""
+    series = make_series()
+    series["sync.metric.0.value"][4] = 0.0
+    series["sync.spec_replicas"][4], series["sync.desired_replicas"][4] = 4, 1
+    step = told(series, signals=(make_signal(fallback=0.0),), load=make_load((0.0, DURATION, 0.0, 0.0)))
+    assert not step.startswith("remove")

@@ -179,10 +179,25 @@ def test_a_steady_load_asks_no_signal_to_move() -> None:
 def test_the_static_halves_need_no_run() -> None:
     """What is wrong with the manifest can be said at once, from the signals alone."""
     gone, high = make_signal(exists=False, reason="renamed"), make_signal(target_value=999.0)
-    assert present_statically([high, gone]).message.endswith("does not exist: renamed")
+    assert present_statically([gone]).message.endswith("does not exist: renamed")
     assert reachable([gone, high]).message.endswith("it never scales up")
     assert present_statically([high]) is None
     assert reachable([gone, make_signal(maximum=None)]) is None
+
+
+def test_what_keeps_the_conditions_green_is_named() -> None:
+    """With one metric that has a value the HPA goes on, and no condition tells of the other."""
+    gone, there = make_signal(exists=False), make_signal(index=1, metric="cpu")
+    message = present_statically([gone, there]).message
+    assert message.endswith("the HPA goes by cpu alone, and may show every condition green")
+
+
+def test_why_a_metric_can_not_rise_far_enough_is_said() -> None:
+    """Where more than the engine's bound is in the way, the finding has the signal's reason."""
+    divided = make_signal(maximum=1.0, reason="it is divided twice", hint="divide once")
+    outcome = reachable([divided])
+    assert outcome.message == f"{divided.metric} can't rise far enough: it is divided twice"
+    assert outcome.next_step == "divide once"
 
 
 def overloaded(*signals: Signal, value: float, ready: float = 1.0) -> Recording:

@@ -117,6 +117,84 @@ def test_a_label_that_the_series_never_had(load):
     assert signal(load, f"{RUNNING}{selector.replace('modelname', 'model_name')}").exists
 
 
+RULES = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: adapter}
+data:
+  config.yaml: |
+    KIND:
+    - seriesQuery: 'vllm:num_requests_running{namespace!="",pod!=""}'
+      resources: {overrides: {namespace: {resource: namespace}}}
+      name: {as: running}
+      metricsQuery: QUERY
+"""
+
+
+def ruled(load, query, *, source="External", target="AverageValue", more=()):
+    """Return the signal of a metric that a rule makes with `query`."""
+    described = "\n      describedObject: {apiVersion: v1, kind: Namespace, name: default}"
+    field = "averageValue" if target == "AverageValue" else "value"
+    hpa = HPA.replace(RUNNING, "running" + (described if source == "Object" else ""))
+    hpa = hpa.replace("type: Pods", f"type: {source}").replace("pods:", f"{source.lower()}:")
+    hpa = hpa.replace("type: AverageValue", f"type: {target}").replace("averageValue", field)
+    kind = "externalRules" if source == "External" else "rules"
+    rules = RULES.replace("KIND", kind).replace("QUERY", query)
+    policy = load(joined(hpa, DEPLOYMENT, *(more or [MONITORING]), rules))
+    (found,) = signals(policy, resolve(policy))
+    return found
+
+
+@pytest.mark.parametrize("source", ["External", "Object"])
+def test_an_average_that_is_divided_again(load, source):
+    """AverageValue asks for ceil(average / target) replicas: 7 of 10 with 64 and 10."""
+    found = ruled(load, "avg(<<.Series>>{<<.LabelMatchers>>})", source=source)
+    assert found.maximum == pytest.approx(64 / 9)
+    assert "never asks for more than 7 of 10" in found.reason
+    summed = ruled(load, "sum(<<.Series>>{<<.LabelMatchers>>})", source=source)
+    assert (summed.maximum, summed.reason) == (64.0, "")
+    plain = ruled(load, "avg(<<.Series>>{<<.LabelMatchers>>})", source=source, target="Value")
+    assert (plain.aggregation, plain.maximum, plain.reason) == ("avg", 64.0, "")
+
+
+def test_a_number_in_place_of_missing_data(load):
+    """`or vector(0)` is known of the signal, and takes nothing from what is known beside it."""
+    found = ruled(load, "sum(<<.Series>>{<<.LabelMatchers>>}) or vector(0)")
+    assert (found.fallback, found.aggregation, found.maximum) == (0.0, "sum", 64.0)
+    assert ruled(load, "sum(<<.Series>>{<<.LabelMatchers>>})").fallback is None
+
+
+def test_a_rule_that_asks_for_a_label_that_the_series_never_had(load):
+    """It selects nothing, which a fallback hides from every condition of the HPA."""
+    query = 'sum(<<.Series>>{<<.LabelMatchers>>,model="a"})'
+    found = ruled(load, f"{query} or vector(0)")
+    assert (found.exists, found.hint) == (False, "did you mean model_name?")
+    assert "a label model that its series never have; or vector(0) hides it" in found.reason
+    assert "hides" not in ruled(load, query).reason
+    assert ruled(load, query.replace("model=", "model_name=")).exists
+
+
+def test_a_label_that_a_monitor_attaches_is_there(load):
+    """Labels of pods that a monitor copies belong to its series, as do those of relabelling."""
+    query = 'sum(<<.Series>>{<<.LabelMatchers>>,team="a"})'
+    copied = MONITORING + "  targetLabels: {fromPod: [{from: team, to: team}]}\n"
+    assert ruled(load, query, more=[copied]).exists
+    rewritten = MONITORING + "    metricRelabeling: [{targetLabel: team, replacement: a}]\n"
+    assert ruled(load, query, more=[rewritten]).exists
+    assert not ruled(load, query).exists
+
+
+def test_googles_reducer_is_the_aggregation(load):
+    """The HPA adds up the series of an External metric unless the selector reduces them."""
+    text = HPA.replace("type: Pods", "type: External").replace("pods:", "external:")
+    reduced = text.replace(
+        RUNNING, f"{RUNNING}\n        selector: {{matchLabels: {{reducer: REDUCE_MEAN}}}}"
+    )
+    for hpa, expected in ((text, "sum"), (reduced, "avg")):
+        policy = load(joined(hpa, DEPLOYMENT, MONITORING))
+        assert signals(policy, resolve(policy))[0].aggregation == expected
+
+
 def test_a_selector_that_the_hpa_can_not_use(load):
     """A model's path is no label value: the API server takes it, and every sync fails on it."""
     selector = "\n        selector: {matchLabels: {metric.labels.model_name: meta-llama/Llama-2}}"
@@ -223,6 +301,27 @@ def test_each_fault_has_its_finding(load, change, finding):
     assert found[id_].line > 0
     others = {one.verdict for one in found.values() if one.id != id_}
     assert others == {"pass"}
+
+
+@pytest.mark.parametrize(
+    ("query", "target", "id_"),
+    [
+        ("sum(<<.Series>>) or vector(0)", "averageValue", "missing-as-number"),
+        ("sum(<<.Series>>)", "value", "sum-as-value"),
+    ],
+)
+def test_what_a_rule_makes_of_series_may_be_a_warning(load, query, target, id_):
+    """Both have their use, so they fail nothing; the twin has no such finding."""
+    hpa = HPA.replace(RUNNING, "running").replace("type: Pods", "type: External")
+    hpa = hpa.replace("pods:", "external:")
+    spoilt = hpa.replace("averageValue", target)
+    if target == "value":
+        spoilt = spoilt.replace("type: AverageValue", "type: Value")
+    rules = RULES.replace("KIND", "externalRules")
+    found = findings(load, joined(spoilt, DEPLOYMENT, MONITORING, rules.replace("QUERY", query)))
+    assert (found[id_].verdict, found[id_].line > 0) == ("warning", True)
+    sound = rules.replace("QUERY", "sum(<<.Series>>)")
+    assert id_ not in findings(load, joined(hpa, DEPLOYMENT, MONITORING, sound))
 
 
 def test_a_missing_monitor_is_a_warning(load):

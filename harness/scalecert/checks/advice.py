@@ -1,9 +1,10 @@
 """Next steps: which field of the policy to change, and to about what.
 
-What holds a policy back is looked for in order of how surely it does: a brake in `behavior`, a
-scrape that is too rare, a signal that can't tell the load, too few replicas allowed; only then is
-the target to blame. Heuristics, and said as such ("about"): a target is moved in proportion to how
-far a figure is beyond its limit, by no more than half at once, because the response is not linear.
+What holds a policy back is looked for in order of how surely it does: a number that stood in for
+missing data, a brake in `behavior`, a scrape that is too rare, a signal that can't tell the load,
+too few replicas allowed; only then is the target to blame. Heuristics, and said as such ("about"):
+a target is moved in proportion to how far a figure is beyond its limit, by no more than half at
+once, because the response is not linear.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 
 import numpy as np
 
-from scalecert.checks.timeline import behavior, replicas, rules, run
+from scalecert.checks.timeline import behavior, planned_rates, replicas, rules, run
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import HEADROOM_UTILIZATION, Plan, Signal
 from scalecert.recording.quantiles import Floats
@@ -41,7 +42,12 @@ def for_latency(recording: Recording, ratio: float) -> str:
     plan = recording.plan
     if math.isinf(ratio):
         return f"see no-request-lost first; then {for_latency(recording, 2.0)}"
-    held_back = brake(plan) or for_rare_scrapes(plan) or for_dull_signal(recording)
+    held_back = (
+        for_made_up_value(recording)
+        or brake(plan)
+        or for_rare_scrapes(plan)
+        or for_dull_signal(recording)
+    )
     if held_back:
         return held_back
     waiting = _share_unplaced(recording)
@@ -113,6 +119,36 @@ def for_rare_scrapes(plan: Plan) -> str:
     return f"scrape every 15s instead of every {plan.scrape_interval_seconds:g}s"
 
 
+def for_made_up_value(recording: Recording) -> str:
+    """Return what to do about a number that stood in for missing data and took replicas away."""
+    for signal in recording.plan.signals:
+        if signal.fallback is None:
+            continue
+        fall = _fall_on(recording, signal, signal.fallback)
+        if fall is not None:
+            time, before, after = fall
+            return (
+                f"remove `or vector({signal.fallback:g})` from the rule of {signal.metric}: under"
+                f" load, at {time:.0f} s, it read {signal.fallback:g} and replicas went from"
+                f" {before:.0f} to {after:.0f}; a metric without a value would have kept them"
+            )
+    return ""
+
+
+def _fall_on(
+    recording: Recording, signal: Signal, fallback: float
+) -> tuple[float, float, float] | None:
+    """Return time, replicas before and after of the first fall under load on a fallback's value."""
+    columns = [f"sync.{name}" for name in ("time_seconds", "spec_replicas", "desired_replicas")]
+    if not recording.series.keys() >= {*columns, f"sync.metric.{signal.index}.value"}:
+        return None
+    times, before, after = (recording.series[name].astype(np.float64) for name in columns)
+    made_up = _values(recording, signal) == fallback
+    loaded = planned_rates(recording.plan, times) > 0
+    found = np.flatnonzero(made_up & (after < before) & loaded)
+    return (times[found[0]], before[found[0]], after[found[0]]) if found.size else None
+
+
 def for_dull_signal(recording: Recording) -> str:
     """Return what to do about a policy none of whose signals tells the load, empty if one does."""
     dull = [_dullness(recording, signal) for signal in recording.plan.signals if signal.exists]
@@ -171,7 +207,8 @@ def raise_target(recording: Recording, ratio: float) -> str:
     signal = _signal(plan)
     if signal is None:
         return "give the policy a metric that exists, so that replicas are used better"
-    if signal.source_type in ("External", "Object") and signal.target_type == "Value":
+    summed = signal.source_type in ("External", "Object") and signal.aggregation in ("", "sum")
+    if summed and signal.target_type == "Value":
         return (
             f"use AverageValue for {signal.metric}: with type Value the HPA compares the sum over"
             " all pods with the target of one, and multiplies by the pods that are ready"

@@ -104,10 +104,22 @@ def present_statically(signals: Sequence[Signal]) -> Outcome | None:
         return None
     return Outcome(
         measured=0.0,
-        message=f"{gone.metric} does not exist{_because(gone)}",
+        message=f"{gone.metric} does not exist{_because(gone)}{_still_green(signals)}",
         next_step=gone.hint or _look_for(gone),
         evidence={"missing": [signal.metric for signal in signals if not signal.exists]},
     )
+
+
+def _still_green(signals: Sequence[Signal]) -> str:
+    """Return what hides the absence: one metric with a value keeps the HPA's conditions green.
+
+    Kubernetes computes with the metrics that it gets, and fails the sync only if none has a value
+    or those that have one would take replicas away (`computeReplicasForMetrics`).
+    """
+    others = [signal.metric for signal in signals if signal.exists]
+    if not others:
+        return ""
+    return f"; the HPA goes by {', '.join(others)} alone, and may show every condition green"
 
 
 def _because(signal: Signal) -> str:
@@ -193,6 +205,8 @@ def _reach_message(signal: Signal) -> str:
     highest, needed = f"{signal.maximum:g}", f"{_threshold(signal):.4g}"
     if _room(signal) > 1:
         return f"{signal.metric} can rise to {highest}, a scale-up needs more than {needed}"
+    if signal.reason:
+        return f"{signal.metric} can't rise far enough: {signal.reason}"
     if _is_unit_mismatch(signal):
         return (
             f"unit mismatch: {signal.metric} is a fraction 0-{highest} against a target of"

@@ -13,6 +13,7 @@ from typing import Literal
 from scalecert.policy.model import Place, Policy
 from scalecert.policy.resolve import Resolved
 from scalecert.policy.scraping import monitor_problem, scraped_pod
+from scalecert.policy.signals import signals
 from scalecert.scenario.model import PodStartup
 
 Verdict = Literal["pass", "fail", "warning"]
@@ -134,6 +135,34 @@ def _stabilization(policy: Policy, resolved: Resolved) -> Iterator[LintFinding]:
         )
 
 
+def _fallbacks(policy: Policy, resolved: Resolved) -> Iterator[LintFinding]:
+    """`missing-as-number`: no rule gives the HPA a number where it has no data."""
+    for signal in signals(policy, resolved):
+        if signal.fallback is not None:
+            yield finding_at(
+                policy.place(f"spec.metrics[{signal.index}]"),
+                "missing-as-number",
+                "warning",
+                f"the rule of {signal.metric} ends in `or vector({signal.fallback:g})`: a lost"
+                f" scrape or a query without history reads as {signal.fallback:g}",
+                "remove it: the HPA takes no replica away for a metric without a value",
+            )
+
+
+def _sums(policy: Policy, resolved: Resolved) -> Iterator[LintFinding]:
+    """`sum-as-value`: no sum over pods is compared as a plain Value."""
+    for signal in signals(policy, resolved):
+        if signal.aggregation == "sum" and signal.target_type == "Value":
+            yield finding_at(
+                policy.place(f"spec.metrics[{signal.index}]"),
+                "sum-as-value",
+                "warning",
+                f"{signal.metric} is a sum over pods, of type Value: the HPA multiplies sum /"
+                " target by the pods that are ready",
+                "use AverageValue, which shares the sum out over the replicas",
+            )
+
+
 def _probes(policy: Policy, resolved: Resolved) -> Iterator[LintFinding]:
     """`readiness-probe`: pods get requests only when their server answers."""
     container, target = resolved.container, policy.target
@@ -193,6 +222,21 @@ RULES = (
         "warning",
         "a shorter window takes away a server that the next rise of the load has to wait for",
         _stabilization,
+    ),
+    LintRule(
+        "missing-as-number",
+        "Is a metric without data left without a value?",
+        "warning",
+        "missing is not zero: a number in its place takes servers away that are busy",
+        _fallbacks,
+    ),
+    LintRule(
+        "sum-as-value",
+        "Is a sum over pods shared out over the replicas?",
+        "warning",
+        "with type Value the wish grows with the pods that are ready, and runs away to maxReplicas;"
+        " meant it may be for a backlog that has to go to the target as a whole",
+        _sums,
     ),
     LintRule(
         "readiness-probe",

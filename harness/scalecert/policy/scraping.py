@@ -64,3 +64,15 @@ def _endpoint_problem(
 def _is_container_port(scrape: ScrapeConfig, pod: ScrapedPod) -> bool:
     """Tell whether a port by number is one of the container's, where it lists any."""
     return not isinstance(scrape.port, int) or not pod.ports or scrape.port in pod.ports.values()
+
+
+def attached_labels(policy: Policy) -> frozenset[str] | None:
+    """Return the labels that monitors attach beside those of every scrape; None: any may be."""
+    found: set[str] = set()
+    for scrape in policy.scrape_configs:
+        rules = (*scrape.relabelings, *scrape.metric_relabelings)
+        if any(rule.verb == "labelmap" for rule in rules):
+            return None
+        found |= {to for _, to in scrape.from_pod} | {name for name, _ in scrape.static_labels}
+        found |= {rule.target_label for rule in rules if rule.target_label}
+    return frozenset(found)

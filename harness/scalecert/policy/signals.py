@@ -12,17 +12,24 @@ import sys
 from msgspec.structs import replace
 
 from scalecert.engines.base import MetricInfo
-from scalecert.hpa.types import MetricSpec, MetricTarget
+from scalecert.hpa.types import MetricIdentifier, MetricSpec, MetricTarget
 from scalecert.metrics.adapter_config import effective_rules
 from scalecert.metrics.names import ParsedName, parse_metric_name
-from scalecert.policy.exposure import Exposed, Exposure, with_labels
+from scalecert.policy.exposure import Exposed, Exposure
 from scalecert.policy.model import Policy
 from scalecert.policy.resolve import Resolved
-from scalecert.policy.scraping import scrape_problem
+from scalecert.policy.scraping import attached_labels, scrape_problem
 from scalecert.recording.plan import Signal
 from scalecert.scenario.model import Controllers
 
 DEFAULT_TOLERANCE = Controllers().tolerance
+
+_REDUCERS = {
+    "REDUCE_MEAN": "avg",
+    "REDUCE_MIN": "min",
+    "REDUCE_MAX": "max",
+    "REDUCE_COUNT": "count",
+}
 
 _OTHER_EXPORTERS = ("dcgm_", "duty_cycle", "tpu_", "container_", "node_", "kube_")
 
@@ -42,7 +49,7 @@ def signals(
             or adapter rules outside of the documented subset.
     """
     rules = effective_rules([one.document for one in policy.rules])
-    exposed = Exposed(resolved.kind, resolved.version, rules)
+    exposed = Exposed(resolved.kind, resolved.version, rules, attached_labels(policy))
     behavior = policy.hpa.behavior
     own = behavior.scale_up.tolerance if behavior and behavior.scale_up else None
     tolerance_up = tolerance if own is None else own.as_approximate_float64()
@@ -60,12 +67,14 @@ def signals(
                 tolerance_up=tolerance_up,
                 prometheus_name=exposure.series,
                 unit=_unit(spec.target, exposure.info),
-                maximum=_maximum(policy, resolved, spec, exposure.info),
+                maximum=_maximum(policy, resolved, spec, exposure),
                 reason=exposure.reason,
                 hint=exposure.hint,
+                aggregation=_aggregation(spec, exposure),
+                fallback=exposure.query.fallback,
             )
         )
-    return tuple(found)
+    return tuple(_averaged_twice(signal, policy.hpa.max_replicas) for signal in found)
 
 
 def as_scraped(found: tuple[Signal, ...], policy: Policy, resolved: Resolved) -> tuple[Signal, ...]:
@@ -111,7 +120,7 @@ def _exposure(policy: Policy, exposed: Exposed, index: int, spec: MetricSpec) ->
             field=path,
             hint="metrics of accelerators, nodes and other exporters are not modelled",
         )
-    return with_labels(exposed.look_up(name, spec.type, parsed), identifier)
+    return exposed.with_labels(exposed.look_up(spec, parsed), identifier)
 
 
 def _is_foreign(name: str, parsed: ParsedName) -> bool:
@@ -140,15 +149,54 @@ def _resource_exposure(policy: Policy, spec: MetricSpec) -> Exposure:
 
 
 def _maximum(
-    policy: Policy, resolved: Resolved, spec: MetricSpec, info: MetricInfo | None
+    policy: Policy, resolved: Resolved, spec: MetricSpec, exposure: Exposure
 ) -> float | None:
     """Return the highest value that the HPA can see while it runs minReplicas.
 
-    External with a plain Value is the sum over pods, every other kind is per pod.
+    A sum over pods with a plain Value grows with them, every other kind is per pod.
     """
+    info = exposure.info
     if info is None or info.maximum is None:
         return None
     pods = max(1, policy.hpa.min_replicas or 1)
-    summed = spec.external is not None and spec.target.type == "Value"
+    summed = _aggregation(spec, exposure) == "sum" and spec.target.type == "Value"
     highest = info.maximum(resolved.limits) * (pods if summed else 1)
     return highest if math.isfinite(highest) else None
+
+
+def _aggregation(spec: MetricSpec, exposure: Exposure) -> str:
+    """Return how the values of pods become the one that is compared; empty: they stay per pod.
+
+    The series of an External metric are added up by the HPA (`GetExternalMetric`'s callers).
+    """
+    if spec.external is not None:
+        return exposure.query.aggregation or _reducer(spec.external.metric)
+    return exposure.query.aggregation if spec.object is not None else ""
+
+
+def _reducer(identifier: MetricIdentifier) -> str:
+    """Return what Google's adapter makes of several series: the selector's reducer, else sum."""
+    labels = identifier.selector.match_labels if identifier.selector else {}
+    return _REDUCERS.get(labels.get("reducer", ""), "sum")
+
+
+def _averaged_twice(signal: Signal, most: int) -> Signal:
+    """Return a signal that AverageValue divides although it is an average, bounded as it then is.
+
+    With n replicas the HPA compares average / n with the target (replica_calculator.go,
+    `GetExternalPerPodMetricReplicas`), so it asks for ceil(average / target) whatever n is. To ask
+    for the last replica the average has to exceed a target for each of the others.
+    """
+    divided = signal.aggregation == "avg" and signal.target_type == "AverageValue"
+    if not divided or signal.maximum is None or signal.target_value <= 0:
+        return signal
+    asked = max(1, math.ceil(signal.maximum / signal.target_value))
+    if asked >= most:
+        return signal
+    return replace(
+        signal,
+        maximum=signal.maximum / (most - 1),
+        reason=f"it is an average over pods, at most {signal.maximum:g}, which AverageValue divides"
+        f" by the replicas once more: it never asks for more than {asked} of {most} replicas",
+        hint=f"let the rule publish sum instead of avg, or use type Value for {signal.metric}",
+    )
