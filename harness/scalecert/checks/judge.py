@@ -2,8 +2,9 @@
 
 - A check that crashes, finds no data or claims a pass without a figure is inconclusive and says
   why; so is a scenario none of whose checks applies.
-- Where the load generator was late or the harness's own metric pipeline was dead, the run says
-  nothing of the policy: every other finding of the scenario is inconclusive.
+- Where the load generator was late, the recording lacks a part of the run, or the harness's own
+  metric pipeline was dead, the run says nothing of the policy: every other finding of the scenario
+  is inconclusive.
 - Where a policy's signal is missing, out of reach, or the load is beyond maxReplicas, failures
   that follow from it point to that cause.
 """
@@ -22,6 +23,7 @@ from scalecert.checks.canary import pipeline_failure
 from scalecert.checks.finding import Finding, Verdict, holds
 from scalecert.checks.load import GENERATOR_ON_TIME
 from scalecert.checks.registry import CHECKS, Check, NoDataError, Outcome, find, requested
+from scalecert.checks.wholeness import recording_gap
 from scalecert.recording.model import Column, Recording
 from scalecert.scenario.model import Level, Scenario
 
@@ -218,9 +220,11 @@ def _doubt(gate: Finding, recording: Recording) -> tuple[str, str] | None:
     if gate.verdict is not Verdict.PASS:
         return f"{GENERATOR_ON_TIME} did not pass ({gate.message})", gate.next_step
     try:
-        failure = pipeline_failure(recording)
-    except Exception as error:  # noqa: BLE001 - a canary that can't be read is none
-        failure = f"the harness's canary can't be read: {_crash(error)}"
+        gap, failure = recording_gap(recording), pipeline_failure(recording)
+    except Exception as error:  # noqa: BLE001 - what can't be read is nothing to believe
+        gap, failure = f"the recording can't be read: {_crash(error)}", ""
+    if gap:
+        return gap, _CRASHED
     return (failure, _REPAIR) if failure else None
 
 
