@@ -17,6 +17,8 @@ from scalecert.recording.plan import Plan
 MEASURED = "measured"
 _WORLDS = {"sim": ("S1", "S2")}
 """World: its level on an estimated and on a measured engine profile."""
+LEVELS = tuple(level for pair in _WORLDS.values() for level in pair)
+"""The levels that this release knows."""
 
 
 class Assurance(msgspec.Struct, frozen=True, rename="camel"):

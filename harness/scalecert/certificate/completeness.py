@@ -15,7 +15,7 @@ import msgspec
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.recording.plan import Plan
 from scalecert.scenario.model import Level
-from scalecert.suite import Case, suites
+from scalecert.suite import Case, Suite, suites
 
 COMPLETED = "case-completed"
 ASSERTION = "author-assertion"
@@ -26,6 +26,9 @@ OF_CASES = {
 """Ids of the findings that are made here and by no check, and what each asks."""
 
 
+Kind = Literal["usage", "assertion", "crash", "skip", "unjudged"]
+
+
 class Problem(msgspec.Struct, frozen=True):
     """Why a case has more, or less, to say than its checks found.
 
@@ -33,12 +36,14 @@ class Problem(msgspec.Struct, frozen=True):
     `crash`: something broke; `skip`: it was not run; `unjudged`: its test judged no recording.
     """
 
-    kind: Literal["usage", "assertion", "crash", "skip", "unjudged"]
+    kind: Kind
     text: str
 
 
 NOT_RUN = Problem("skip", "not selected, or its process ended early")
 _LOST = Problem("skip", "its recording is gone")
+
+_OF_COMPLETION: tuple[Kind, ...] = ("skip", "crash", "usage", "unjudged")
 
 _NEXT_STEPS = {
     "usage": "correct the scenario",
@@ -91,29 +96,49 @@ def complete(
     return tuple(found.values())
 
 
-def missing(plans: Iterable[Plan]) -> list[Finding]:
+def missing(plans: Iterable[Plan], own: Sequence[Suite] = ()) -> list[Finding]:
     """Return findings about the cases of shipped suites that no plan is of.
 
-    Which cases an author's own suite has, a plan can't tell.
+    Which cases an author's own suite has, a plan can't tell; such suites are `own`.
     """
-    recorded = {plan.scenario.metadata.name for plan in plans}
-    versions = {plan.suite for plan in plans}
-    cases = [case for suite in suites() for case in suite.cases if case.suite in versions]
+    known = list(plans)
+    recorded = {plan.scenario.metadata.name for plan in known}
+    cases = _cases(known, own)
     return [finding_about(case, NOT_RUN) for case in cases if case.id not in recorded]
 
 
-def carried_over(told: Iterable[Finding], plans: Sequence[Plan]) -> list[Finding]:
+def _cases(plans: Iterable[Plan], own: Sequence[Suite]) -> list[Case]:
+    """Return the cases of the suites that the plans are of, as far as these are known."""
+    versions = {plan.suite for plan in plans}
+    known = [case for suite in (*suites(), *own) for case in suite.cases]
+    return [case for case in known if case.suite in versions]
+
+
+def carried_over(
+    told: Iterable[Finding], plans: Sequence[Plan], own: Sequence[Suite] = ()
+) -> list[Finding]:
     """Return what an earlier certificate's findings, `told`, have on cases and recordings lack.
 
-    A case that was judged then and has no recording any more is a finding too.
+    A case that was judged then and has no recording any more is a finding too. The certificate
+    may have been edited since: whatever it says, a finding about a case never passes, and its
+    level is that of the case.
     """
     recorded = {plan.scenario.metadata.name for plan in plans}
+    levels = {case.id: case.scenario.spec.level for case in _cases(plans, own)}
+    levels |= {plan.scenario.metadata.name: plan.scenario.spec.level for plan in plans}
     about_cases: list[Finding] = []
     lost: dict[str, Level] = {}
     for finding in told:
         if finding.id in OF_CASES:
-            about_cases.append(finding)
+            about_cases.append(_restored(finding, levels.get(finding.scenario, finding.level)))
         elif finding.scenario not in recorded and lost.get(finding.scenario) != "core":
             lost[finding.scenario] = finding.level
     gone = lost.keys() - {finding.scenario for finding in about_cases}
     return [*about_cases, *(_finding(name, lost[name], _LOST) for name in sorted(gone))]
+
+
+def _restored(finding: Finding, level: Level) -> Finding:
+    """Return a finding about a case as it can only have been: itself, unless it was edited."""
+    kinds: list[Kind] = ["assertion"] if finding.id == ASSERTION else list(_OF_COMPLETION)
+    made = [_finding(finding.scenario, level, Problem(kind, finding.message)) for kind in kinds]
+    return finding if finding in made else made[0]

@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     help="One run per scenario, neither more seeds nor corners: indicative, never certified.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), help="Runs at once; default: one per core.")
+@click.option(
+    "--sign-with",
+    metavar="COMMAND",
+    help="Command that signs each certificate once it is written: {file} in it is the path.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the certificate itself.")
 @click.option("-v", "--verbose", is_flag=True, help="Show pytest's log.")
 def command(
@@ -49,6 +54,7 @@ def command(
     out: Path,
     quick: bool,
     jobs: int | None,
+    sign_with: str | None,
     as_json: bool,
     verbose: bool,
     **words: Unpack[Words],
@@ -61,9 +67,44 @@ def command(
 
     Exit codes: 0 certified, 1 not certified, 2 unusable input, 3 inconclusive, 130 interrupted.
     """
+    from scalecert.certificate.artifacts import CERTIFICATE
+    from scalecert.cli import rendering
+    from scalecert.cli.signing import sign, words_of
+
+    signer = words_of(sign_with, "--sign-with") if sign_with is not None else None
+    folders = certify(
+        policies, words, suite=suite, out=out, quick=quick, jobs=jobs, verbose=verbose
+    )
+    certificates = [rendering.read_certificate(folder) for folder in folders]
+    if as_json:
+        rendering.print_certificates_json(certificates)
+    else:
+        rendering.print_certificates(certificates)
+    for folder in folders:
+        click.echo(f"wrote {folder}/: certificate.json, junit.xml, recordings/", err=True)
+        if signer is not None:
+            sign(signer, folder / CERTIFICATE)
+    return rendering.exit_code(certificates)
+
+
+def certify(
+    policies: tuple[str, ...],
+    words: Words,
+    *,
+    suite: str,
+    out: Path,
+    quick: bool = False,
+    jobs: int | None = None,
+    verbose: bool = False,
+) -> list[Path]:
+    """Run a suite and return the folders of the certificates, one for each HPA.
+
+    Raises:
+        UsageError: if any input can't be used.
+        EnvironmentFault: if the run broke.
+    """
     from scalecert import pipeline
     from scalecert.certificate import artifacts
-    from scalecert.cli import rendering
     from scalecert.policy import standard_input
     from scalecert.suite import find_suite
 
@@ -72,14 +113,7 @@ def command(
         order = _Order(policies, words, find_suite(suite), subjects, out, stdin)
         artifacts.prepare(out)
         _run(order, jobs=jobs or _cores(), quick=quick, verbose=verbose)
-    certificates = [rendering.read_certificate(folder) for folder in order.folders]
-    if as_json:
-        rendering.print_certificates_json(certificates)
-    else:
-        rendering.print_certificates(certificates)
-    for folder in order.folders:
-        click.echo(f"wrote {folder}/: certificate.json, junit.xml, recordings/", err=True)
-    return rendering.exit_code(certificates)
+    return order.folders
 
 
 @dataclass(frozen=True, slots=True)

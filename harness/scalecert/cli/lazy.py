@@ -12,6 +12,8 @@ COMMANDS = {
     "lint": "Check manifests without running anything.",
     "run": "Record one scenario under a policy.",
     "recheck": "Judge stored recordings again, without a world.",
+    "verify": "Check a certificate against its recordings and inputs.",
+    "statement": "Print a certificate as an in-toto Statement.",
     "explain": "Say what a check, scenario or lint rule is for.",
     "suites": "List the suites and their cases.",
     "profiles": "List the engine profiles.",

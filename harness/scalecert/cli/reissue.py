@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from scalecert.checks.finding import Finding
     from scalecert.recording.plan import Plan
     from scalecert.recording.runs import RecordedRun, Runs
+    from scalecert.suite import Suite
 
 
 def runs_of(case: Path) -> Runs:
@@ -36,29 +37,68 @@ def certificate(place: Path, cases: Iterable[Path]) -> Certificate:
         UsageError: if a recording can't be read.
     """
     from scalecert import clock, pipeline
-
-    recorded: list[RecordedRun] = []
-    findings: list[Finding] = []
-    for case in cases:
-        runs = runs_of(case)
-        recorded += pipeline.recorded(runs)
-        findings += pipeline.judge_runs(runs)
-    findings += _of_cases(place, [run.plan for run in recorded])
-    return pipeline.issue(recorded[0].plan.policy.name, recorded, findings, clock.utc_now())
-
-
-def _of_cases(place: Path, plans: Sequence[Plan]) -> list[Finding]:
-    """Return what recordings can't tell: cases that were not run, and assertions of authors.
-
-    The certificate beside the recordings has it, and the shipped suites say which of their cases
-    are missing.
-    """
     from scalecert.certificate.artifacts import CERTIFICATE
-    from scalecert.certificate.completeness import carried_over, missing
     from scalecert.cli import rendering
 
     certified = (place / CERTIFICATE).is_file()
-    findings = rendering.read_certificate(place).findings if certified else ()
-    told = carried_over(findings, plans)
-    known = {finding.scenario for finding in told}
-    return [*told, *(finding for finding in missing(plans) if finding.scenario not in known)]
+    told = rendering.read_certificate(place).findings if certified else ()
+    recorded, findings = _judged(map(runs_of, cases))
+    findings += _of_cases(told, [run.plan for run in recorded])
+    return pipeline.issue(recorded[0].plan.policy.name, recorded, findings, clock.utc_now())
+
+
+def recomputed(issued: Certificate, cases: Iterable[Runs], own: Sequence[Suite]) -> Certificate:
+    """Return what a certificate must be, if its recordings are what they were.
+
+    A scenario that the certificate calls not completed, and has no other finding of, was recorded
+    and never judged; so it is not judged here.
+
+    Args:
+        issued: the certificate; what recordings can't tell is taken from it.
+        cases: the recordings that it names.
+        own: suites of the author's own.
+
+    Raises:
+        UsageError: if a recording can't be read.
+        HarnessBug: if the recordings are of different policies.
+    """
+    from scalecert import pipeline
+    from scalecert.certificate.completeness import OF_CASES
+
+    told = issued.findings
+    unjudged = {one.scenario for one in told} - {
+        one.scenario for one in told if one.id not in OF_CASES
+    }
+    recorded, findings = _judged(cases, leave_out=unjudged)
+    findings += _of_cases(told, [run.plan for run in recorded], own)
+    name, date = recorded[0].plan.policy.name, issued.metadata.date
+    return pipeline.issue(name, recorded, findings, date)
+
+
+def _judged(
+    cases: Iterable[Runs], *, leave_out: Iterable[str] = ()
+) -> tuple[list[RecordedRun], list[Finding]]:
+    from scalecert import pipeline
+
+    recorded: list[RecordedRun] = []
+    findings: list[Finding] = []
+    for runs in cases:
+        known = pipeline.recorded(runs)
+        recorded += known
+        if known[0].plan.scenario.metadata.name not in leave_out:
+            findings += pipeline.judge_runs(runs)
+    return recorded, findings
+
+
+def _of_cases(
+    told: Iterable[Finding], plans: Sequence[Plan], own: Sequence[Suite] = ()
+) -> list[Finding]:
+    """Return what recordings can't tell: cases that were not run, and assertions of authors.
+
+    The certificate has it, and the suites say which of their cases are missing.
+    """
+    from scalecert.certificate.completeness import carried_over, missing
+
+    kept = carried_over(told, plans, own)
+    known = {finding.scenario for finding in kept}
+    return [*kept, *(finding for finding in missing(plans, own) if finding.scenario not in known)]

@@ -1,0 +1,116 @@
+"""A certificate as an in-toto Statement: for tools that sign and look up attestations.
+
+Beside the flow: `scalecert statement` prints it, `cosign attest-blob --statement` and other
+in-toto tools sign it. The format is https://github.com/in-toto/attestation, spec/v1/statement.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, Literal
+
+import msgspec
+
+from scalecert.certificate.assurance import Assurance
+from scalecert.certificate.document import Certificate
+from scalecert.checks.finding import Verdict
+
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://scalecert.dev/certificate/v1"
+RECORDING_DIGEST = "scalecertRecording"
+"""Algorithm of a recording's digest: it is of a folder, so its name must not be `sha256`, which is
+of one file's bytes. Lower-case hex; `recording.store.digest` has the formula."""
+
+
+class _Part(msgspec.Struct, frozen=True, rename="camel"):
+    """What every part of the statement has in common."""
+
+
+class Subject(_Part, frozen=True):
+    """One thing that the statement is about; `digest` by algorithm, lower-case hex."""
+
+    name: str
+    digest: dict[str, str]
+
+
+class Policy(_Part, frozen=True):
+    """The policy that was certified; `digest` covers all of its manifests."""
+
+    name: str
+    namespace: str
+    digest: str
+
+
+class Engine(_Part, frozen=True):
+    """What served its pods, and the profile that stood for it."""
+
+    name: str
+    version: str | None
+    profile: str
+    profile_digest: str
+
+
+class Suite(_Part, frozen=True):
+    """What it was judged by."""
+
+    name: str
+    version: str
+    digest: str
+
+
+class Predicate(_Part, frozen=True):
+    """What is stated: enough to decide on without opening the certificate."""
+
+    verdict: Verdict
+    assurance: Assurance | None
+    objective: tuple[str, ...]
+    policy: Policy
+    engine: Engine
+    suite: Suite
+    world: str
+    harness_version: str
+    date: str
+
+
+class Statement(_Part, frozen=True):
+    """An in-toto Statement, version 1."""
+
+    type_: Literal["https://in-toto.io/Statement/v1"] = msgspec.field(name="_type")
+    subject: tuple[Subject, ...]
+    predicate_type: str
+    predicate: Predicate
+
+
+def statement(certificate: Certificate, data: bytes, name: str) -> Statement:
+    """Return what a certificate states.
+
+    Args:
+        certificate: the certificate.
+        data: its file, whose digest the first subject has.
+        name: of the file.
+    """
+    spec = certificate.spec
+    policy, engine, suite = spec.policy, spec.engine, spec.suite
+    recordings = (
+        Subject(
+            f"recordings/{ref.scenario}/{ref.run}",
+            {RECORDING_DIGEST: ref.digest.removeprefix("sha256:")},
+        )
+        for ref in spec.recordings
+    )
+    return Statement(
+        type_=STATEMENT_TYPE,
+        subject=(Subject(name, {"sha256": hashlib.sha256(data).hexdigest()}), *recordings),
+        predicate_type=PREDICATE_TYPE,
+        predicate=Predicate(
+            verdict=spec.verdict,
+            assurance=spec.assurance,
+            objective=spec.objective,
+            policy=Policy(policy.name, policy.namespace, policy.digest),
+            engine=Engine(engine.name, engine.version, engine.profile, engine.profile_digest),
+            suite=Suite(suite.name, suite.version, suite.digest),
+            world=spec.world,
+            harness_version=spec.harness_version,
+            date=certificate.metadata.date,
+        ),
+    )
