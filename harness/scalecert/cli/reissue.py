@@ -34,7 +34,7 @@ def certificate(place: Path, cases: Iterable[Path]) -> Certificate:
         cases: the folders of its cases.
 
     Raises:
-        UsageError: if a recording can't be read.
+        UsageError: if a recording can't be read, or they are of several policies.
     """
     from scalecert import clock, pipeline
     from scalecert.certificate.artifacts import CERTIFICATE
@@ -43,6 +43,7 @@ def certificate(place: Path, cases: Iterable[Path]) -> Certificate:
     certified = (place / CERTIFICATE).is_file()
     told = rendering.read_certificate(place).findings if certified else ()
     recorded, findings = _judged(map(runs_of, cases))
+    _check_policy(place, recorded)
     findings += _of_cases(told, [run.plan for run in recorded])
     return pipeline.issue(recorded[0].plan.policy.name, recorded, findings, clock.utc_now())
 
@@ -88,6 +89,27 @@ def _judged(
         if known[0].plan.scenario.metadata.name not in leave_out:
             findings += pipeline.judge_runs(runs)
     return recorded, findings
+
+
+def _check_policy(place: Path, recorded: Sequence[RecordedRun]) -> None:
+    """Refuse recordings from before and after a policy was edited.
+
+    Raises:
+        UsageError: naming one of each.
+    """
+    from scalecert.errors import UsageError
+
+    found = {
+        (run.plan.policy.name, run.plan.policy.digest): run.plan.scenario.metadata.name
+        for run in recorded
+    }
+    if len(found) > 1:
+        raise UsageError(
+            f"found recordings of different policies, those of {' and '.join(found.values())},"
+            " expected one policy",
+            file=str(place),
+            hint="record all again: scalecert certify",
+        )
 
 
 def _of_cases(
