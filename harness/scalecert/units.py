@@ -32,17 +32,28 @@ def format_seconds(seconds: float) -> str:
     return f"{seconds:.4g} s" if size < 600 else f"{seconds / 60:.4g} min"
 
 
+LONGEST_SECONDS = 10 * 365 * 24 * 3600.0
+"""Of any duration: ten years. A double counts microseconds up to there, and loses the seconds of
+a run beside a longer one."""
+
+
 class Duration(float):
     """Seconds, written as a duration (`90s`, `5m`) or as a plain number of seconds."""
 
     @classmethod
     def decode(cls, value: object) -> Self:
-        """Return the duration that `value` stands for; ValueError if negative or no duration."""
+        """Return the duration that `value` stands for.
+
+        Raises:
+            ValueError: if it is negative, longer than ten years, or no duration.
+        """
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError(f"found {value!r}, expected a duration such as 90s or 5m")  # noqa: TRY004 - as msgspec asks
         seconds = parse_duration_seconds(value) if isinstance(value, str) else float(value)
         if not (0 <= seconds < math.inf):
             raise ValueError(f"found {value!r}, expected zero or a positive duration")
+        if seconds > LONGEST_SECONDS:
+            raise ValueError(f"found {value!r}, expected 87600h (ten years) or less")
         return cls(seconds)
 
     def encode(self) -> str:

@@ -78,3 +78,14 @@ def test_a_scenario_states_nothing_that_never_ends(spec: dict):
     document["spec"].update(spec)
     with pytest.raises(msgspec.ValidationError, match=r"^found .*, expected .* - at `\$\.spec"):
         msgspec.convert(document, Scenario, dec_hook=decode_hook)
+
+
+def test_a_sine_too_fast_for_its_run_is_refused(tmp_path: Path):
+    """Its straight pieces are kept for the checks: a million periods would fill the memory."""
+    sine = {"shape": "sine", "mean": "3/s", "amplitude": "1/s", "period": "100ms"}
+    workload = msgspec.to_builtins(
+        make_scenario().spec.workload, enc_hook=lambda value: value.encode()
+    )
+    scenario = make_scenario(workload={**workload, "rate": sine})
+    with pytest.raises(UsageError, match=r"found 0\.1s, expected at most 1000 periods"):
+        check_limits(policy(tmp_path), scenario)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scalecert.errors import UsageError
 from scalecert.policy.model import Probe
 
 from .conftest import DEPLOYMENT, HPA, changed, joined
@@ -114,3 +115,34 @@ def test_required_node_affinity_names_the_accelerator(load):
     text = changed(DEPLOYMENT, "      nodeSelector:\n", affinity)
     labels = load(joined(HPA, text)).target.template.node_labels
     assert labels == {"gpu": "l4", "cloud.google.com/gke-accelerator": "nvidia-l4"}
+
+
+def test_a_probe_of_zeros_is_the_apis_default(load):
+    """The API server fills in what is 0 as if it had been left out."""
+    zeros = "{periodSeconds: 0, timeoutSeconds: 0, successThreshold: 0, failureThreshold: 0}"
+    assert container(load, f"startupProbe: {zeros}").startup == Probe()
+
+
+@pytest.mark.parametrize(
+    ("field", "problem"),
+    [
+        ("startupProbe: {periodSeconds: -1}", "periodSeconds -1, expected 0 to"),
+        ("startupProbe: {initialDelaySeconds: 9999999999}", "expected 0 to 2147483647"),
+        ("lifecycle: {preStop: {sleep: {seconds: -5}}}", "seconds -5, expected 0 or more"),
+    ],
+)
+def test_times_that_the_api_server_refuses(load, field: str, problem: str):
+    """A pod with such a template is never created."""
+    with pytest.raises(UsageError, match=problem):
+        container(load, field)
+
+
+def test_a_grace_below_zero_is_refused(load):
+    """As the API server does."""
+    spoilt = changed(
+        DEPLOYMENT,
+        "      containers:\n",
+        "      terminationGracePeriodSeconds: -1\n      containers:\n",
+    )
+    with pytest.raises(UsageError, match="terminationGracePeriodSeconds -1, expected 0 or more"):
+        load(joined(HPA, spoilt))

@@ -223,3 +223,12 @@ def test_peaks_of_public_traces(public_traces, name, peak_per_second, minute_pea
     minutes = np.diff(curve.cumulative(np.arange(0, rows.span_seconds, 60))) / 60
     assert minutes.max() / mean_per_second(rows) == pytest.approx(minute_peak_to_mean, rel=0.03)
     assert busiest_per_second(rows, 60) >= minutes.max()
+
+
+@pytest.mark.parametrize(("last", "speed"), [(1e9, 1.0), (1e17, 1.0), (100.0, 1e-6)])
+def test_a_trace_of_decades_is_refused(tmp_path, last: float, speed: float):
+    """One wrong timestamp would make millions of empty bins."""
+    path = tmp_path / "trace.csv"
+    path.write_text(f"Timestamp,Request tokens,Response tokens\n0,5,5\n{last},5,5\n")
+    with pytest.raises(UsageError, match=r"days to replay, expected 150 or less"):
+        read_trace(Trace(file="trace.csv", speed=speed), path)

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from scalecert.documents import require
+from scalecert.hpa.arithmetic import MAX_INT32
 from scalecert.hpa.quantity import Quantity
 from scalecert.hpa.types import HorizontalPodAutoscalerSpec, LabelSelector
 
@@ -69,11 +71,26 @@ class ProbeDocument(_Part, frozen=True):
     failure_threshold: int = 3
     http_get: HttpGet | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what the API server refuses (ValidateProbe: each at least 0, and 32 bits)."""
+        for name, value in (
+            ("initialDelaySeconds", self.initial_delay_seconds),
+            ("periodSeconds", self.period_seconds),
+            ("timeoutSeconds", self.timeout_seconds),
+            ("successThreshold", self.success_threshold),
+            ("failureThreshold", self.failure_threshold),
+        ):
+            require(0 <= value <= MAX_INT32, f"found {name} {value}, expected 0 to {MAX_INT32}")
+
 
 class Sleep(_Part, frozen=True):
     """A hook that sleeps."""
 
     seconds: int
+
+    def __post_init__(self) -> None:
+        """Refuse a sleep of less than no time."""
+        require(self.seconds >= 0, f"found seconds {self.seconds}, expected 0 or more")
 
 
 class Exec(_Part, frozen=True):
@@ -161,6 +178,11 @@ class PodSpec(_Part, frozen=True):
     node_selector: dict[str, str] = {}
     affinity: Affinity = Affinity()
     termination_grace_period_seconds: int = 30
+
+    def __post_init__(self) -> None:
+        """Refuse a grace of less than no time, as the API server does."""
+        grace = self.termination_grace_period_seconds
+        require(grace >= 0, f"found terminationGracePeriodSeconds {grace}, expected 0 or more")
 
 
 class PodTemplateDocument(_Part, frozen=True):

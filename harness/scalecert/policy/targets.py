@@ -177,14 +177,15 @@ def _container(document: Document, path: str, read: ContainerDocument) -> Contai
 
 
 def _probe(read: ProbeDocument | None) -> Probe | None:
+    """Return a probe; 0 stands for the default where it means nothing (SetDefaults_Probe)."""
     if read is None:
         return None
     return Probe(
         initial_delay_seconds=float(read.initial_delay_seconds),
-        period_seconds=float(read.period_seconds),
-        timeout_seconds=float(read.timeout_seconds),
-        success_threshold=read.success_threshold,
-        failure_threshold=read.failure_threshold,
+        period_seconds=float(read.period_seconds or 10),
+        timeout_seconds=float(read.timeout_seconds or 1),
+        success_threshold=read.success_threshold or 1,
+        failure_threshold=read.failure_threshold or 3,
         path=read.http_get.path if read.http_get else None,
         port=read.http_get.port if read.http_get else None,
     )

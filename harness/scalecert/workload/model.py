@@ -18,6 +18,7 @@ from scalecert.units import Duration
 from scalecert.workload.stated_rate import Rate
 
 MAX_TOKENS = 10_000_000  # a request longer than any model's context is a slip, not a request
+LEAST_SECONDS = 0.001  # of a phase of a shape; shorter ones vanish in the rounding of times
 MAX_CV = 20.0  # the burstiest public LLM trace, Azure 2023 code, has 13.2
 
 
@@ -27,6 +28,11 @@ class _Shape(DocumentPart, frozen=True, tag_field="shape"):
 
 class _Distribution(DocumentPart, frozen=True, tag_field="distribution"):
     """Sizes in tokens."""
+
+
+def _check_phase(name: str, seconds: float, instead: str = "") -> None:
+    found = "0" if seconds == 0 else f"{seconds:g}s"
+    require(seconds >= LEAST_SECONDS, f"found {name} {found}, expected a positive one{instead}")
 
 
 class Arrivals(DocumentPart, frozen=True):
@@ -64,7 +70,7 @@ class Ramp(_Shape, frozen=True, tag="ramp"):
 
     def __post_init__(self) -> None:
         """Refuse a ramp that takes no time."""
-        require(self.duration > 0, "found duration 0, expected a positive one (or shape staircase)")
+        _check_phase("duration", self.duration, " (or shape staircase)")
 
 
 class Level(DocumentPart, frozen=True):
@@ -76,8 +82,10 @@ class Level(DocumentPart, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse a level that takes no time, or less than its ramp."""
-        require(self.duration > 0, "found duration 0, expected a positive one")
+        _check_phase("duration", self.duration)
         require(self.ramp <= self.duration, "found a ramp longer than its level")
+        if self.ramp:
+            _check_phase("ramp", self.ramp)
 
 
 class Staircase(_Shape, frozen=True, tag="staircase"):
@@ -100,7 +108,7 @@ class Spike(_Shape, frozen=True, tag="spike"):
 
     def __post_init__(self) -> None:
         """Refuse a spike that takes no time."""
-        require(self.duration > 0, "found duration 0, expected a positive one")
+        _check_phase("duration", self.duration)
 
 
 class Sine(_Shape, frozen=True, tag="sine"):
@@ -112,7 +120,7 @@ class Sine(_Shape, frozen=True, tag="sine"):
 
     def __post_init__(self) -> None:
         """Refuse a period of no time."""
-        require(self.period > 0, "found period 0, expected a positive one")
+        _check_phase("period", self.period)
 
 
 class BurstAndDrain(_Shape, frozen=True, tag="burst-and-drain"):
@@ -132,8 +140,8 @@ class BurstAndDrain(_Shape, frozen=True, tag="burst-and-drain"):
 
     def __post_init__(self) -> None:
         """Refuse phases that take no time, and a number of cycles out of range."""
-        require(self.duration > 0, "found duration 0, expected a positive one")
-        require(self.drain_duration > 0, "found drainDuration 0, expected a positive one")
+        _check_phase("duration", self.duration)
+        _check_phase("drainDuration", self.drain_duration)
         require(1 <= self.cycles <= 1000, f"found cycles {self.cycles}, expected 1 to 1000")
 
 

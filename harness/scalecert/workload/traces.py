@@ -36,6 +36,9 @@ from scalecert.workload.files import (
 )
 from scalecert.workload.model import Trace
 
+MAX_SPAN_SECONDS = 150 * 86_400.0
+"""Of the piece that is replayed; the longest public trace, BurstGPT, has 121 days."""
+
 
 @dataclass(frozen=True, slots=True)
 class TraceRows:
@@ -122,6 +125,13 @@ def read_trace(trace: Trace, path: Path) -> TraceRows:
     if not span > 0:
         found = f"{len(seconds)} rows that span no time" if seconds else "no requests"
         raise UsageError(f"found {found}, expected a trace to replay", file=str(path))
+    if span / trace.speed > MAX_SPAN_SECONDS:
+        days = span / trace.speed / 86_400
+        raise UsageError(
+            f"found {days:.4g} days to replay, expected {MAX_SPAN_SECONDS / 86_400:g} or less",
+            file=str(path),
+            hint="cut a piece out with start and duration",
+        )
     return TraceRows(
         np.array(seconds, dtype=np.float64) / trace.speed,
         np.array(inputs, dtype=np.int32),
