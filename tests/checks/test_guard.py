@@ -184,6 +184,14 @@ def test_without_one_that_flips_it_every_uncertain_part_is_named(known: bool) ->
     assert found.next_step == STEP.format("prefill (TTFT), decode (TPOT) and start-up (model load)")
 
 
+def test_a_part_alone_that_says_nothing_flips_nothing() -> None:
+    """Only a run that is decided the other way is evidence against a part."""
+    runs = {name: finding(3.0 if name == "slow" else 1.0) for name in BAND}
+    runs |= {"slow-decode": finding(3.0), "slow-startup": finding(1.0, INCONCLUSIVE)}
+    (found,) = guarded(judged(runs))
+    assert found.next_step == STEP.format("decode (TPOT)")
+
+
 def test_parts_that_are_exact_need_no_measurement() -> None:
     """An error of nothing is not to be measured again."""
     errors = make_errors(prefill=0.3, decode=0.0)

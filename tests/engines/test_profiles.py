@@ -115,6 +115,9 @@ def test_an_unknown_name_gets_the_nearest() -> None:
         (("contextSeconds: ", "contextSecond: "), "contextSecond"),
         (("kind: EngineProfile", "kind: EngineProfil"), "did you mean EngineProfile"),
         (("basis: assumed", "basis: guessed"), "guessed"),
+        (("relative: 0.30", "relative: 30"), r"errors\.startup\.relative: found 30.*0\.3 is 30 %"),
+        (("relative: 0.30", "relative: 1.0"), r"errors\.startup\.relative: found 1\.0, expected"),
+        (("relative: 0.30", "relative: -0.1"), r"errors\.startup\.relative: found -0\.1"),
     ],
 )
 def test_a_wrong_profile_gets_one_line(

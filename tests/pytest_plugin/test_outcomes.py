@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from scalecert.recording import store
+
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +72,34 @@ def test_passing_findings_pass_their_test(run, pytester: pytest.Pytester):
     assert spec(pytester.path)["verdict"] == "pass"
     assert (pytester.path / "out/junit.xml").is_file()
     assert (pytester.path / "out/recordings/steady/seed-1/scenario.json").is_file()
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n2",)], ids=["here", "xdist"])
+def test_a_quick_session_is_no_success(run, pytester: pytest.Pytester, arguments: tuple[str, ...]):
+    """Its tests pass, but one run certifies nothing: exit status 1, with a line that says why."""
+    result = run("--quick", *arguments, steady="x=pass", ramp="x=pass")
+    result.assert_outcomes(passed=2)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["INDICATIVE PASS S1*a: objective*", "scalecert: a is indicative only: *guard band*"]
+    )
+    found = spec(pytester.path)
+    assert (found["verdict"], found["guard"]["complete"]) == ("inconclusive", False)
+    assert [(one["scenario"], one["run"]) for one in found["recordings"]] == [
+        ("ramp", "seed-1"),
+        ("steady", "seed-1"),
+    ]
+    runs = [path.name for path in (pytester.path / "out/recordings/ramp").iterdir()]
+    assert runs == ["seed-1"]
+
+
+def test_every_run_of_a_case_is_on_the_certificate(run, pytester: pytest.Pytester):
+    """With the digest of what lies on disk."""
+    assert run(steady="x=pass").ret == 0
+    found = {one["run"]: one["digest"] for one in spec(pytester.path)["recordings"]}
+    folder = pytester.path / "out/recordings/steady"
+    assert found == {path.name: store.digest(path) for path in folder.iterdir()}
+    assert list(found) == ["seed-1", "seed-2", "seed-3"]
 
 
 def test_a_failed_finding_fails_its_test(run):

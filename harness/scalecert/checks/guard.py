@@ -182,6 +182,7 @@ def _hangs_on_profile(
         for part in PARTS
         if (run := alone.get(name_alone(corner, part))) is not None
         and (found := run.finding(finding.id)) is not None
+        and found.verdict in _DECIDED
         and found.verdict is not finding.verdict
     ]
     changed = "fails" if finding.verdict is Verdict.PASS else "passes"
