@@ -20,7 +20,7 @@ Level = Literal["core", "extended"]
 """Core findings decide a certificate, extended ones are reported."""
 
 Routing = Literal["random", "round-robin", "least-outstanding"]
-"""How a Service picks a pod; `sim.router` says who does which."""
+"""How a Service picks a pod; `routing` says who does which."""
 
 
 MAX_DURATION_SECONDS = 7 * 24 * 3600.0

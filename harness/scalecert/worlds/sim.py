@@ -20,12 +20,12 @@ from scalecert.metrics.pipeline import Pipeline
 from scalecert.planning.trial import Trial
 from scalecert.recording.model import Column, Recording
 from scalecert.rng import stream
+from scalecert.routing import Router, routing_draws
 from scalecert.sim.autoscaler import Autoscaler
 from scalecert.sim.cluster import Cluster, WorkloadSpec
 from scalecert.sim.kernel import Kernel, Priority
 from scalecert.sim.nodes import NodePool
 from scalecert.sim.pods import Pod
-from scalecert.sim.router import Router
 from scalecert.sim.timeline import Timeline
 
 
@@ -49,7 +49,12 @@ class _Run:
         self._log = RequestLog.of_size(len(trial.requests.arrival_seconds))
         self._routed_until = 0.0
         self._kernel = Kernel()
-        self._router = Router(trial.requests, self._log, self._conditions.routing, trial.plan.seed)
+        self._router = Router(
+            trial.requests,
+            self._log,
+            self._conditions.routing,
+            routing_draws(trial.plan.seed, len(trial.requests.arrival_seconds)),
+        )
         self._pipeline = Pipeline(
             trial.metrics,
             trial.kind.metrics(trial.plan.engine.version),

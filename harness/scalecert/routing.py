@@ -1,12 +1,14 @@
 """Service routing: which pod each arrival goes to.
 
 Arrivals are handed to the engines in batches, up to the next event that may change who serves;
-a request that meets no listening server is refused, as a connection would be.
+a request that meets no listening server is refused, as a connection would be. The simulated world
+and the replays of planning route alike, with the same draws.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +16,20 @@ import numpy.typing as npt
 from scalecert.engines.base import Engine, RequestLog, Status
 from scalecert.rng import stream
 from scalecert.scenario.model import Routing
-from scalecert.sim.pods import Pod
 from scalecert.workload.generate import Requests
+
+
+class Server(Protocol):
+    """What requests are routed to: a pod, or what stands for one."""
+
+    @property
+    def engine(self) -> Engine | None:
+        """The server process, None while none listens."""
+
+
+def routing_draws(seed: int, count: int) -> npt.NDArray[np.float64]:
+    """Return what `random` routing draws for each request of a run, in [0, 1)."""
+    return stream(seed, "routing").random(count)
 
 
 class Router:
@@ -25,17 +39,23 @@ class Router:
     `round-robin` IPVS's, `least-outstanding` a load balancer's that counts open requests.
     """
 
-    def __init__(self, requests: Requests, log: RequestLog, routing: Routing, seed: int) -> None:
+    def __init__(
+        self,
+        requests: Requests,
+        log: RequestLog,
+        routing: Routing,
+        draws: npt.NDArray[np.float64],
+    ) -> None:
         self._arrivals = requests.arrival_seconds
         self._inputs = requests.input_tokens
         self._outputs = requests.output_tokens
         self._log = log
         self._routing = routing
-        self._draws = stream(seed, "routing").random(len(self._arrivals))
+        self._draws = draws
         self._next = 0
         self._turn = 0
 
-    def route(self, until_seconds: float, serving: Sequence[Pod]) -> int:
+    def route(self, until_seconds: float, serving: Sequence[Server]) -> int:
         """Hand over every arrival before `until_seconds`; return how many were refused."""
         end = int(np.searchsorted(self._arrivals, until_seconds, side="left"))
         begin, self._next = self._next, max(end, self._next)
@@ -47,8 +67,8 @@ class Router:
             return self._least_outstanding(begin, end, serving)
         return self._spread(begin, end, serving)
 
-    def _spread(self, begin: int, end: int, serving: Sequence[Pod]) -> int:
-        """Split one batch over the pods without looking at their state."""
+    def _spread(self, begin: int, end: int, serving: Sequence[Server]) -> int:
+        """Split one batch over the servers without looking at their state."""
         count = len(serving)
         if self._routing == "random":
             choice = (self._draws[begin:end] * count).astype(np.intp)
@@ -58,16 +78,16 @@ class Router:
         order = np.argsort(choice, kind="stable")
         ends = np.searchsorted(choice[order], np.arange(count), side="right").tolist()
         refused, start = 0, 0
-        for pod, stop in zip(serving, ends, strict=True):
+        for server, stop in zip(serving, ends, strict=True):
             if stop > start:
-                refused += self._hand_over(pod, order[start:stop] + begin)
+                refused += self._hand_over(server, order[start:stop] + begin)
             start = stop
         return refused
 
-    def _hand_over(self, pod: Pod, ids: npt.NDArray[np.intp]) -> int:
-        if pod.engine is None:
+    def _hand_over(self, server: Server, ids: npt.NDArray[np.intp]) -> int:
+        if server.engine is None:
             return self._refuse(ids.tolist())
-        pod.engine.offer(
+        server.engine.offer(
             ids.tolist(),
             self._arrivals[ids].tolist(),
             self._inputs[ids].tolist(),
@@ -80,9 +100,9 @@ class Router:
             self._log.status[request] = Status.ABORTED
         return len(ids)
 
-    def _least_outstanding(self, begin: int, end: int, serving: Sequence[Pod]) -> int:
-        """Give each arrival to the pod with the fewest open requests, the oldest of equals."""
-        engines = [pod.engine for pod in serving if pod.engine is not None]
+    def _least_outstanding(self, begin: int, end: int, serving: Sequence[Server]) -> int:
+        """Give each arrival to the server with the fewest open requests, the oldest of equals."""
+        engines = [server.engine for server in serving if server.engine is not None]
         if not engines:
             return self._refuse(range(begin, end))
         finishes = [engine.next_finish_seconds() for engine in engines]
