@@ -215,6 +215,21 @@ class FluidMinimum(DocumentPart, frozen=True):
     replicas: tuple[int, ...]
 
 
+class ClairvoyantMinimum(DocumentPart, frozen=True, kw_only=True):
+    """The fewest ready replicas over time that hold the objective, found by replaying the requests.
+
+    Per bin of `bin_seconds`, the last one ends with the run. Who knows the load ahead starts each
+    pod a start-up before it is needed: `replica_seconds` is the time of the ready replicas and of
+    the `starts` start-ups, as far as they lie within the run. `method` says how it was found.
+    """
+
+    bin_seconds: float
+    replicas: tuple[int, ...]
+    starts: int
+    replica_seconds: float
+    method: str
+
+
 class Variation(DocumentPart, frozen=True, kw_only=True):
     """Which run of a scenario this is: its seed, and how the engine differs from its profile.
 
@@ -238,7 +253,8 @@ class Plan(DocumentPart, frozen=True):
 
     `ingestion_seconds` is how long a scraped sample waits until queries see it, at the longest of
     the policy's metrics; `fidelity` is what was known of the models then; `given` is what the user
-    typed. Plans made before these fields lack them.
+    typed; `clairvoyant_minimum` is searched once per scenario, on its first run. Plans made before
+    these fields lack them.
     """
 
     api_version: ApiVersion
@@ -263,6 +279,7 @@ class Plan(DocumentPart, frozen=True):
     ingestion_seconds: float | None = None
     fidelity: Fidelity | None = None
     given: Given | None = None
+    clairvoyant_minimum: ClairvoyantMinimum | None = None
 
     @property
     def seed(self) -> int:
