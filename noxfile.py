@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from pathlib import Path
 
@@ -44,6 +45,21 @@ def minimums(session: nox.Session) -> None:
         "uv", "pip", "install", "--resolution", "lowest-direct", "-e", ".", "--group", "test"
     )
     session.run("pytest", "--ignore=tests/house", *(session.posargs or ["-n", "2"]))
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz whatever a user may hand over: `nox -s fuzz -- [--hypothesis-seed=N]`."""
+    install(session)
+    seeded = any(option.startswith("--hypothesis-seed") for option in session.posargs)
+    seed = [] if seeded else [f"--hypothesis-seed={secrets.randbelow(2**32)}"]
+    session.run(
+        *("pytest", "tests/fuzz", "-n", "2", "--dist", "worksteal", *seed, *session.posargs),
+        env={
+            "SCALECERT_FUZZ_EXAMPLES": "10000",
+            "HYPOTHESIS_STORAGE_DIRECTORY": session.create_tmp(),
+        },
+    )
 
 
 @nox.session

@@ -1,0 +1,128 @@
+"""Whatever a workload, a trace or a table of sizes holds: requests, or one line."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import replace
+from pathlib import Path
+
+from fuzz import sound
+from fuzz.conftest import Tally
+from fuzz.effort import effort
+from fuzz.mutations import as_json, spoilt_bytes, spoilt_lines, spoilt_text
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scalecert.workload.override import load_workload
+
+TRACES = {
+    "azure.csv": b"TIMESTAMP,ContextTokens,GeneratedTokens\n"
+    + b"".join(
+        b"2023-11-16 18:15:%02d.%06d0,%d,%d\n" % (i % 60, i * 1013, 40 + i, 5 + i % 7)
+        for i in range(60)
+    ),
+    "burstgpt.csv": b"Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
+    + b"".join(b"%d,ChatGPT,%d,%d,99,API log\n" % (2 * i, 30 + i, i % 9) for i in range(50)),
+    "mooncake.jsonl": b"".join(
+        b'{"timestamp": %d, "input_length": %d, "output_length": %d, "hash_ids": [1]}\n'
+        % (i * 700, 20 + i, 3 + i % 5)
+        for i in range(50)
+    ),
+}
+PAIRS = b"input_tokens,output_tokens\n" + b"".join(b"%d,%d\n" % (i + 8, 4) for i in range(40))
+WORKLOADS = (
+    {"sizes": "trace", "trace": {"file": "azure.csv", "speed": 2, "start": "1s"},
+     "rate": {"shape": "trace", "mean": "3/s", "window": "20s"}},
+    {"sizes": "trace", "trace": {"file": "mooncake.jsonl", "duration": "20s"}},
+    {"rate": {"shape": "trace", "peak": "0.3 max"}, "trace": {"file": "burstgpt.csv"},
+     "sizes": {"input": {"distribution": "empirical", "file": "pairs.csv"},
+               "output": {"distribution": "empirical", "file": "pairs.csv"}}},
+)  # fmt: skip
+
+
+def workload(spec: dict) -> dict:
+    """Return a workload document."""
+    return {
+        "apiVersion": "scalecert.dev/v1",
+        "kind": "Workload",
+        "metadata": {"name": "own"},
+        "spec": spec,
+    }
+
+
+def planned(folder: Path, file: Path) -> int:
+    """Read a workload, plan the tiny scenario with it, and return the requests."""
+    change = load_workload(str(file)).spec
+    subject = replace(sound.subject(), workload=change, workload_folder=folder)
+    trial = sound.trial(subject, sound.scenario(), folder)
+    return len(trial.requests.arrival_seconds)
+
+
+@effort("workloads")
+@given(data=st.sampled_from(WORKLOADS).flatmap(lambda spec: spoilt_text([workload(spec)])))
+def test_a_spoilt_workload_is_planned_or_refused(tally: Tally, folder: Path, data: bytes):
+    """A workload file with sound files beside it is planned, or refused."""
+
+    def work() -> int:
+        for name, text in {**TRACES, "pairs.csv": PAIRS}.items():
+            (folder / name).write_bytes(text)
+        file = folder / "workload.yaml"
+        file.write_bytes(data)
+        return planned(folder, file)
+
+    tally.answer(work)
+
+
+def spoilt_table(data: bytes) -> st.SearchStrategy[bytes]:
+    """Return a strategy of spoilt lines of data, as they are or in a gzip file, whole or not."""
+    spoilt = st.one_of(spoilt_lines(data), spoilt_bytes(data), odd_cells(data))
+    return st.one_of(
+        spoilt,
+        spoilt.map(lambda text: gzip.compress(text, mtime=0)),
+        spoilt_bytes(gzip.compress(data, mtime=0)),
+    )
+
+
+ODD_CELLS = (
+    b"", b"-1", b"0", b"1e9", b"nan", b"inf", b"9" * 30, b"9" * 5000, b"1_000", b"\xd9\xa1",
+    b"2023-13-99", b"0001-01-01T00:00:00+23:59", b"9999-12-31 23:59:59.999999", b'"', b'"a"b',
+    b"1e308", b"-1e308", b"{}", b"[" * 2000, b"10000001", b"20230101T000000Z", b"2023-W01-1",
+)  # fmt: skip
+
+
+def odd_cells(data: bytes) -> st.SearchStrategy[bytes]:
+    """Return a strategy of the data with some of its numbers replaced."""
+    cells = data.split(b",")
+    edit = st.tuples(st.integers(0, len(cells) - 1), st.sampled_from(ODD_CELLS))
+
+    def put(edits: list[tuple[int, bytes]]) -> bytes:
+        new = list(cells)
+        for place, cell in edits:
+            new[place] = cell
+        return b",".join(new)
+
+    return st.lists(edit, min_size=1, max_size=3).map(put)
+
+
+@effort("traces")
+@given(
+    named=st.sampled_from(sorted(TRACES.items())).flatmap(
+        lambda item: st.tuples(st.just(item[0]), spoilt_table(item[1]))
+    ),
+    pairs=st.one_of(st.just(PAIRS), spoilt_table(PAIRS)),
+)
+def test_a_spoilt_trace_is_replayed_or_refused(
+    tally: Tally, folder: Path, named: tuple[str, bytes], pairs: bytes
+):
+    """A trace by itself, and a table of sizes, are planned with, or refused."""
+
+    def work() -> int:
+        name, data = named
+        (folder / name).write_bytes(data)
+        (folder / "pairs.csv").write_bytes(pairs)
+        spec = {**WORKLOADS[2], "trace": {"file": name}}
+        file = folder / "workload.json"
+        file.write_bytes(as_json([workload(spec)]))
+        return planned(folder, folder / name) + planned(folder, file)
+
+    tally.answer(work)
