@@ -115,5 +115,7 @@ def test_a_real_zero_without_load_is_no_fault() -> None:
     series = make_series()
     series["sync.metric.0.value"][4] = 0.0
     series["sync.spec_replicas"][4], series["sync.desired_replicas"][4] = 4, 1
-    step = told(series, signals=(make_signal(fallback=0.0),), load=make_load((0.0, DURATION, 0.0, 0.0)))
+    step = told(
+        series, signals=(make_signal(fallback=0.0),), load=make_load((0.0, DURATION, 0.0, 0.0))
+    )
     assert not step.startswith("remove")

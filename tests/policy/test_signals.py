@@ -324,6 +324,12 @@ def test_what_a_rule_makes_of_series_may_be_a_warning(load, query, target, id_):
     assert id_ not in findings(load, joined(hpa, DEPLOYMENT, MONITORING, sound))
 
 
+def test_a_startup_probe_keeps_a_pod_from_being_ready_unloaded(load):
+    """The kubelet makes no container ready before its startupProbe has succeeded."""
+    started = changed(WHOLE, "        readinessProbe:", "        startupProbe:")
+    assert findings(load, started)["readiness-probe"].verdict == "pass"
+
+
 def test_a_missing_monitor_is_a_warning(load):
     """Without a monitor the default scrape is assumed, and said to be."""
     finding = findings(load, joined(HPA, DEPLOYMENT))["scrape-target"]

@@ -168,12 +168,16 @@ def _probes(policy: Policy, resolved: Resolved) -> Iterator[LintFinding]:
     container, target = resolved.container, policy.target
     if container is None or target is None:
         return
-    if container.readiness is None:
-        message = f"container {container.name} has no readinessProbe: it counts as ready unloaded"
-        yield finding_at(target.place, "readiness-probe", "warning", message, "probe /health")
-    else:
+    if container.readiness is not None:
         message = f"container {container.name} is probed for readiness"
         yield finding_at(target.place, "readiness-probe", "pass", message)
+    elif container.startup is not None:
+        # The kubelet's prober sets no container ready that has not started (UpdatePodStatus).
+        message = f"container {container.name} is ready once its startupProbe has succeeded"
+        yield finding_at(target.place, "readiness-probe", "pass", message)
+    else:
+        message = f"container {container.name} has no readinessProbe: it counts as ready unloaded"
+        yield finding_at(target.place, "readiness-probe", "warning", message, "probe /health")
 
 
 def _accelerators(policy: Policy, resolved: Resolved) -> Iterator[LintFinding]:
