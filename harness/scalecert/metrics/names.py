@@ -13,7 +13,15 @@ from scalecert.metrics.gke import PREFIX, GoogleMetric
 
 MetricKind = Literal["gke-prometheus", "gke-system", "adapter", "resource"]
 
-GOOGLE_SUFFIXES = ("gauge", "counter", "unknown", "histogram", "summary", "unknown:counter")
+GOOGLE_SUFFIXES = (
+    "gauge",
+    "counter",
+    "unknown",
+    "histogram",
+    "summary",
+    "unknown:counter",
+    "summary:counter",
+)
 """Kinds that Managed Service for Prometheus appends to a metric's name."""
 
 
