@@ -1,0 +1,89 @@
+"""Known-bad policies fail by the check that is named, their one-field twins pass it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import pytest
+from policies.known_bad import FOLDER, KnownBad, differences, findings, known_bad, path_of, run
+from policies.tables import PAGE, cases_table, section
+
+from scalecert.checks.finding import Finding, Verdict
+
+SEEDS = range(1, 6)
+EACH_CASE = pytest.mark.parametrize("case", known_bad().cases, ids=lambda case: case.id)
+
+
+@cache
+def named(
+    policy: Path, check: str, scenario: str, workload: Path | None
+) -> Sequence[Finding | None]:
+    """Return the finding of a check in a scenario, one for each seed."""
+    return [
+        next((one for one in findings(policy, scenario, seed, workload) if one.id == check), None)
+        for seed in SEEDS
+    ]
+
+
+def of_case(case: KnownBad, policy: str) -> Sequence[Finding | None]:
+    workload = path_of(case.workload) if case.workload else None
+    return named(path_of(policy), case.check, case.scenario, workload)
+
+
+@EACH_CASE
+def test_the_bad_policy_fails_by_the_named_check(case):
+    """With every seed, and the finding says what the fault is."""
+    for finding in of_case(case, case.bad):
+        assert finding.verdict is Verdict.FAIL
+        assert case.says in f"{finding.message}\n{finding.next_step}"
+
+
+@EACH_CASE
+def test_the_twin_passes_that_check(case):
+    """With every seed, so that it is the one field that the check fails for."""
+    assert [finding.verdict for finding in of_case(case, case.twin)] == [Verdict.PASS] * 5
+
+
+@EACH_CASE
+def test_the_twin_differs_in_the_one_field(case):
+    """Nothing else can be the cause; names and order of the documents are the same, too."""
+    assert differences(path_of(case.bad), path_of(case.twin)) == [case.field]
+
+
+def test_every_file_belongs_to_a_case():
+    """A policy that is added needs its case."""
+    cases = known_bad().cases
+    used = {
+        path_of(name) for case in cases for name in (case.bad, case.twin, case.workload) if name
+    }
+    there = {path.resolve() for path in FOLDER.rglob("*.yaml")} - {path_of("cases.yaml")}
+    assert there <= used
+
+
+def test_inert_but_green():
+    """At the peak of the load one replica serves, while every condition of the HPA is green."""
+    recording = run(path_of("vllm-absent-label.yaml"), "idle-load-idle", 1)
+    peak_seconds = 2300.0
+    conditions = {
+        event["type"]: (event["status"], event["reason"])
+        for event in recording.events
+        if event["kind"] == "hpa-condition" and event["time"] <= peak_seconds
+    }
+    assert conditions == {
+        "AbleToScale": ("True", "ReadyForNewScale"),
+        "ScalingActive": ("True", "ValidMetricFound"),
+        "ScalingLimited": ("False", "DesiredWithinRange"),
+    }
+    assert set(recording.series["sync.spec_replicas"]) == {1.0}
+
+
+def test_the_page_lists_the_cases():
+    """`python tools/policy_matrix.py --write` writes docs/policies.md."""
+    page = PAGE.read_text(encoding="utf-8")
+    assert section(page, "cases") == cases_table()
+    matrix = section(page, "matrix")
+    for case in known_bad().cases:
+        assert f"\n| {case.id} |" in matrix
+        assert f"\n| {case.id} (twin) |" in matrix
