@@ -99,6 +99,13 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session
+def policies(session: nox.Session) -> None:
+    """Hold the checks to policies of known faults: `nox -s policies -- --seeds 5 [--write]`."""
+    install(session)
+    session.run("python", "tools/policy_matrix.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed: `nox -s bench -- --json FILE`."""
     install(session)
