@@ -3,109 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from scalecert import cli
-
-ROOT = Path(__file__).parents[2]
-POLICY = ROOT / "fixtures/policies/vllm-num-requests-running.yaml"
-WORDS = ("--objective", "ttft_p95=2s,tpot_p95=100ms", "--capacity", "1.8")
-SCENARIO = """\
-apiVersion: scalecert.dev/v1
-kind: Scenario
-metadata: {{name: {id}}}
-spec:
-  why: Is one thing true?
-  duration: {duration}
-  workload:
-    arrivals: {{process: poisson}}
-    rate: {{shape: constant, rate: {rate}}}
-    sizes:
-      input: {{distribution: fixed, tokens: 128}}
-      output: {{distribution: fixed, tokens: 64}}
-  checks:
-    - {check}
-    - id: signal-present
-"""
-TEST = """\
-def test_{word}(case):
-    case.judge(case.record())
-"""
-PASSING = "id: no-request-lost"
-FAILING = "{id: signal-reachable, limit: 1000}"
-
-
-def write_suite(
-    folder: Path, *, rate: str = "0.4 max", duration: str = "4m", **checks: str
-) -> Path:
-    """Write a suite of cases of four minutes, each with one check."""
-    folder.mkdir()
-    for word, check in checks.items():
-        text = SCENARIO.format(id=word, check=check, rate=rate, duration=duration)
-        (folder / f"{word}.yaml").write_text(text)
-        (folder / f"test_{word}.py").write_text(TEST.format(word=word))
-    return folder
-
-
-def environment(**more: str) -> dict[str, str]:
-    path = os.environ["PATH"]
-    return {"PYTHONPATH": str(ROOT / "harness"), "PATH": path, **more}
-
-
-def scalecert(
-    *arguments: str | Path, cwd: Path, stdin: str | None = None, **more: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "scalecert", *map(str, arguments)],
-        cwd=cwd,
-        env=environment(**more),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.fixture
-def here(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return what runs the command line in this process, which saves its start, in `tmp_path`."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        capsys.readouterr()
-        code = cli.run([str(one) for one in arguments])
-        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
-
-    return run
-
-
-def certificate(folder: Path) -> dict:
-    return json.loads((folder / "certificate.json").read_text())
-
-
-def undated(folder: Path) -> dict:
-    found = certificate(folder)
-    del found["metadata"]["date"]
-    return found
-
-
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "certificate.json"
-    }
+from own_suites import (
+    FAILING,
+    PASSING,
+    POLICY,
+    WORDS,
+    bytes_of,
+    certificate,
+    environment,
+    scalecert,
+    undated,
+    write_suite,
+)
 
 
 def test_a_certified_policy(tmp_path: Path):
@@ -209,64 +125,6 @@ def test_rechecking_says_the_same(tmp_path: Path, here):
         assert last.endswith(count)
 
 
-EDGE = "id: tpot-objective"
-"""TPOT p95 is 68 ms by the profile, 92 ms where it is 30 % slower."""
-
-
-def test_an_objective_within_the_profiles_error_is_open(tmp_path: Path, here):
-    """Exit code 3 and the one measurement that decides; rechecking says it byte for byte."""
-    suite = write_suite(tmp_path / "own", calm=EDGE)
-    words = ("--objective", "ttft_p95=2s,tpot_p95=75ms", "--capacity=1.8", "--jobs=1")
-    done = here("certify", POLICY, *words, "--suite", suite)
-    assert done.returncode == 3, done.stderr
-    assert "decode is known to ±30 % (assumed)" in " ".join(done.stdout.split())
-    assert "next: measure decode (TPOT) of vllm llama-2-7b on l4" in done.stdout
-    runs = [path.name for path in (tmp_path / "out/recordings/calm").iterdir()]
-    assert sorted(runs) == [
-        "fast", "seed-1", "seed-2", "seed-3", "slow", "slow-decode", "slow-prefill", "slow-startup",
-    ]  # fmt: skip
-    again = json.loads(here("recheck", "out", "--json").stdout)
-    del again["metadata"]["date"]
-    assert again == undated(tmp_path / "out")
-
-
-def test_an_objective_with_room_is_decided(tmp_path: Path, here):
-    """Beyond what the profile's error can turn, either way, and the margin is on the first line."""
-    suite = write_suite(tmp_path / "own", calm=EDGE)
-    common = ("certify", POLICY, "--capacity=1.8", "--jobs=1", "--suite", suite)
-    wide = here(*common, "--objective", "ttft_p95=2s,tpot_p95=200ms")
-    assert wide.returncode == 0
-    (first,) = (line for line in wide.stdout.splitlines() if line.startswith("CERTIFIED S1"))
-    assert first.endswith(" % margin")
-    tight = here(*common, "--objective", "ttft_p95=2s,tpot_p95=30ms")
-    assert tight.returncode == 1
-    assert "% margin" not in tight.stdout
-
-
-@pytest.mark.parametrize("check", [PASSING, FAILING])
-def test_a_quick_run_is_only_indicative(tmp_path: Path, here, check: str):
-    """One run per scenario, whatever it says: exit code 3, and neither headline of a verdict."""
-    suite = write_suite(tmp_path / "own", calm=check)
-    done = here("certify", POLICY, *WORDS, "--quick", "--suite", suite)
-    assert done.returncode == 3, done.stderr
-    verdict = "PASS" if check == PASSING else "FAIL"
-    assert f"\nINDICATIVE {verdict} S1" in done.stdout
-    assert "CERTIFIED" not in done.stdout
-    assert [path.name for path in (tmp_path / "out/recordings/calm").iterdir()] == ["seed-1"]
-    again = here("recheck", "out")
-    assert (again.returncode, again.stdout) == (3, done.stdout)
-
-
-def test_a_certificate_that_lost_a_run_is_only_indicative(tmp_path: Path, here):
-    """Without its slow corner nobody knows that the policy holds there."""
-    suite = write_suite(tmp_path / "own", calm=PASSING)
-    assert here("certify", POLICY, *WORDS, "--jobs=1", "--suite", suite).returncode == 0
-    shutil.rmtree(tmp_path / "out/recordings/calm/slow")
-    again = here("recheck", "out")
-    assert again.returncode == 3
-    assert "INDICATIVE PASS S1" in again.stdout
-
-
 def test_rechecking_keeps_what_recordings_cannot_tell(tmp_path: Path, here):
     """A failed assertion of the author's is on the certificate, in no recording."""
     suite = write_suite(tmp_path / "own", calm=PASSING)
@@ -331,23 +189,6 @@ def test_one_recording_of_a_suite_is_no_certificate(here):
     assert "case-completed" in again.stdout
     assert "INDICATIVE INCONCLUSIVE" in again.stdout
     assert again.returncode == 3
-
-
-def test_recordings_of_an_edited_policy_are_not_judged_together(tmp_path: Path, here):
-    """Two seeds of two policies: one line that names the folder, exit code 2, and no verdict."""
-    suite = write_suite(tmp_path / "own", duration="1m", calm=PASSING, busy=PASSING)
-    edited = tmp_path / "edited.yaml"
-    edited.write_text(POLICY.read_text().replace("maxReplicas: 10", "maxReplicas: 9"))
-    here("run", suite / "calm.yaml", "--policy", POLICY, *WORDS)
-    here("run", suite / "calm.yaml", "--policy", edited, *WORDS, "--seed", "2")
-    done = here("recheck", "out/recordings/calm")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "out/recordings/calm/seed-2: is of another policy" in done.stderr
-    shutil.rmtree(tmp_path / "out/recordings/calm/seed-2")
-    here("run", suite / "busy.yaml", "--policy", edited, *WORDS)
-    done = here("recheck", "out")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_policy_on_standard_input(tmp_path: Path):
