@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from scalecert import __version__
 from scalecert.certificate.assurance import LEVELS
-from scalecert.certificate.completeness import COMPLETED
+from scalecert.certificate.completeness import COMPLETED, OF_CASES
 from scalecert.certificate.document import Certificate
 from scalecert.certificate.guard import RecordingRef
 from scalecert.documents import canonical_json
@@ -175,7 +175,7 @@ def repeated(
         text += f" (and {len(altered) - 1} more)" if len(altered) > 1 else ""
         return Step("rerun", "differs", f"{text}{_of_release(issued)}", demanded=True)
     pair = (_without_places(issued), _without_places(again)) if moved else (issued, again)
-    found, expected = (plain(_undated(one)) for one in pair)
+    found, expected = (plain(_repeatable(one)) for one in pair)
     differences = list(_differences(found, expected, "rerun"))
     if differences:
         text = f"{_first(differences)}{_of_release(issued)}"
@@ -196,8 +196,24 @@ def plain(value: object) -> Any:  # noqa: ANN401 - plain JSON
     return json.loads(canonical_json(value))
 
 
-def _undated(certificate: Certificate) -> Certificate:
-    return replace(certificate, metadata=replace(certificate.metadata, date=""))
+def _repeatable(certificate: Certificate) -> Certificate:
+    """Return a certificate without what differs between equal runs in two folders.
+
+    That is its date, and the words of an author's assertion that failed or of a test that broke:
+    they may tell of paths.
+    """
+    results = tuple(
+        replace(
+            result,
+            findings=tuple(
+                replace(one, message="") if one.id in OF_CASES else one for one in result.findings
+            ),
+        )
+        for result in certificate.spec.scenarios
+    )
+    metadata = replace(certificate.metadata, date="")
+    spec = replace(certificate.spec, scenarios=results)
+    return replace(certificate, metadata=metadata, spec=spec)
 
 
 def _without_places(certificate: Certificate) -> Certificate:
