@@ -164,6 +164,20 @@ def test_a_number_in_place_of_missing_data(load):
     assert ruled(load, "sum(<<.Series>>{<<.LabelMatchers>>})").fallback is None
 
 
+@pytest.mark.parametrize(
+    ("query", "aggregation"),
+    [
+        ("max(<<.Series>>{<<.LabelMatchers>>})", "max"),
+        ("<<.Series>>{<<.LabelMatchers>>}", "sum"),
+        ("avg(<<.Series>>{<<.LabelMatchers>>}) by (pod)", "sum"),
+        ("2 * avg(<<.Series>>{<<.LabelMatchers>>})", ""),
+    ],
+)
+def test_how_the_values_of_pods_become_one(load, query, aggregation):
+    """By the rule's query; several series of an External metric are added up by the HPA."""
+    assert ruled(load, query).aggregation == aggregation
+
+
 def test_a_rule_that_asks_for_a_label_that_the_series_never_had(load):
     """It selects nothing, which a fallback hides from every condition of the HPA."""
     query = 'sum(<<.Series>>{<<.LabelMatchers>>,model="a"})'

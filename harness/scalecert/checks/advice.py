@@ -275,9 +275,9 @@ def for_slow_return(plan: Plan) -> str:
 def for_restlessness(recording: Recording) -> str:
     """Return what to do about replicas that move while the load does not."""
     plan = recording.plan
-    dull = for_dull_signal(recording)
-    if dull:
-        return dull
+    found = for_made_up_value(recording) or for_dull_signal(recording)
+    if found:
+        return found
     window = behavior(plan, "scaleDown", "stabilizationWindowSeconds")
     now = 300.0 if window is None else window
     longer = max(300.0, math.ceil(2 * plan.startup_seconds / 60) * 60.0)

@@ -165,13 +165,17 @@ def _maximum(
 
 
 def _aggregation(spec: MetricSpec, exposure: Exposure) -> str:
-    """Return how the values of pods become the one that is compared; empty: they stay per pod.
+    """Return how the values of pods become the one that is compared.
 
-    The series of an External metric are added up by the HPA (`GetExternalMetric`'s callers).
+    Empty where they stay per pod, or where a query is more than an aggregation. The series of an
+    External metric are added up by the HPA (`GetExternalMetric`'s callers).
     """
-    if spec.external is not None:
-        return exposure.query.aggregation or _reducer(spec.external.metric)
-    return exposure.query.aggregation if spec.object is not None else ""
+    if spec.external is None and spec.object is None:
+        return ""
+    query = exposure.query
+    if query.aggregation or spec.external is None or not query.keeps_values:
+        return query.aggregation
+    return _reducer(spec.external.metric)
 
 
 def _reducer(identifier: MetricIdentifier) -> str:
