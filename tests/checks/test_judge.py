@@ -26,6 +26,7 @@ from scalecert.checks.shipped import shipped
 from scalecert.documents import canonical_json
 from scalecert.errors import UsageError
 from scalecert.recording.model import Recording
+from scalecert.recording.plan import ClairvoyantMinimum
 
 IDS = [entry.id for entry in shipped()]
 CANARY_SERIES = "sync.canary.google-custom.age_seconds"
@@ -40,6 +41,13 @@ def rich_plan(**changes: object) -> object:
             (0.0, 300.0, 3.0, 3.0), (300.0, 1000.0, 15.0, 15.0), (1000.0, 1200.0, 0.0, 0.0)
         ),
         "windows": (make_window(300.0, 600.0, 3.0, 15.0),),
+        "clairvoyant_minimum": ClairvoyantMinimum(
+            bin_seconds=100.0,
+            replicas=(1, 1, 1, 1, 6, 6, 6, 6, 6, 6, 6, 1),
+            starts=5,
+            replica_seconds=5150.0,
+            method="by hand",
+        ),
     }
     return make_plan(**{**facts, **changes})
 

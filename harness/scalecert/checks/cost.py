@@ -43,11 +43,18 @@ def accelerator_hours(recording: Recording, limit: float) -> Outcome:
         evidence={
             "acceleratorHours": paid * each,
             "fluidMinimumHours": least * each,
+            "clairvoyantHours": _clairvoyant_hours(plan, each),
             "acceleratorsPerReplica": each,
             "pricePerHour": price,
             "cost": None if price is None else paid * each * price,
         },
     )
+
+
+def _clairvoyant_hours(plan: Plan, accelerators: int) -> float | None:
+    """Return what knowing the load ahead would have cost, start-ups included; None: not known."""
+    found = plan.clairvoyant_minimum
+    return None if found is None else found.replica_seconds / 3600 * accelerators
 
 
 def _fluid_replica_hours(plan: Plan) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from scalecert.checks import cost, load, reaction, signal, slo, stability
+from scalecert.checks import cost, elasticity, load, reaction, signal, slo, stability
 from scalecert.checks.registry import CHECKS, Check
 
-MODULES: tuple[ModuleType, ...] = (slo, reaction, stability, cost, signal, load)
+MODULES: tuple[ModuleType, ...] = (slo, reaction, stability, cost, elasticity, signal, load)
 
 
 def shipped() -> list[Check]:
