@@ -22,6 +22,8 @@ FILE = Path("events.jsonl")
         (b"[" * 100_000, r"Expected `object`|too deep"),
         (b'{"a": ' + b"[" * 100_000, "too deep"),
         (b'{"a": 1e999}', "range"),
+        (b'{"a": {"b": [' + b"9" * 400 + b"]}}", "integer beyond 64 bits"),
+        (b'{"a": ' + b"[" * 200 + b"]" * 200 + b"}", "too deep"),
         (b"[]", "Expected `object`"),
     ],
 )

@@ -191,7 +191,7 @@ def test_a_spoilt_recording_is_judged_or_refused(
     tally: Tally, folder: Path, recorded: Path, data: st.DataObject
 ):
     """Judging again takes or refuses any recording."""
-    name = data.draw(st.sampled_from(list(FILES)))
+    name = data.draw(st.sampled_from([*FILES, store.PLAN_FILE, store.PLAN_FILE]))
     spoil = FILES[name]
     sound = (recorded / name).read_bytes()
     spoilt_file = data.draw(spoilt_plans(sound)) if spoil is None else data.draw(spoil)(sound)

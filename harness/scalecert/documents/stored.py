@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from scalecert.documents.composing import MAX_DEPTH
 from scalecert.errors import UsageError
 from scalecert.scalars import decode_hook
 
@@ -33,9 +34,11 @@ def decode_stored(
         hint: the next step for the user.
 
     Raises:
-        UsageError: if it is not UTF-8, not JSON, nested too deeply, or does not fit `type_`.
+        UsageError: if it is not UTF-8, not JSON, nested deeper than a YAML document may be, has
+            an integer beyond 64 bits, or does not fit `type_`.
     """
     try:
+        _check_plain(msgspec.json.decode(data))
         return msgspec.json.decode(data, type=type_, dec_hook=decode_hook)
     except UnicodeDecodeError as error:
         found = f"found the byte 0x{error.object[error.start]:02x}, expected UTF-8"
@@ -45,3 +48,14 @@ def decode_stored(
         raise UsageError(problem + found, file=str(path), line=line, hint=hint) from error
     except (msgspec.MsgspecError, ValueError, OverflowError) as error:
         raise UsageError(problem + str(error), file=str(path), line=line, hint=hint) from error
+
+
+def _check_plain(value: object, depth: int = 0) -> None:
+    """Refuse what arithmetic and recursion further on would trip over."""
+    if depth > MAX_DEPTH:
+        raise RecursionError
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise ValueError("found an integer beyond 64 bits")
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            _check_plain(part, depth + 1)
