@@ -32,7 +32,7 @@ from scalecert.policy.resolve import resolve
 from scalecert.recording import store
 from scalecert.recording.plan import Given, Provenance, Variation
 from scalecert.recording.runs import RecordedRun, Runs
-from scalecert.recording.variations import alone, guard_band
+from scalecert.recording.variations import alone, guard_band, nominal
 from scalecert.workload.override import WorkloadFile, load_workload
 from scalecert.worlds.base import World
 
@@ -144,8 +144,16 @@ class _Order:
     def record(self, variation: Variation) -> Path:
         """Make one run and return its recording's folder."""
         subject, case = self.subject, self.case
+        first = variation == nominal(subject.seed)
         try:
-            trial = prepare(subject, case.scenario, case.path.parent, case.suite, variation)
+            trial = prepare(
+                subject,
+                case.scenario,
+                case.path.parent,
+                case.suite,
+                variation,
+                clairvoyant=first and not subject.quick,
+            )
         except UsageError as error:
             raise error.in_file("--workload" if subject.workload else str(case.path)) from error
         folder = self.folder / variation.name

@@ -12,6 +12,7 @@ from scalecert import __version__
 from scalecert.documents import API_VERSION
 from scalecert.errors import UsageError
 from scalecert.metrics.inputs import MetricsInput, wanted_metrics
+from scalecert.planning.clairvoyant import clairvoyant_minimum
 from scalecert.planning.fluid import Bounds, fluid_minimum, recovery_windows, with_headroom
 from scalecert.planning.limits import check_limits
 from scalecert.planning.pod_timing import PodTiming, pod_timing
@@ -34,6 +35,7 @@ from scalecert.policy.signals import as_scraped, signals
 from scalecert.recording.fidelity import shipped_fidelity
 from scalecert.recording.plan import (
     Capacity,
+    ClairvoyantMinimum,
     Given,
     ModelError,
     ObjectiveTerm,
@@ -113,6 +115,8 @@ def prepare(
     folder: Path,
     suite: SuiteRef,
     variation: Variation | None = None,
+    *,
+    clairvoyant: bool = False,
 ) -> Trial:
     """Return the trial of one scenario for one policy.
 
@@ -123,6 +127,7 @@ def prepare(
         suite: which suite the scenario is part of.
         variation: which run of the scenario; by default the one of the user's seed, at the costs
             of the engine profile.
+        clairvoyant: whether to search for the clairvoyant minimum, which takes a second or two.
 
     Raises:
         UsageError: if the workload's files can't be used, too many requests exceed the model's
@@ -135,8 +140,12 @@ def prepare(
     offered = _offered(subject, resolved, scenario, folder, variation)
     timing = pod_timing(policy, resolved, scenario.spec.cluster.startup)
     pods = scaled_pods(policy, resolved)
+    plan = _plan(subject, scenario, suite, offered, timing)
+    if clairvoyant:
+        minimum = _clairvoyant_minimum(plan, offered, resolved, _bounds(policy))
+        plan = replace(plan, clairvoyant_minimum=minimum)
     return Trial(
-        plan=_plan(subject, scenario, suite, offered, timing),
+        plan=plan,
         requests=offered.requests,
         hpa=policy.hpa,
         kind=resolved.kind,
@@ -248,6 +257,23 @@ def _plan(
         scrape_interval_seconds=scrape_interval_seconds(policy, scenario),
         price_per_hour=subject.price_per_hour,
         fluid_minimum=fluid_minimum(offered.curve, duration, offered.capacity, minimum),
+    )
+
+
+def _clairvoyant_minimum(
+    plan: Plan, offered: _Offered, resolved: Resolved, bounds: Bounds
+) -> ClairvoyantMinimum | None:
+    return clairvoyant_minimum(
+        curve=offered.curve,
+        requests=offered.requests,
+        capacity=offered.capacity,
+        bounds=bounds,
+        start=EngineStarter(resolved),
+        objective=plan.objective,
+        routing=plan.scenario.spec.cluster.routing,
+        startup_seconds=plan.startup_seconds,
+        duration_seconds=float(plan.scenario.spec.duration),
+        seed=plan.seed,
     )
 
 
