@@ -186,6 +186,19 @@ def test_a_scenario_that_is_left_out_is_refused(here: Run):
     assert states(done)["verdict"] == "differs"
 
 
+def test_a_case_said_not_to_have_run_is_no_pass(here: Run):
+    """Who takes a failure's recordings out and says that it was not run gets no pass for it."""
+    shutil.rmtree(OUT / "recordings/strict")
+    result = json.loads(CERTIFICATE.read_text())["spec"]["scenarios"][1]
+    about = {**result["findings"][3], "id": "case-completed", "message": "not today"}
+    for verdict in ("pass", "skipped"):
+        edit("spec", "scenarios", 1, "findings", value=[{**about, "verdict": verdict}])
+        issue_again()
+        done = here("verify", CERTIFICATE)
+        assert done.returncode == 0
+        assert done.stdout.splitlines()[-1].startswith("INCONCLUSIVE S1")
+
+
 def test_what_is_no_readable_certificate_of_ours(here: Run):
     """A certificate that lacks a field, or has one twice, differs; other files are no input."""
     text = CERTIFICATE.read_text()
