@@ -246,3 +246,17 @@ def test_a_closed_pipe_is_said_by_the_exit_code_alone():
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_names_in_a_manifest_can_not_act_on_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """A control sequence in a metric's name is spelt out, one line a finding."""
+    policy = tmp_path / "policy.yaml"
+    name = "prometheus.googleapis.com|vllm:num_requests_running|gauge"
+    assert name in POLICY.read_text()
+    policy.write_text(POLICY.read_text().replace(name, r'"vllm:\e[2Jx\ny"'))
+    assert cli.run(["lint", str(policy)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.isprintable() for line in lines)
+    assert any(r"vllm:\x1b[2Jx y" in line for line in lines)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scalecert.cli import rendering
+from scalecert.lines import one_line
 
 if TYPE_CHECKING:
     from scalecert.policy.lint import LintFinding
@@ -57,10 +58,11 @@ def _print(found: list[tuple[str, tuple[LintFinding, ...]]]) -> None:
         for finding in findings:
             hint = f" ({finding.hint})" if finding.hint else ""
             place = f"{finding.file}:{finding.line}"
-            click.echo(f"{place}: {finding.verdict}: {finding.id}: {finding.message}{hint}")
+            line = f"{place}: {finding.verdict}: {finding.id}: {finding.message}{hint}"
+            click.echo(one_line(line))
         verdicts: list[str] = [finding.verdict for finding in findings]
         counts = ", ".join(
             f"{verdicts.count(word)} {label}"
             for word, label in (("fail", "failed"), ("warning", "warnings"), ("pass", "passed"))
         )
-        click.echo(f"{name}: {counts}")
+        click.echo(f"{one_line(name)}: {counts}")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scalecert.lines import one_line
+
 if TYPE_CHECKING:
     from scalecert.certificate.document import Certificate
     from scalecert.checks.finding import Finding
@@ -68,9 +70,10 @@ def print_json(value: object) -> None:
 
 
 def print_table(rows: Sequence[tuple[str, ...]], *, indent: str = "  ") -> None:
-    """Print rows with aligned columns."""
+    """Print rows with aligned columns; cells may come from users' files."""
     if not rows:
         return
+    rows = [tuple(one_line(cell) for cell in row) for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
