@@ -18,6 +18,7 @@ from scalecert.checks.load import GENERATOR_ON_TIME
 from scalecert.checks.shipped import shipped
 from scalecert.planning.prepare import prepare
 from scalecert.recording.model import Recording
+from scalecert.recording.plan import ClairvoyantMinimum
 from scalecert.scenario.model import Scenario
 from scalecert.suite import find_case
 from scalecert.units import Duration
@@ -56,8 +57,21 @@ def bases() -> Mapping[str, Recording]:
         case = find_case("spike" if name == SMALL_SPIKE else name)
         scenario = _small_spike(case.scenario) if name == SMALL_SPIKE else case.scenario
         trial = prepare(subject, scenario, case.path.parent, case.suite)
-        found[name] = listing(SimWorld().run(trial), check_ids())
+        found[name] = listing(_with_clairvoyant(SimWorld().run(trial)), check_ids())
     return found
+
+
+def _with_clairvoyant(recording: Recording) -> Recording:
+    """Return the recording with the fluid minimum, its lower bound, as the clairvoyant's."""
+    fluid = recording.plan.fluid_minimum
+    stand_in = ClairvoyantMinimum(
+        bin_seconds=fluid.bin_seconds,
+        replicas=fluid.replicas,
+        starts=0,
+        replica_seconds=sum(fluid.replicas) * fluid.bin_seconds,
+        method="the fluid minimum stands in for the search",
+    )
+    return with_plan(recording, clairvoyant_minimum=stand_in)
 
 
 def _small_spike(scenario: Scenario) -> Scenario:

@@ -22,6 +22,7 @@ SMALL_SPIKE = "small-spike"
 EVERYTHING, EVERYTHING_ELSE = "every check", "every other check"
 """All findings that the sound recording has; the latter without the load generator's own."""
 
+TOO_FEW_READY = ("under-provisioning", "under-provisioned-time")
 LATENCIES = ("ttft-objective", "tpot-objective", "e2e-objective", "slo-attainment")
 
 
@@ -203,6 +204,20 @@ MUTANTS = (
         story="one heartbeat is lost",
         change=m.canary(lambda ages: np.where(np.arange(ages.size) == 60, np.nan, ages)),
     ),
+    Mutant(
+        name="recording-stops-halfway",
+        base="spike",
+        story="the world stopped recording in the middle of the run",
+        change=m.stop_recording_at(1500.0),
+        inconclusive=(EVERYTHING_ELSE,),
+    ),
+    Mutant(
+        name="pods-in-no-numbers",
+        base="ramp",
+        story="one count of ready pods is no number",
+        change=p.count_in_no_numbers,
+        inconclusive=(EVERYTHING_ELSE,),
+    ),
     # Reaction to a step.
     Mutant(
         name="scale-up-delayed",
@@ -222,21 +237,21 @@ MUTANTS = (
         base="spike",
         story="replicas stay at four",
         change=p.scaled([(0.0, 4)]),
-        fails=("first-scale-up", "replicas-ready"),
+        fails=("first-scale-up", "replicas-ready", *TOO_FEW_READY),
     ),
     Mutant(
         name="pods-start-slowly",
         base="spike",
-        story="asked for in time, ready only after seven minutes",
-        change=lambda recording: p.scaled(p.steps_of(recording), startup_seconds=420.0)(recording),
-        fails=("replicas-ready",),
+        story="asked for in time, ready only seven and a half minutes later",
+        change=lambda recording: p.scaled(p.steps_of(recording), startup_seconds=450.0)(recording),
+        fails=("replicas-ready", *TOO_FEW_READY),
     ),
     Mutant(
         name="corrected-late",
         base="spike",
         story="ten replicas go to seven nine minutes after the step",
         change=p.scaled([(0.0, 4), (615.0, 10), (1150.0, 7), (2600.0, 4)]),
-        fails=("settling",),
+        fails=("settling", *TOO_FEW_READY),
     ),
     Mutant(
         name="overshoot",
@@ -252,6 +267,7 @@ MUTANTS = (
         change=m.end_at(900.0),
         inconclusive=("step-recovery",),
         silent=("settling",),
+        fails=("under-provisioning",),
     ),
     # How replicas move.
     Mutant(
@@ -259,14 +275,21 @@ MUTANTS = (
         base="steady",
         story="three replicas, then seven, in turns of a minute",
         change=p.scaled([(0.0, 4), *((60.0 * i, 3 + 4 * (i % 2)) for i in range(1, 30))]),
-        fails=("steady-swing", "scale-events-per-hour"),
+        fails=("steady-swing", "scale-events-per-hour", *TOO_FEW_READY),
     ),
     Mutant(
         name="many-small-changes",
         base="ramp",
         story="one replica more, one less, every 70 seconds",
         change=p.scaled([(70.0 * i, 7 + i % 2) for i in range(25)]),
-        fails=("scale-events-per-hour",),
+        fails=("scale-events-per-hour", "over-provisioning", *TOO_FEW_READY),
+    ),
+    Mutant(
+        name="readiness-flaps",
+        base="steady",
+        story="a probe fails every 400 s: one pod is not ready for 15 s, none is asked for",
+        change=p.lose_readiness(every_seconds=400.0, for_seconds=15.0),
+        fails=("jitter",),
     ),
     Mutant(
         name="one-replica-to-and-fro",
@@ -280,7 +303,7 @@ MUTANTS = (
         base="steady",
         story="ten replicas where four carry the load",
         change=p.scaled([(0.0, 10)]),
-        fails=("accelerator-hours",),
+        fails=("accelerator-hours", "over-provisioning"),
     ),
     Mutant(
         name="pods-never-gone",
@@ -294,7 +317,7 @@ MUTANTS = (
         base="idle-load-idle",
         story="minReplicas seven: more than the peak needs",
         change=p.minimum_of(7),
-        fails=("minimum-needed",),
+        fails=("minimum-needed", "over-provisioning"),
     ),
     Mutant(
         name="fixed-fleet",
@@ -335,7 +358,7 @@ MUTANTS = (
         base="steady",
         story="maxReplicas three, where four carry the load",
         change=p.maximum_of(3),
-        fails=("capacity-ceiling",),
+        fails=("capacity-ceiling", *TOO_FEW_READY),
     ),
     # The signal.
     Mutant(
@@ -398,7 +421,7 @@ MUTANTS = (
         change=m.then(
             p.scaled([(0.0, 4)]), m.signal_values(lambda values: np.minimum(values, 15.0))
         ),
-        fails=("signal-reachable", "first-scale-up", "replicas-ready"),
+        fails=("signal-reachable", "first-scale-up", "replicas-ready", *TOO_FEW_READY),
     ),
     # What a recording may lack.
     Mutant(
@@ -409,6 +432,7 @@ MUTANTS = (
         inconclusive=(
             *("accelerator-hours", "first-scale-up", "replicas-ready", "settling"),
             *("overshoot", "steady-swing", "scale-events-per-hour", "signal-present"),
+            *("over-provisioning", "over-provisioned-time", "jitter", *TOO_FEW_READY),
         ),
     ),
     Mutant(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -18,9 +18,11 @@ import numpy as np
 from scalecert.engines.base import Status
 from scalecert.recording.intervals import Span, inside
 from scalecert.recording.model import Recording
+from scalecert.recording.plan import ClairvoyantMinimum, FluidMinimum
 from scalecert.units import Duration
 
 Change = Callable[[Recording], Recording]
+Bins = TypeVar("Bins", FluidMinimum, ClairvoyantMinimum)
 
 
 def then(*changes: Change) -> Change:
@@ -186,6 +188,15 @@ def signal_plan(**changes: Any) -> Change:
 # The run
 
 
+def stop_recording_at(seconds: float) -> Change:
+    """Return the change after which nothing but requests was recorded from a time on."""
+
+    def change(recording: Recording) -> Recording:
+        return dataclasses.replace(recording, series=_series_until(recording.series, seconds))
+
+    return change
+
+
 def without_series(*prefixes: str) -> Change:
     """Return the change after which the recording lacks the series of these names."""
 
@@ -236,7 +247,6 @@ def end_at(seconds: float) -> Change:
             for part in plan.load.segments
             if part.start_seconds < seconds
         )
-        bins = plan.fluid_minimum.replicas[: int(seconds // plan.fluid_minimum.bin_seconds)]
         spec = msgspec.structs.replace(plan.scenario.spec, duration=Duration(seconds))
         cut = dataclasses.replace(
             recording,
@@ -250,10 +260,16 @@ def end_at(seconds: float) -> Change:
             load=msgspec.structs.replace(
                 plan.load, segments=segments, requests=int(np.count_nonzero(early))
             ),
-            fluid_minimum=msgspec.structs.replace(plan.fluid_minimum, replicas=bins),
+            fluid_minimum=_bins_until(plan.fluid_minimum, seconds),
+            clairvoyant_minimum=_bins_until(plan.clairvoyant_minimum, seconds),
         )
 
     return change
+
+
+def _bins_until(minimum: Bins, seconds: float) -> Bins:
+    bins = minimum.replicas[: int(seconds // minimum.bin_seconds)]
+    return msgspec.structs.replace(minimum, replicas=bins)
 
 
 def _series_until(series: Mapping[str, np.ndarray], seconds: float) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from checks.mutations import Change, with_plan
 
-from scalecert.recording.intervals import StepFunction
+from scalecert.recording.intervals import Span, StepFunction, inside
 from scalecert.recording.model import Recording
 
 Steps = list[tuple[float, int]]
@@ -119,6 +119,33 @@ def _as_synced(recording: Recording, pods: Mapping[str, np.ndarray]) -> dict[str
         "sync.ready_replicas": np.array([ready.at(t - 0.001) for t in times]),
         "sync.desired_replicas": np.array([spec.at(t + 0.5) for t in times]),
     }
+
+
+def count_in_no_numbers(recording: Recording) -> Recording:
+    """Lose one count of the pods that are ready."""
+    ready = recording.series["pods.ready"].astype(float)
+    ready[ready.size // 2] = np.nan
+    return dataclasses.replace(recording, series={**recording.series, "pods.ready": ready})
+
+
+def lose_readiness(*, every_seconds: float, for_seconds: float) -> Change:
+    """Return the change after which one ready pod is not, at regular times."""
+
+    def change(recording: Recording) -> Recording:
+        old = recording.series["pods.time_seconds"]
+        end = float(recording.plan.scenario.spec.duration) - for_seconds
+        losses = np.arange(every_seconds, end, every_seconds)
+        times = np.unique(np.concatenate((old, losses, losses + for_seconds)))
+        lost = inside(times, [Span(loss, loss + for_seconds) for loss in losses])
+        pods = {
+            name: np.array([StepFunction(old, values).at(time) for time in times])
+            for name, values in recording.series.items()
+            if name.startswith("pods.")
+        }
+        changed = {"pods.time_seconds": times, "pods.ready": pods["pods.ready"] - lost}
+        return dataclasses.replace(recording, series={**recording.series, **pods, **changed})
+
+    return change
 
 
 def hang_when_terminating(count: int, *, after: float) -> Change:
