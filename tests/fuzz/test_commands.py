@@ -36,9 +36,11 @@ COMMANDS = st.sampled_from([
 @effort("commands")
 @given(
     command=COMMANDS,
-    words=st.lists(WORDS, max_size=2),
-    options=OPTIONS,
-    data=spoilt_text(sound.documents(sound.POLICIES[0])),
+    words=st.one_of(st.just([]), st.lists(WORDS, max_size=2)),
+    options=st.one_of(st.just([]), OPTIONS),
+    data=st.one_of(
+        st.just(sound.POLICIES[0].read_bytes()), spoilt_text(sound.documents(sound.POLICIES[0]))
+    ),
 )
 def test_any_command_line_is_answered(
     tally: Tally,
@@ -63,6 +65,8 @@ def test_any_command_line_is_answered(
         if code == cli.UNUSABLE_INPUT:
             check_line(complaint.getvalue().removesuffix("\n"))
             return None
+        for shown in output.getvalue().splitlines():
+            assert shown.isprintable(), ascii(shown[:200])
         if "--json" in line and output.getvalue().lstrip()[:1] in ("{", "["):
             json.loads(output.getvalue())
         return output
