@@ -242,6 +242,30 @@ def test_a_recording_that_can_not_be_read_is_refused(here: Run):
     assert "can't be recomputed" in line_of(done, "verdict")
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [(("policy", "spec", "behavior"), "x"), (("load", "inputTokensMean"), 1e308), (("world",), "")],
+)
+def test_a_plan_made_up_is_refused(here: Run, path: tuple[str, ...], value: Any):
+    """However it breaks the judging: one line, exit code 1, no internal error."""
+    shutil.rmtree(OUT / "recordings/strict")
+    for folder in (OUT / "recordings/calm").iterdir():
+        plan = json.loads((folder / "scenario.json").read_text())
+        place = plan
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = value
+        (folder / "scenario.json").write_text(json.dumps(plan))
+    refs = json.loads(CERTIFICATE.read_text())["spec"]["recordings"]
+    calm = [one for one in refs if one["scenario"] == "calm"]
+    digests = [store.digest(OUT / "recordings/calm" / one["run"]) for one in calm]
+    forged = [{**one, "digest": digest} for one, digest in zip(calm, digests, strict=True)]
+    edit("spec", "recordings", value=forged)
+    done = here("verify", CERTIFICATE)
+    assert (done.returncode, states(done)["recordings"]) == (1, "ok")
+    assert states(done)["verdict"] == "differs"
+
+
 def test_names_of_recordings_lead_nowhere_else(here: Run):
     """A certificate can't have files read that are not recordings beside it."""
     shutil.move(OUT / "recordings/calm", OUT / "calm")

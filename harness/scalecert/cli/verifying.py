@@ -265,6 +265,9 @@ def _verdict(
     try:
         runs = [runs_in(folders) for folders in cases.values()]
         recomputed = reissue.recomputed(issued, runs, own)
+        return verification.verdict(opened.document, issued, recomputed)
     except (UsageError, HarnessBug) as error:
         return verification.refused("verdict", f"can't be recomputed: {error}")
-    return verification.verdict(opened.document, issued, recomputed)
+    except Exception as error:  # noqa: BLE001 - a recording made up may hold what none of ours does
+        broken = f"{type(error).__name__}: {error}"
+        return verification.refused("verdict", f"can't be recomputed: {broken}")
