@@ -8,8 +8,9 @@ these replicas ready.
     verify   the whole run is replayed; a part that breaks gets a replica, and is replayed again
 
 A change is judged by replaying the requests around it; where there are very many, the oldest
-replica's share of them alone. The last step replays the run as it is, so what comes out holds, and
-is a local minimum of the moves in `planning.schedule.savings`.
+replica's share of them alone. The last step replays the run as it is, so what comes out holds (with
+very many requests: those of the oldest replicas do), and is a local minimum of the moves in
+`planning.schedule.savings`.
 docs/elasticity.md says how far it was from the optimum where every schedule could be tried.
 """
 
@@ -52,8 +53,9 @@ MANY_REQUESTS = 60_000
 SAMPLE_MARGIN = 0.8
 """The share of the late requests allowed that a sample may show, for its random error."""
 REPLAYED_REQUESTS = 120_000
-"""What the descent may replay: about a second."""
-VERIFIED_REQUESTS = 150_000
+SAMPLED_REQUESTS = 60_000
+"""What the descent may replay, with all replicas and with the oldest: about a second."""
+VERIFIED_REQUESTS = 200_000
 """What the last replay serves: the whole run if it has no more, else that of so many replicas that
 it is about this, two seconds."""
 LOCAL_TRIES = 3
@@ -135,7 +137,7 @@ class _Search:
         self._demand = demand
         self._replays = replays
         self._margin = 1.0 if replays.replicas is None else SAMPLE_MARGIN
-        self._left = float(REPLAYED_REQUESTS)
+        self._left = REPLAYED_REQUESTS if replays.replicas is None else SAMPLED_REQUESTS
         self._verified = verified if replays.routing == "random" else math.inf
 
     def result(self) -> ClairvoyantMinimum | None:
