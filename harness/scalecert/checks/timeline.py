@@ -59,8 +59,13 @@ def behavior(plan: Plan, direction: str, field: str) -> float | None:
 
 
 def rules(plan: Plan, direction: str) -> Mapping[str, Any]:
-    """Return `scaleUp` or `scaleDown` of `spec.behavior`, empty where the manifest has none."""
-    return (plan.policy.spec.get("behavior") or {}).get(direction) or {}
+    """Return `scaleUp` or `scaleDown` of `spec.behavior`, empty where the manifest has none.
+
+    So is what is no mapping: in a recording that was edited, for no manifest has that.
+    """
+    behavior_of = plan.policy.spec.get("behavior")
+    found = behavior_of.get(direction) if isinstance(behavior_of, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def settling_allowance_seconds(plan: Plan) -> float:
