@@ -143,13 +143,13 @@ class _Order:
     def command(self, *, jobs: int, quick: bool) -> list[str]:
         """Return the command line of pytest."""
         arguments = pytest_arguments(self.policies, self.words)
-        arguments += [f"--scalecert-out={self.out}", f"--scalecert-jobs={jobs}"]
-        if quick:
-            arguments.append("--scalecert-quick")
+        arguments.append(f"--scalecert-out={self.out}")
+        arguments.append("--scalecert-quick" if quick else f"--scalecert-jobs={jobs}")
         if self.stdin is not None:
             arguments.append(f"--scalecert-stdin={self.stdin}")
         tests = [case.test_file for case in self.suite.cases]
-        return child.command(tests, arguments)
+        # The runs of a case go side by side; a quick one has one, so there the cases do.
+        return child.command(tests, arguments, at_once=min(jobs, self.total) if quick else 1)
 
 
 def _run(order: _Order, *, jobs: int, quick: bool, verbose: bool) -> None:

@@ -33,14 +33,15 @@ sys.exit(pytest.main())
 """
 
 
-def command(tests: Sequence[Path], arguments: Sequence[str]) -> list[str]:
-    """Return the command line that runs test files."""
+def command(tests: Sequence[Path], arguments: Sequence[str], *, at_once: int = 1) -> list[str]:
+    """Return the command line that runs test files, so many `at_once`."""
+    spread = ["-p", "xdist.plugin", "-n", str(at_once)] if at_once > 1 else []
     folder = os.path.commonpath([test.parent for test in tests])
     return [
         *(sys.executable, "-P", "-c", _BOOTSTRAP, _PACKAGE_ROOT, folder),
         *("-c", str(_INI), "--rootdir", folder),
         *("--noconftest", "--import-mode=importlib", "-p", "no:cacheprovider"),
-        *("-p", "scalecert.pytest_plugin", *arguments),
+        *("-p", "scalecert.pytest_plugin", *spread, *arguments),
         *(str(test) for test in tests),
     ]
 

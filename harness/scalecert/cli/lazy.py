@@ -17,7 +17,7 @@ COMMANDS = {
     "explain": "Say what a check, scenario or lint rule is for.",
     "suites": "List the suites and their cases.",
     "profiles": "List the engine profiles.",
-    "profile": "Make an engine profile.",
+    "profile": "Make an engine profile, or compare one with a measured server.",
     "init": "Make a first case of your own.",
     "schema": "Print the JSON Schema of a document, for editors.",
 }

@@ -22,7 +22,8 @@ class PodTiming:
         image_pull_seconds: from bound to the container's start.
         model_load_seconds: from the container's start until the server listens.
         startup: startup probe; readiness is not probed before it succeeds.
-        readiness: readiness probe; None: ready as soon as the container runs.
+        readiness: readiness probe; None: ready as soon as the container runs, or its startup
+            probe has succeeded (kubernetes pkg/kubelet/prober/prober_manager.go, UpdatePodStatus).
         pre_stop_seconds: sleep of the preStop hook; the server goes on meanwhile.
         drain_seconds: how long the server works on after SIGTERM before it aborts what runs.
         grace_seconds: terminationGracePeriodSeconds, counted from the deletion.
@@ -38,11 +39,11 @@ class PodTiming:
 
     def ready_after(self, started: float) -> float:
         """Return when a container started at `started` becomes ready."""
-        if self.readiness is None:
-            return started
         listening = started + self.model_load_seconds
         if self.startup is not None:
             listening = max(listening, first_success(self.startup, started, listening))
+        if self.readiness is None:
+            return started if self.startup is None else listening
         return first_success(self.readiness, started, listening)
 
     def startup_seconds(self) -> float:
