@@ -28,7 +28,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "limits.maxNumBatchedTokens": (1, MOST_TOKENS),
     "limits.maxModelLen": (1, MOST_TOKENS),
     "limits.kvTokens": (1, 10**12),
-    "limits.blockSize": (1, 65_536),
+    "limits.blockSize": (1, 1024),
     "limits.gpuMemoryUtilization": (0.01, 1.0),
     "memory.acceleratorBytes": (1, 10**15),
     "memory.weightsBytes": (0, 10**15),
