@@ -15,16 +15,18 @@ from scalecert.suite import load_case
 
 POLICY = Path(__file__).parents[1] / "fixtures/policies/vllm-h200-num-requests-running.yaml"
 MEASURED = "vllm_llama-2-7b_h200"
-OBJECTIVE = "ttft_p95=500ms,tpot_p95=6.7ms"
+OBJECTIVE = "ttft_p95=500ms,tpot_p95=6.1ms"
+CAPACITY = 12.0
+"""Pinned, because the search is what takes long; the rate of the scenario is absolute."""
 SCENARIO = """\
 apiVersion: scalecert.dev/v1
 kind: Scenario
 metadata: {name: calm}
 spec:
   why: Does a light load keep a limit that is 5 % above what it takes?
-  duration: 6m
+  duration: 3m
   workload:
-    rate: {shape: constant, rate: 40/s}
+    rate: {shape: constant, rate: 12/s}
     sizes:
       input: {distribution: uniform, low: 128, high: 384}
       output: {distribution: uniform, low: 64, high: 192}
@@ -39,7 +41,7 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Certificate
     (folder / "calm.yaml").write_text(SCENARIO)
     (folder / "test_calm.py").write_text("")
     policy = folder / "policy.yaml"
-    policy.write_text(POLICY.read_text().replace("minReplicas: 1", "minReplicas: 4"))
+    policy.write_text(POLICY.read_text().replace("minReplicas: 1", "minReplicas: 2"))
     estimate = folder / "estimate.yaml"
     estimate.write_text(profile_text(roofline.estimate("llama-2-7b", "h200")))
     return {
@@ -50,7 +52,9 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Certificate
 
 def certify(policy: Path, scenario: Path, profile: str) -> Certificate:
     """Return the certificate of one case, as both doors make it."""
-    inputs = pipeline.Inputs((str(policy),), objective=OBJECTIVE, profile=profile)
+    inputs = pipeline.Inputs(
+        (str(policy),), objective=OBJECTIVE, profile=profile, capacity_per_second=CAPACITY
+    )
     (subject,) = pipeline.subjects(inputs)
     case = load_case(scenario)
     runs = pipeline.record(subject, case, scenario.parent / Path(profile).stem)
