@@ -255,9 +255,13 @@ def make_recording(
     events: Sequence[Mapping[str, Any]] = (),
     **plan_changes: Any,
 ) -> Recording:
-    """Return a recording of the good run with the given parts replaced."""
+    """Return a recording of the good run with the given parts replaced; its log is whole."""
+    planned, log = plan or make_plan(**plan_changes), requests or {}
+    if "arrival_seconds" in log:
+        load = msgspec.structs.replace(planned.load, requests=len(log["arrival_seconds"]))
+        planned = msgspec.structs.replace(planned, load=load)
     return Recording(
-        plan=plan or make_plan(**plan_changes),
+        plan=planned,
         series=make_series() if series is None else dict(series),
         requests=make_requests() if requests is None else dict(requests),
         events=tuple(events),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -200,6 +201,16 @@ def test_a_limit_that_nothing_can_break_passes_nothing() -> None:
     """An infinite limit in a scenario asks no question."""
     plan = make_plan(checks=[{"id": "ttft-objective", "limit": float("inf")}])
     assert by_id(make_recording(plan=plan))["ttft-objective"].verdict is Verdict.INCONCLUSIVE
+
+
+def test_no_other_check_stands_in_for_a_generator_that_says_nothing(own_checks: None) -> None:
+    """Whatever comes first then would be the gate, and its pass would vouch for the load."""
+    silent = replace(CHECKS["generator-on-time"], function=lambda recording, limit: None)
+    CHECKS["generator-on-time"] = silent
+    gate, lost = judge(make_recording(plan=make_plan(checks=["no-request-lost"])))
+    assert (gate.id, gate.verdict) == ("generator-on-time", Verdict.INCONCLUSIVE)
+    assert lost.verdict is Verdict.INCONCLUSIVE
+    assert lost.message.startswith("generator-on-time did not pass (nothing says whether")
 
 
 def test_a_check_that_leaves_the_process_is_inconclusive(own_checks: None) -> None:

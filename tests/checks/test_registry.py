@@ -69,6 +69,26 @@ def test_an_id_can_not_be_taken_twice() -> None:
     assert find("ttft-objective").function.__module__ == MODULES[0].__name__
 
 
+def test_a_function_of_the_same_name_elsewhere_is_another() -> None:
+    """An author's file can't put its own judgement in the place of one that ships."""
+
+    def ttft_objective(recording: Recording, limit: float) -> Outcome | None:
+        return None
+
+    ttft_objective.__qualname__ = find("ttft-objective").function.__qualname__
+    register = check(
+        id="ttft-objective",
+        title="",
+        question="",
+        formula="",
+        source="",
+        unit="s",
+        default_limit=1.0,
+    )
+    with pytest.raises(HarnessBug, match="ttft-objective is registered twice"):
+        register(ttft_objective)
+
+
 def test_the_page_needs_its_markers() -> None:
     """A table that has nowhere to go is an error, not silence."""
     with pytest.raises(ValueError, match="found no <!-- checks"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from factories import make_plan, make_recording, make_series
@@ -48,6 +50,16 @@ def test_a_count_of_pods_that_is_no_number_is_told(value: float) -> None:
     series["pods.ready"] = np.full_like(series["pods.ready"], value)
     gap = recording_gap(make_recording(series=series))
     assert gap == "the recording is not whole: pods.ready has entries that are no number"
+
+
+def test_requests_that_are_missing_from_the_log_are_told() -> None:
+    """A log that lost rows lost their latencies, and what is left may keep every limit."""
+    whole = make_recording()
+    half = {name: column[::2] for name, column in whole.requests.items()}
+    gap = recording_gap(replace(whole, requests=half))
+    assert gap == (
+        "the recording is not whole: 6,000 requests are in its log, 12,000 were planned"
+    )
 
 
 def test_half_a_recording_is_inconclusive_in_every_check() -> None:

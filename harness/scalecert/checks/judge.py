@@ -29,10 +29,11 @@ from scalecert.scenario.model import Level, Scenario
 
 _LATE = frozenset({
     "ttft-objective", "tpot-objective", "e2e-objective", "slo-attainment", "step-recovery",
-    "first-scale-up", "replicas-ready",
+    "first-scale-up", "replicas-ready", "under-provisioning", "under-provisioned-time",
 })  # fmt: skip
 _INERT = _LATE | {
     "accelerator-hours", "return-to-minimum", "signal-moves", "no-request-lost",
+    "over-provisioning", "over-provisioned-time",
 }  # fmt: skip
 
 CONSEQUENCES = {
@@ -56,8 +57,10 @@ def judge(recording: Recording) -> tuple[Finding, ...]:
     scenario = recording.plan.scenario
     recording = _read_only(recording)
     listed = _listed(scenario)
-    runs = [_run(check, recording, limit) for check, limit in listed]
-    gate, *others = [finding for finding in runs if finding is not None]
+    (first, limit), *rest = listed
+    gate = _run(first, recording, limit) or _ungated(first, scenario)
+    runs = [_run(check, recording, limit) for check, limit in rest]
+    others = [finding for finding in runs if finding is not None]
     strangers = _unregistered(scenario)
     if len(listed) > 1 and not others and not strangers:
         return (_alone(gate),)
@@ -66,6 +69,11 @@ def judge(recording: Recording) -> tuple[Finding, ...]:
         doubted = (_doubted(finding, *doubt) for finding in others)
         return (gate, *doubted, *strangers)
     return (gate, *_explained(others), *strangers)
+
+
+def _ungated(check: Check, scenario: Scenario) -> Finding:
+    """Return the generator's finding where it has none: no other check stands in for it."""
+    return _without_measure(check, scenario, "nothing says whether the load was offered", _CRASHED)
 
 
 def _read_only(recording: Recording) -> Recording:

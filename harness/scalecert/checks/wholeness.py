@@ -15,7 +15,7 @@ LEAST_SYNCS = 0.95
 
 def recording_gap(recording: Recording) -> str:
     """Return what the recording lacks of the run, empty if it is whole."""
-    return _missing_syncs(recording) or _no_numbers(recording)
+    return _missing_syncs(recording) or _missing_requests(recording) or _no_numbers(recording)
 
 
 def _missing_syncs(recording: Recording) -> str:
@@ -30,6 +30,19 @@ def _missing_syncs(recording: Recording) -> str:
         return ""
     last = f", the last at {seen.max():.0f} s" if seen.size else ""
     return f"the recording is not whole: {seen.size} of at least {due} syncs of the HPA{last}"
+
+
+def _missing_requests(recording: Recording) -> str:
+    """Say how few requests the log has, if it is not as many as the plan offers.
+
+    A generator that is late, or refused, still logs what it was asked for; rows that are gone would
+    take their latencies with them.
+    """
+    asked = recording.plan.load.requests
+    logged = len(recording.requests.get("arrival_seconds", ()))
+    if logged == asked:
+        return ""
+    return f"the recording is not whole: {logged:,} requests are in its log, {asked:,} were planned"
 
 
 def _no_numbers(recording: Recording) -> str:
