@@ -30,19 +30,38 @@ def test_held_blocks_equal_the_sum_over_requests(
 
 
 @settings(max_examples=100, derandomize=True)
-@given(tokens=TOKENS, block=st.sampled_from([1, 4, 16]), free=st.integers(0, 300))
-def test_steps_until_counts_the_steps_that_fit(tokens: list[int], block: int, free: int) -> None:
+@given(
+    tokens=TOKENS,
+    block=st.sampled_from([1, 4, 16]),
+    free=st.integers(0, 300),
+    most=st.integers(0, 40),
+)
+def test_steps_until_counts_the_steps_that_fit(
+    tokens: list[int], block: int, free: int, most: int
+) -> None:
     """All requests can grow for just as many steps as there are free blocks for."""
     cache = KvCache(1000, block)
     for each in tokens:
         cache.join(each, 7)
     held = cache.held(sum(tokens), 7)
-    steps = cache.steps_until(free, 7, len(tokens))
+    steps = cache.steps_until(free, 7, len(tokens), 10_000)
+    assert cache.steps_until(free, 7, len(tokens), most) == min(steps, most)
 
     def needed(ahead: int) -> int:
         return cache.held(sum(tokens) + ahead * len(tokens), 7 + ahead) - held
 
     assert needed(steps) <= free < needed(steps + 1)
+
+
+def test_work_and_memory_are_those_of_the_requests_not_of_a_block() -> None:
+    """Counting costs the same whatever a block holds: here more tokens than any memory does."""
+    size = 2**50
+    cache = KvCache(4, size)
+    cache.join(1, 0)
+    cache.join(size - 3, 0)
+    assert cache.held(size - 2 + 8, 4) == 3
+    assert cache.steps_until(0, 0, 2, 100) == 3
+    assert cache.steps_until(1, 0, 2, 100) == 100
 
 
 def test_a_request_that_left_is_not_counted() -> None:

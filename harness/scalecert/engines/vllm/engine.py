@@ -241,8 +241,10 @@ class VllmEngine(Batch):
     def _steps_that_fit(self, steps: int) -> int:
         """Return up to which step after the anchor, at most `steps`, the KV cache suffices."""
         free = self.kv.usable - self.held_blocks()
-        fitting = self.kv.steps_until(free, self.step + self.ahead, self.decoding)
-        return min(steps, self.step - self.anchor_step + fitting)
+        taken = self.step - self.anchor_step
+        return taken + self.kv.steps_until(
+            free, self.step + self.ahead, self.decoding, steps - taken
+        )
 
     def _take_step(self, limit: float) -> bool:
         """Compose, and complete the step that follows; False if it ends after `limit`."""

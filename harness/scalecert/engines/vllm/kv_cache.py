@@ -3,12 +3,11 @@
 A request holds ceil(tokens / block_size) blocks. Decoding requests all grow by one token a step,
 so tokens modulo block size, taken relative to the step number, never changes for a request: its
 phase. Counts by phase give the blocks of the whole batch at any step, past or ahead, in time
-that depends on neither batch nor steps.
+that depends on the phases that there are: at most one for each request and for each token of a
+block, however far the step is.
 """
 
 from __future__ import annotations
-
-from operator import mul
 
 
 class KvCache:
@@ -23,7 +22,6 @@ class KvCache:
 
     __slots__ = (
         "_phases",
-        "_unused",
         "block_size",
         "prefix_blocks",
         "prefix_cached",
@@ -34,9 +32,8 @@ class KvCache:
     def __init__(self, num_gpu_blocks: int, block_size: int, shared_prefix_tokens: int = 0) -> None:
         self.usable = num_gpu_blocks - 1
         self.block_size = block_size
-        self._phases = [0] * block_size
-        self._unused = [-phase % block_size for phase in range(2 * block_size)]
-        """Tokens left in the last block of requests at a phase, twice over."""
+        self._phases: dict[int, int] = {}
+        """Decoding requests by phase, where there are any."""
         self.prefix_blocks = shared_prefix_tokens // block_size
         self.prefix_cached = False
         """Whether some request has computed the shared prefix. It then stays in the cache."""
@@ -49,30 +46,43 @@ class KvCache:
 
     def join(self, tokens: int, step: int) -> None:
         """Count a decoding request that holds `tokens` at `step`."""
-        self._phases[(tokens - step) % self.block_size] += 1
+        phase = (tokens - step) % self.block_size
+        self._phases[phase] = self._phases.get(phase, 0) + 1
 
     def leave(self, tokens: int, step: int) -> None:
         """Count it no longer."""
-        self._phases[(tokens - step) % self.block_size] -= 1
+        phase = (tokens - step) % self.block_size
+        left = self._phases[phase] - 1
+        if left:
+            self._phases[phase] = left
+        else:
+            del self._phases[phase]
 
     def held(self, tokens: int, step: int) -> int:
         """Return the blocks of all decoding requests at `step`, `tokens` being their sum there."""
-        begin = step % self.block_size
-        unused: int = sum(map(mul, self._phases, self._unused[begin : begin + self.block_size]))
-        return (tokens + unused) // self.block_size
+        size = self.block_size
+        unused = sum([here * (-(phase + step) % size) for phase, here in self._phases.items()])
+        return (tokens + unused) // size
 
     def full_at(self, step: int) -> int:
         """Return how many decoding requests fill their last block at `step`, so need one next."""
-        return self._phases[-step % self.block_size]
+        return self._phases.get(-step % self.block_size, 0)
 
-    def steps_until(self, free: int, step: int, batch: int) -> int:
-        """Return how many steps of `batch` decoding requests after `step` fit in `free` blocks."""
+    def steps_until(self, free: int, step: int, batch: int, most: int) -> int:
+        """Return how many steps after `step`, at most `most`, fit in `free` blocks.
+
+        In as many steps as a block has tokens each of the `batch` decoding requests takes one.
+        """
+        size = self.block_size
         cycles, left = divmod(free, batch)
-        steps = cycles * self.block_size
-        while left >= (needed := self.full_at(step + steps)):
+        # In how many steps those of a phase fill their last block; the step after takes the next.
+        filled = sorted(((-(phase + step)) % size, here) for phase, here in self._phases.items())
+        steps = 0
+        for steps, needed in filled:  # noqa: B007 - the last one is what is asked for
             left -= needed
-            steps += 1
-        return steps
+            if left < 0:
+                break
+        return min(cycles * size + steps, most)
 
     def shared_saving(self) -> int:
         """Return the blocks that are counted more than once for holding the shared prefix."""
