@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
+from scalecert.certificate.parts import CertificatePart
 from scalecert.errors import HarnessBug, UsageError
 from scalecert.recording.plan import Plan
 
@@ -21,7 +20,7 @@ LEVELS = tuple(level for pair in _WORLDS.values() for level in pair)
 """The levels that this release knows."""
 
 
-class Assurance(msgspec.Struct, frozen=True, rename="camel"):
+class Assurance(CertificatePart, frozen=True):
     """`level`: S1 (simulated, estimated profile) or S2 (simulated, measured profile).
 
     `title` says the same in words. Levels are only ever added, so readers let pass others.

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
-
-import msgspec
+from typing import Any, Literal
 
 from scalecert.certificate.assurance import Assurance, assurance
 from scalecert.certificate.envelope import Envelope, envelope
 from scalecert.certificate.guard import Guard, RecordingRef, by_scenario, guard, recordings
 from scalecert.certificate.model_errors import ModelErrors, model_errors
 from scalecert.certificate.not_proved import Unproved, not_proved
+from scalecert.certificate.parts import CertificatePart, taken_from
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.verdict import overall
 from scalecert.documents import (
@@ -33,21 +32,15 @@ from scalecert.recording.plan import Given, Plan
 from scalecert.recording.runs import RecordedRun
 from scalecert.scenario.model import Level
 
-P = TypeVar("P", bound=msgspec.Struct)
 
-
-class _Part(msgspec.Struct, frozen=True, rename="camel"):
-    """What every part of the document has in common."""
-
-
-class Metadata(_Part, frozen=True):
+class Metadata(CertificatePart, frozen=True):
     """`name` is the policy's; `date` (UTC) is the only thing that differs between equal runs."""
 
     name: str
     date: str
 
 
-class Policy(_Part, frozen=True):
+class Policy(CertificatePart, frozen=True):
     """The policy under test; `digest` covers all of its manifests."""
 
     name: str
@@ -59,7 +52,7 @@ class Policy(_Part, frozen=True):
     max_replicas: int
 
 
-class Engine(_Part, frozen=True):
+class Engine(CertificatePart, frozen=True):
     """The engine and the profile that stood for it; `limits` as its flags set them."""
 
     name: str
@@ -73,7 +66,7 @@ class Engine(_Part, frozen=True):
     limits: dict[str, Any]
 
 
-class Capacity(_Part, frozen=True):
+class Capacity(CertificatePart, frozen=True):
     """What one replica carries under the objective, with the request sizes of `scenarios`.
 
     `saturated_requests_per_second` is what it serves with an endless queue, objective or not.
@@ -90,7 +83,7 @@ class Capacity(_Part, frozen=True):
     highest_requests_per_second: float | None = None
 
 
-class Suite(_Part, frozen=True):
+class Suite(CertificatePart, frozen=True):
     """Which cases were run; `digest` covers their scenarios and tests."""
 
     name: str
@@ -98,7 +91,7 @@ class Suite(_Part, frozen=True):
     digest: str
 
 
-class Provenance(_Part, frozen=True):
+class Provenance(CertificatePart, frozen=True):
     """Where one input came from."""
 
     what: str
@@ -106,7 +99,7 @@ class Provenance(_Part, frozen=True):
     source: str
 
 
-class Load(_Part, frozen=True):
+class Load(CertificatePart, frozen=True):
     """What was offered; `left_out` requests exceeded the model's context."""
 
     requests: int
@@ -117,7 +110,7 @@ class Load(_Part, frozen=True):
     output_tokens_mean: float
 
 
-class ScenarioResult(_Part, frozen=True):
+class ScenarioResult(CertificatePart, frozen=True):
     """One scenario's findings; `load` is absent if it never ran."""
 
     id: str
@@ -128,7 +121,7 @@ class ScenarioResult(_Part, frozen=True):
     load: Load | None = None
 
 
-class Counts(_Part, frozen=True):
+class Counts(CertificatePart, frozen=True):
     """How many findings had which verdict."""
 
     passed: int
@@ -137,14 +130,14 @@ class Counts(_Part, frozen=True):
     skipped: int
 
 
-class Statistics(_Part, frozen=True):
+class Statistics(CertificatePart, frozen=True):
     """Counts by level: core decides, extended is reported."""
 
     core: Counts
     extended: Counts
 
 
-class Spec(_Part, frozen=True):
+class Spec(CertificatePart, frozen=True):
     """`objective` as on the command line, one term each; `seed` is the first run's."""
 
     verdict: Verdict
@@ -168,7 +161,7 @@ class Spec(_Part, frozen=True):
     given: Given | None = None
 
 
-class Certificate(_Part, frozen=True):
+class Certificate(CertificatePart, frozen=True):
     """One policy, judged by one suite in one world."""
 
     api_version: ApiVersion
@@ -212,14 +205,14 @@ def issue(
         spec=Spec(
             verdict=said if band.complete else Verdict.INCONCLUSIVE,
             objective=tuple(term.text() for term in plan.objective),
-            policy=_same(Policy, plan.policy),
-            engine=_same(Engine, plan.engine),
+            policy=taken_from(plan.policy, Policy),
+            engine=taken_from(plan.engine, Engine),
             capacity=_capacities(scenarios),
-            suite=_same(Suite, plan.suite),
+            suite=taken_from(plan.suite, Suite),
             world=plan.world,
             seed=plan.seed,
             harness_version=plan.harness_version,
-            provenance=tuple(_same(Provenance, entry) for entry in plan.provenance),
+            provenance=tuple(taken_from(entry, Provenance) for entry in plan.provenance),
             scenarios=results,
             statistics=_statistics(found),
             assurance=assurance(every),
@@ -231,12 +224,6 @@ def issue(
             given=plan.given,
         ),
     )
-
-
-def _same(kind: type[P], part: msgspec.Struct) -> P:
-    """Return the fields of the plan's part that the certificate shows."""
-    names = (field.name for field in msgspec.structs.fields(kind))
-    return kind(**{name: getattr(part, name) for name in names})
 
 
 def _results(plans: Sequence[Plan], findings: tuple[Finding, ...]) -> tuple[ScenarioResult, ...]:
@@ -258,7 +245,7 @@ def _result(name: str, plan: Plan | None, findings: tuple[Finding, ...]) -> Scen
         verdict=overall(findings, level=level),
         findings=findings,
         title=plan.scenario.metadata.title if plan else "",
-        load=_same(Load, plan.load) if plan else None,
+        load=taken_from(plan.load, Load) if plan else None,
     )
 
 

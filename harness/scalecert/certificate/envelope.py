@@ -9,24 +9,21 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from scalecert.certificate.parts import CertificatePart, taken_from
 from scalecert.checks.timeline import behavior
 from scalecert.errors import HarnessBug
 from scalecert.recording.plan import Plan
 from scalecert.workload.model import TraceRate, Workload
 
 
-class _Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What every part of the envelope has in common."""
-
-
-class Span(msgspec.Struct, frozen=True, rename="camel"):
+class Span(CertificatePart, frozen=True):
     """From the lowest to the highest figure that was run."""
 
     low: float
     high: float
 
 
-class LoadEnvelope(_Part, frozen=True):
+class LoadEnvelope(CertificatePart, frozen=True, kw_only=True):
     """The planned rates, from the lowest of any time to the highest, and how requests arrive.
 
     Of the runs at the costs of the profile: in the guard band's corners, rates in units of
@@ -39,14 +36,14 @@ class LoadEnvelope(_Part, frozen=True):
     arrivals: tuple[str, ...]
 
 
-class SizesEnvelope(_Part, frozen=True):
+class SizesEnvelope(CertificatePart, frozen=True, kw_only=True):
     """Tokens of a request; None where a recording of an earlier release does not say."""
 
     input_tokens: Span | None
     output_tokens: Span | None
 
 
-class EngineEnvelope(_Part, frozen=True):
+class EngineEnvelope(CertificatePart, frozen=True, kw_only=True):
     """The engine, and the profile that stood for it: `profile_version` is the version it is of."""
 
     name: str
@@ -59,7 +56,7 @@ class EngineEnvelope(_Part, frozen=True):
     profile_version: str | None
 
 
-class NodesEnvelope(_Part, frozen=True):
+class NodesEnvelope(CertificatePart, frozen=True, kw_only=True):
     """Nodes with accelerators: `warm` None means as many as the policy can use, from the start."""
 
     warm: int | None
@@ -68,7 +65,7 @@ class NodesEnvelope(_Part, frozen=True):
     stock_outs: int
 
 
-class Conditions(_Part, frozen=True):
+class Conditions(CertificatePart, frozen=True, kw_only=True):
     """The cluster of some of the scenarios.
 
     `startup_seconds` is from a pod's creation to ready (with the node, where not all are warm),
@@ -90,7 +87,7 @@ class Conditions(_Part, frozen=True):
     scale_down_stabilization_seconds: float
 
 
-class Envelope(_Part, frozen=True):
+class Envelope(CertificatePart, frozen=True, kw_only=True):
     """What a verdict holds for. `kubernetes` is the release whose HPA decided, None if unknown."""
 
     load: LoadEnvelope
@@ -117,7 +114,7 @@ def envelope(plans: Sequence[Plan]) -> Envelope:
         sizes=_sizes(nominal),
         min_replicas=first.policy.min_replicas,
         max_replicas=first.policy.max_replicas,
-        engine=_engine(first),
+        engine=taken_from(first.engine, EngineEnvelope),
         kubernetes=_kubernetes(plans),
         conditions=_conditions(plans),
     )
@@ -167,11 +164,6 @@ def _tokens(ranges: Iterable[tuple[int, int]]) -> Span | None:
     """Return the span of all ranges; (0, 0) is of a plan that does not say or has no requests."""
     found = [one for one in ranges if one != (0, 0)]
     return Span(min(low for low, _ in found), max(high for _, high in found)) if found else None
-
-
-def _engine(plan: Plan) -> EngineEnvelope:
-    names = (field.name for field in msgspec.structs.fields(EngineEnvelope))
-    return EngineEnvelope(**{name: getattr(plan.engine, name) for name in names})
 
 
 def _kubernetes(plans: Sequence[Plan]) -> str | None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
+from scalecert.certificate.parts import CertificatePart
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.guard import is_complete
 from scalecert.recording.plan import Plan
@@ -17,7 +16,7 @@ from scalecert.recording.runs import RecordedRun
 _OBJECTIVES = ("ttft-objective", "tpot-objective", "e2e-objective")
 
 
-class GuardRun(msgspec.Struct, frozen=True, rename="camel"):
+class GuardRun(CertificatePart, frozen=True):
     """One run of every scenario; the factors are on the profile's seconds, 1.3 is 30 % slower."""
 
     name: str
@@ -27,7 +26,7 @@ class GuardRun(msgspec.Struct, frozen=True, rename="camel"):
     startup: float
 
 
-class Guard(msgspec.Struct, frozen=True, rename="camel"):
+class Guard(CertificatePart, frozen=True):
     """The runs that the verdicts rest on.
 
     `complete`: every scenario was run with all seeds and at both corners of the profile's error.
@@ -42,7 +41,7 @@ class Guard(msgspec.Struct, frozen=True, rename="camel"):
     indicates: Verdict | None = None
 
 
-class RecordingRef(msgspec.Struct, frozen=True, rename="camel"):
+class RecordingRef(CertificatePart, frozen=True):
     """One recording that the certificate rests on: `recordings/<scenario>/<run>/`."""
 
     scenario: str

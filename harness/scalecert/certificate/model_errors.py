@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import msgspec
-
+from scalecert.certificate.parts import CertificatePart
 from scalecert.recording.fidelity import Comparison
 from scalecert.recording.plan import Plan
+from scalecert.recording.variations import PARTS, Part
 
 Basis = Literal["measured", "assumed", "unknown"]
 _TRUST: tuple[Basis, ...] = ("measured", "assumed", "unknown")
-_PARTS = ("prefill", "decode", "startup")
 
 
-class KnownError(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+class KnownError(CertificatePart, frozen=True, kw_only=True):
     """One model's error; all figures are None where it is unknown.
 
     `relative` is a share of the model's figure (0.05 is 5 %): of seconds for the engine, of cases
@@ -38,7 +37,7 @@ class KnownError(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 _UNSAID = KnownError(basis="unknown", against="the recording does not say")
 
 
-class EngineErrors(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+class EngineErrors(CertificatePart, frozen=True, kw_only=True):
     """The engine profile's errors, by what it predicts."""
 
     prefill: KnownError
@@ -46,7 +45,7 @@ class EngineErrors(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     startup: KnownError
 
 
-class ModelErrors(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+class ModelErrors(CertificatePart, frozen=True, kw_only=True):
     """The models behind a verdict, apart: a small error of one says nothing of the others."""
 
     hpa: KnownError
@@ -59,7 +58,7 @@ def model_errors(plans: Sequence[Plan]) -> ModelErrors:
 
     A start-up time that a scenario states itself is no prediction of the profile: unknown.
     """
-    parts = {part: _worst([_part(plan, part) for plan in plans]) for part in _PARTS}
+    parts = {part: _worst([_part(plan, part) for plan in plans]) for part in PARTS}
     known = [plan.fidelity for plan in plans]
     return ModelErrors(
         hpa=_worst([_compared(one.hpa) if one else _UNSAID for one in known]),
@@ -86,7 +85,7 @@ def _compared(comparison: Comparison | None) -> KnownError:
     )
 
 
-def _part(plan: Plan, part: str) -> KnownError:
+def _part(plan: Plan, part: Part) -> KnownError:
     """Return the error of one part of a plan's engine profile."""
     if part == "startup" and plan.scenario.spec.cluster.startup.model_load is not None:
         return KnownError(basis="unknown", against="stated by the scenario, not by the profile")

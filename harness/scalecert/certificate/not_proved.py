@@ -12,13 +12,14 @@ import msgspec
 
 from scalecert.certificate.envelope import Envelope
 from scalecert.certificate.model_errors import ModelErrors
+from scalecert.certificate.parts import CertificatePart
 from scalecert.errors import HarnessBug
 from scalecert.recording.plan import Plan
 
 _RESOURCES = ("Resource", "ContainerResource")
 
 
-class Unproved(msgspec.Struct, frozen=True, rename="camel"):
+class Unproved(CertificatePart, frozen=True):
     """One thing that the verdict says nothing about: in a few words, and in a sentence."""
 
     subject: str

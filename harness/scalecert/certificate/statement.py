@@ -13,6 +13,7 @@ import msgspec
 
 from scalecert.certificate.assurance import Assurance
 from scalecert.certificate.document import Certificate
+from scalecert.certificate.parts import CertificatePart, taken_from
 from scalecert.checks.finding import Verdict
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
@@ -22,18 +23,14 @@ RECORDING_DIGEST = "scalecertRecording"
 of one file's bytes. Lower-case hex; `recording.store.digest` has the formula."""
 
 
-class _Part(msgspec.Struct, frozen=True, rename="camel"):
-    """What every part of the statement has in common."""
-
-
-class Subject(_Part, frozen=True):
+class Subject(CertificatePart, frozen=True):
     """One thing that the statement is about; `digest` by algorithm, lower-case hex."""
 
     name: str
     digest: dict[str, str]
 
 
-class Policy(_Part, frozen=True):
+class Policy(CertificatePart, frozen=True):
     """The policy that was certified; `digest` covers all of its manifests."""
 
     name: str
@@ -41,7 +38,7 @@ class Policy(_Part, frozen=True):
     digest: str
 
 
-class Engine(_Part, frozen=True):
+class Engine(CertificatePart, frozen=True):
     """What served its pods, and the profile that stood for it."""
 
     name: str
@@ -50,7 +47,7 @@ class Engine(_Part, frozen=True):
     profile_digest: str
 
 
-class Suite(_Part, frozen=True):
+class Suite(CertificatePart, frozen=True):
     """What it was judged by."""
 
     name: str
@@ -58,7 +55,7 @@ class Suite(_Part, frozen=True):
     digest: str
 
 
-class Predicate(_Part, frozen=True):
+class Predicate(CertificatePart, frozen=True):
     """What is stated: enough to decide on without opening the certificate."""
 
     verdict: Verdict
@@ -72,7 +69,7 @@ class Predicate(_Part, frozen=True):
     date: str
 
 
-class Statement(_Part, frozen=True):
+class Statement(CertificatePart, frozen=True):
     """An in-toto Statement, version 1."""
 
     type_: Literal["https://in-toto.io/Statement/v1"] = msgspec.field(name="_type")
@@ -90,7 +87,6 @@ def statement(certificate: Certificate, data: bytes, name: str) -> Statement:
         name: of the file.
     """
     spec = certificate.spec
-    policy, engine, suite = spec.policy, spec.engine, spec.suite
     recordings = (
         Subject(
             f"recordings/{ref.scenario}/{ref.run}",
@@ -106,9 +102,9 @@ def statement(certificate: Certificate, data: bytes, name: str) -> Statement:
             verdict=spec.verdict,
             assurance=spec.assurance,
             objective=spec.objective,
-            policy=Policy(policy.name, policy.namespace, policy.digest),
-            engine=Engine(engine.name, engine.version, engine.profile, engine.profile_digest),
-            suite=Suite(suite.name, suite.version, suite.digest),
+            policy=taken_from(spec.policy, Policy),
+            engine=taken_from(spec.engine, Engine),
+            suite=taken_from(spec.suite, Suite),
             world=spec.world,
             harness_version=spec.harness_version,
             date=certificate.metadata.date,
