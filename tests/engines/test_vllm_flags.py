@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from scalecert.engines.base import Limits
@@ -127,6 +128,46 @@ def test_a_server_that_would_not_start_is_refused(args: list[str], flag: str) ->
     with pytest.raises(UsageError) as refused:
         limits(*args)
     assert refused.value.field == flag
+
+
+def of_profile(kv_tokens: int, context: int, *args: str, block_size: int = 16) -> Limits:
+    """Return the limits of a server whose profile has another KV cache and context."""
+    changed = msgspec.structs.replace(
+        H200.spec.limits, kv_tokens=kv_tokens, max_model_len=context, block_size=block_size
+    )
+    spec = msgspec.structs.replace(H200.spec, limits=changed)
+    profile = msgspec.structs.replace(H200, spec=spec)
+    return engine_kind("vllm").limits(profile, args, {}, version=None)
+
+
+@pytest.mark.parametrize("args", [(), ("--max-num-seqs=8",)])
+@pytest.mark.parametrize(("kv_tokens", "block_size"), [(1024, 16), (15, 16), (4100, 1024)])
+def test_a_profile_of_a_server_that_would_not_start_is_refused(
+    args: tuple[str, ...], kv_tokens: int, block_size: int
+) -> None:
+    """The KV cache, in whole blocks, holds at least one request of the whole context."""
+    context = 4097
+    with pytest.raises(UsageError, match="a context of 4097 tokens does not fit") as refused:
+        of_profile(kv_tokens, context, *args, block_size=block_size)
+    assert refused.value.field == "limits.maxModelLen"
+
+
+@pytest.mark.parametrize(("kv_tokens", "context"), [(31, 10), (16, 16)])
+@pytest.mark.parametrize("args", [(), ("--max-model-len=auto",), ("--max-model-len=8",)])
+def test_a_kv_cache_without_a_block_to_give_is_refused(
+    args: tuple[str, ...], kv_tokens: int, context: int
+) -> None:
+    """One block is the null block: with no other no request ever runs."""
+    with pytest.raises(UsageError, match="does not fit in a KV cache for 0"):
+        of_profile(kv_tokens, context, *args)
+
+
+@pytest.mark.parametrize(
+    "args", [(), ("--max-num-batched-tokens=8192",), ("--max-model-len=4096",)]
+)
+def test_a_context_of_the_whole_kv_cache_starts(args: tuple[str, ...]) -> None:
+    """vLLM compares with all blocks, the null block included, which no request ever gets."""
+    assert of_profile(4096, 4096, *args).integer("max_model_len") == 4080
 
 
 def test_an_automatic_context_is_what_fits() -> None:

@@ -140,6 +140,15 @@ def test_a_server_beyond_any_is_refused():
             saturated_per_second(starter(service_seconds), sizes)
 
 
+def test_a_search_ends_however_fast_the_server(monkeypatch):
+    """Of a fast server with a limit that is hard to meet, looks cost too much; pin it then."""
+    started = []
+    monkeypatch.setattr("scalecert.planning.capacity.MOST_REQUESTS", 100_000)
+    with pytest.raises(UsageError, match="--capacity"):
+        replica_capacity(starter(0.01, started=started), sizes, ttft(0.011))
+    assert 80_000 < sum(started) <= 100_000
+
+
 def test_a_server_that_serves_none_of_the_requests_is_refused():
     """Where nothing fits there is no rate to state a load in."""
     with pytest.raises(UsageError, match="serves 1 of 2000 such requests"):

@@ -30,7 +30,10 @@ LEAST_SECONDS = 120.0
 LOWEST_SHARE = 1 / 1024
 """Of the saturated rate: one request at a time, but for a server of thousands of slots."""
 MOST_PER_SECOND = 5000.0
-"""Of one replica; beyond it the search would run a million requests each time."""
+"""Of one replica; beyond it one look would run a million requests."""
+MOST_REQUESTS = 4_000_000
+"""In all looks of one search, at 5 to 10 us each, measured; an H200 with the smallest of requests
+takes 1.2 million."""
 WARM_UP_SHARE = 0.2
 PRECISION = 0.01
 
@@ -64,7 +67,9 @@ def replica_capacity(
 
     Raises:
         ObjectiveOutOfReachError: if no rate meets the objective.
+        UsageError: if the search would run more than `MOST_REQUESTS`.
     """
+    start = _rationed(start)
     first, saturated = _first_trial(start, draw_sizes)
     count = len(first.output_tokens)
     trials = [first, *(_draw(seed, draw_sizes, count) for seed in SEEDS[1:])]
@@ -82,6 +87,25 @@ def replica_capacity(
         f"{count} requests, first {WARM_UP_SHARE:.0%} left out, bisected to {PRECISION:.0%}, "
         "at most the saturated rate",
     )
+
+
+def _rationed(start: StartEngine) -> StartEngine:
+    """Return `start` that refuses to begin a run once the search's requests are used up."""
+    left = MOST_REQUESTS
+
+    def start_another(log: RequestLog) -> Engine:
+        nonlocal left
+        left -= len(log.status)
+        if left < 0:
+            raise UsageError(
+                f"found a replica so fast that the search would run more than {MOST_REQUESTS}"
+                " requests",
+                field="workload.sizes",
+                hint="larger requests, or pin the replica's capacity with --capacity",
+            )
+        return start(log)
+
+    return start_another
 
 
 def _highest(

@@ -133,24 +133,29 @@ def _kv_tokens(profile: EngineProfile, values: dict[str, Value]) -> tuple[int, s
 
 
 def _fit_context(profile: EngineProfile, values: dict[str, Value], flags: dict[str, Value]) -> None:
-    """Refuse a context that model or KV cache can't hold, as vLLM does when it starts."""
+    """Refuse a context that model or KV cache can't hold, as vLLM does when it starts.
+
+    vLLM compares with all blocks (vllm/v1/core/kv_cache_utils.py, check_enough_kv_cache_memory),
+    but never gives a request the null block: one as long as all of them is not taken here.
+    """
     longest = profile.spec.model.max_context
-    room = int(values["kv_tokens"]) - int(values["block_size"])
-    context = values["max_model_len"]
-    if context == "auto" or not flags.keys() & _ROOM_FLAGS.keys():
-        values["max_model_len"] = min(longest if context == "auto" else int(context), room)
-        return
-    if int(context) > longest:
+    whole = int(values["kv_tokens"])
+    room = whole - int(values["block_size"])
+    asked = values["max_model_len"]
+    context = min(longest, room) if asked == "auto" else int(asked)
+    if context > longest and "max_model_len" in flags:
         raise UsageError(
             f"found {context}, but {profile.spec.model.name} has positions for {longest} tokens",
             field="--max-model-len",
         )
-    if int(context) > room:
+    if context > whole or room < 1:
+        field = next((flag for name, flag in _ROOM_FLAGS.items() if name in flags), None)
         raise UsageError(
-            f"a context of {context} tokens does not fit in a KV cache for {room}",
-            field=next((flag for name, flag in _ROOM_FLAGS.items() if name in flags), None),
+            f"a context of {asked} tokens does not fit in a KV cache for {max(room, 0)}",
+            field=field or "limits.maxModelLen",
             hint="vLLM does not start so; lower --max-model-len or leave more memory",
         )
+    values["max_model_len"] = min(context, room)
 
 
 def _check_budget(values: dict[str, Value], sources: dict[str, str]) -> None:
