@@ -27,7 +27,7 @@ from scalecert.recording.fidelity import (
     FidelityFile,
     shipped_fidelity,
 )
-from scalecert.recording.plan import ModelError, Plan
+from scalecert.recording.plan import Difference, ModelError, Plan
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "fixtures" / "golden" / "hpa"
@@ -64,6 +64,23 @@ def subjects(*plans: Plan) -> set[str]:
 def test_the_level_is_that_of_the_weakest_run(profiles: list[str], expected: Assurance) -> None:
     """One estimated run makes all of it S1, and only `measured` is measured."""
     assert assurance([plan_with(profile=profile) for profile in profiles]) == expected
+
+
+@pytest.mark.parametrize(
+    ("unlike", "subject"),
+    [
+        (Difference("accelerator", "l4", "h200"), "accelerator (l4)"),
+        (Difference("flag", "--quantization", "none such"), "flag (--quantization)"),
+        (Difference("engine version", "unknown", "0.24.0"), "engine version (an unknown version)"),
+    ],
+)
+def test_a_profile_of_another_server_measures_nothing(unlike: Difference, subject: str) -> None:
+    """However well it was measured, it estimates this one; the difference is named."""
+    plan = plan_with(version="v0.11.0")
+    plan = replace(plan, engine=replace(plan.engine, unlike=(unlike,)))
+    assert assurance([plan]) == Assurance("S1", "sim, profile measured on another server")
+    assert subject in subjects(plan)
+    assert subject not in subjects(plan_with(version="v0.11.0"))
 
 
 def test_a_world_without_a_level_is_refused() -> None:

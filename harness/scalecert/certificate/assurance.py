@@ -23,6 +23,8 @@ LEVELS = tuple(level for pair in _WORLDS.values() for level in pair)
 class Assurance(CertificatePart, frozen=True):
     """`level`: S1 (simulated, estimated profile) or S2 (simulated, measured profile).
 
+    A profile that was measured on another server than the manifests run is S1: there it estimates.
+
     `title` says the same in words. Levels are only ever added, so readers let pass others.
     """
 
@@ -47,6 +49,8 @@ def _of(plan: Plan) -> Assurance:
     if levels is None:
         expected = ", ".join(_WORLDS)
         raise UsageError(f"found {plan.world!r}, expected {expected}", field="world")
-    measured = plan.engine.profile_provenance == MEASURED
-    kind = MEASURED if measured else "estimated"
-    return Assurance(levels[measured], f"{plan.world}, {kind} profile")
+    if plan.engine.profile_provenance != MEASURED:
+        return Assurance(levels[False], f"{plan.world}, estimated profile")
+    if plan.engine.unlike:
+        return Assurance(levels[False], f"{plan.world}, profile measured on another server")
+    return Assurance(levels[True], f"{plan.world}, measured profile")

@@ -12,7 +12,7 @@ import msgspec
 from scalecert.certificate.parts import CertificatePart, taken_from
 from scalecert.checks.timeline import behavior
 from scalecert.errors import HarnessBug
-from scalecert.recording.plan import Plan
+from scalecert.recording.plan import ENGINE_VERSION, Plan
 from scalecert.workload.model import TraceRate, Workload
 
 
@@ -114,10 +114,20 @@ def envelope(plans: Sequence[Plan]) -> Envelope:
         sizes=_sizes(nominal),
         min_replicas=first.policy.min_replicas,
         max_replicas=first.policy.max_replicas,
-        engine=taken_from(first.engine, EngineEnvelope),
+        engine=_engine(first),
         kubernetes=_kubernetes(plans),
         conditions=_conditions(plans),
     )
+
+
+def _engine(plan: Plan) -> EngineEnvelope:
+    """Return the engine; its version is None where no manifest says it."""
+    engine = plan.engine
+    doubted = any(one.what == ENGINE_VERSION for one in engine.unlike)
+    found = taken_from(engine, EngineEnvelope)
+    if doubted and engine.version == engine.profile_version:
+        return msgspec.structs.replace(found, version=None)
+    return found
 
 
 def _load(plans: Sequence[Plan]) -> LoadEnvelope:

@@ -14,7 +14,7 @@ from scalecert.certificate.envelope import Envelope
 from scalecert.certificate.model_errors import ModelErrors
 from scalecert.certificate.parts import CertificatePart
 from scalecert.errors import HarnessBug
-from scalecert.recording.plan import Plan
+from scalecert.recording.plan import ENGINE_VERSION, Plan
 
 _RESOURCES = ("Resource", "ContainerResource")
 
@@ -68,7 +68,7 @@ def not_proved(plans: Sequence[Plan], valid: Envelope, errors: ModelErrors) -> t
     if not plans:
         raise HarnessBug("no plan, nothing to leave open")
     return (
-        *_engine(valid, errors),
+        *_engine(plans, valid, errors),
         *_corners(plans, errors),
         *_cluster(plans, valid, errors),
         *_traffic(plans, valid),
@@ -76,7 +76,7 @@ def not_proved(plans: Sequence[Plan], valid: Envelope, errors: ModelErrors) -> t
     )
 
 
-def _engine(valid: Envelope, errors: ModelErrors) -> Iterator[Unproved]:
+def _engine(plans: Sequence[Plan], valid: Envelope, errors: ModelErrors) -> Iterator[Unproved]:
     engine = valid.engine
     shape = f"{engine.model} on {engine.accelerator}"
     if engine.profile_provenance != "measured":
@@ -85,6 +85,12 @@ def _engine(valid: Envelope, errors: ModelErrors) -> Iterator[Unproved]:
             f"Nobody has compared {engine.profile} with a server of {shape}: its costs are"
             " estimated.",
         )
+    for one in dict.fromkeys(one for plan in plans for one in plan.engine.unlike):
+        if one.what != ENGINE_VERSION:
+            yield Unproved(
+                f"{one.what} ({one.deployed})",
+                f"The costs are of a server with {one.profile}; the manifests run {one.deployed}.",
+            )
     if engine.profile_version is not None and engine.version != engine.profile_version:
         running = engine.version or "an unknown version"
         yield Unproved(

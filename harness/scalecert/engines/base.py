@@ -169,6 +169,13 @@ class EngineKind(Protocol):
             UsageError: for a flag value that can't be used.
         """
 
+    def costly_flags(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the flags that change what a step costs, and that no profile can know.
+
+        Args:
+            words: of the server's command line, as a shell has split them.
+        """
+
     def context_tokens(self, limits: Limits) -> int:
         """Return the longest request that a server with these limits takes, answer included."""
 

@@ -81,7 +81,7 @@ class Subject:
     @property
     def errors(self) -> dict[str, ModelError]:
         """How far the engine profile may be off, by part."""
-        return model_errors(self.resolved.profile)
+        return model_errors(self.resolved)
 
 
 def varied(resolved: Resolved, variation: Variation) -> Resolved:

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from scalecert.documents import sha256_digest
-from scalecert.engines.profiles import EngineProfile
+from scalecert.engines.profiles import RelativeError
+from scalecert.engines.roofline import ASSUMED_ERROR
 from scalecert.metrics.conditions import GOOGLE_INGESTION_DELAY_SECONDS
 from scalecert.metrics.inputs import wanted_metrics
 from scalecert.metrics.names import is_google
@@ -50,22 +51,38 @@ def engine_ref(resolved: Resolved) -> EngineRef:
         accelerator=profile.spec.accelerator.name,
         accelerators_per_replica=resolved.accelerators_per_replica,
         limits=dict(resolved.limits.values),
-        errors=model_errors(profile),
+        errors=model_errors(resolved),
         profile_version=profile.spec.engine_version,
+        unlike=resolved.unlike,
     )
 
 
-def model_errors(profile: EngineProfile) -> dict[str, ModelError]:
-    """Return how far a profile may be off, by part."""
-    errors = profile.spec.errors
+def model_errors(resolved: Resolved) -> dict[str, ModelError]:
+    """Return how far a profile may be off for the server that is deployed, by part.
+
+    What was measured on another server than that says little of it: the error is assumed, as for a
+    profile that nobody has measured, and what was measured is in the note.
+    """
+    errors = resolved.profile.spec.errors
     return {
-        part: ModelError(error.relative, error.basis, error.note)
+        part: _on_another(error) if resolved.unlike else _as_profiled(error)
         for part, error in (
             ("prefill", errors.prefill),
             ("decode", errors.decode),
             ("startup", errors.startup),
         )
     }
+
+
+def _as_profiled(error: RelativeError) -> ModelError:
+    return ModelError(error.relative, error.basis, error.note)
+
+
+def _on_another(error: RelativeError) -> ModelError:
+    if error.basis == "assumed":
+        return _as_profiled(error)
+    note = f"{error.relative * 100:.3g} % measured on another server: {error.note}"
+    return ModelError(max(error.relative, ASSUMED_ERROR), "assumed", note)
 
 
 def load_of(curve: RateCurve, requests: Requests, duration_seconds: float) -> Load:

@@ -27,8 +27,9 @@ from scalecert.policy.candidates import (
 )
 from scalecert.policy.command_line import command_line
 from scalecert.policy.hardware import Hardware, hardware_of
+from scalecert.policy.likeness import differences
 from scalecert.policy.model import Container, Policy, Target
-from scalecert.recording.plan import Provenance
+from scalecert.recording.plan import Difference, Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Resolved:
         model_name: what the server calls its model (metric label `model_name`).
         container: the engine's container; None if the target is not in the input.
         accelerators_per_replica: GPUs or TPU chips.
+        unlike: in what the deployed server is not the one that the profile's costs are of.
         provenance: what came from where, in the order of the answers.
     """
 
@@ -54,6 +56,7 @@ class Resolved:
     container: Container | None
     accelerators_per_replica: int
     provenance: tuple[Provenance, ...]
+    unlike: tuple[Difference, ...] = ()
 
     @property
     def context_tokens(self) -> int:
@@ -117,6 +120,18 @@ def resolve(
         container=container,
         accelerators_per_replica=server.hardware.count or chosen.spec.accelerator.count,
         provenance=(*_from_server(server, version, chosen), *_rest(chosen, why, limits)),
+        unlike=_unlike(server, version, chosen),
+    )
+
+
+def _unlike(server: _Server, version: str | None, profile: EngineProfile) -> tuple[Difference, ...]:
+    model = server.model()
+    return differences(
+        profile,
+        version=version,
+        model=model[0] if model else None,
+        hardware=server.hardware,
+        flags=server.kind.costly_flags(server.words),
     )
 
 

@@ -51,11 +51,23 @@ class ModelError(DocumentPart, frozen=True):
     note: str = ""
 
 
+ENGINE_VERSION = "engine version"
+
+
+class Difference(DocumentPart, frozen=True):
+    """One thing in which the deployed server is not the one that the profile's costs are of."""
+
+    what: str
+    deployed: str
+    profile: str
+
+
 class EngineRef(DocumentPart, frozen=True):
     """The engine, its profile and its limits.
 
-    `errors` are the profile's: `prefill`, `decode` and `startup`. `profile_version` is the version
-    that the profile is of, `version` the one that the manifests run.
+    `errors` are the profile's for this server: `prefill`, `decode` and `startup`. `profile_version`
+    is the version that the profile is of, `version` the one that the manifests run (the profile's
+    where they don't say). `unlike` is what else the profile is not of.
     """
 
     name: str
@@ -69,6 +81,7 @@ class EngineRef(DocumentPart, frozen=True):
     limits: dict[str, Any]
     errors: dict[str, ModelError] = msgspec.field(default_factory=dict)
     profile_version: str | None = None
+    unlike: tuple[Difference, ...] = ()
 
 
 class ObjectiveTerm(DocumentPart, frozen=True):

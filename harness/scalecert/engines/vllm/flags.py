@@ -54,6 +54,20 @@ def parse_flags(words: Sequence[str]) -> dict[str, Value]:
     return found
 
 
+_COSTLY = frozenset({
+    "--quantization", "-q", "--dtype", "--kv-cache-dtype", "--enforce-eager", "--enable-lora",
+    "--speculative-config", "--attention-backend", "--compilation-config", "--cpu-offload-gb",
+    "--enable-expert-parallel", "--enable-dbo", "--load-format", "--kv-transfer-config",
+})  # fmt: skip
+"""Flags that change what a step or a start costs; limits are modelled, these are not."""
+
+
+def costly_flags(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the flags among `words` that change costs, as they are written, without values."""
+    names = (word.partition("=")[0] for word in words)
+    return tuple(dict.fromkeys(one for one in names if one.replace("_", "-") in _COSTLY))
+
+
 def readable_integer(text: str) -> int:
     """Return an integer as vLLM's size flags take it: `4096`, `4k` = 4,000, `4K` = 4,096.
 

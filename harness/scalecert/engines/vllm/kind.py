@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from scalecert.engines.base import EngineKind, Limits, MetricInfo, RequestLog
 from scalecert.engines.profiles import EngineProfile
 from scalecert.engines.vllm.engine import VllmEngine
+from scalecert.engines.vllm.flags import costly_flags
 from scalecert.engines.vllm.identity import is_vllm_command, is_vllm_image, version_of_image
 from scalecert.engines.vllm.metrics import families, replacement
 from scalecert.engines.vllm.model_name import model_of, served_name
@@ -42,6 +43,10 @@ class VllmKind:
     ) -> Limits:
         """Return the limits of a server with the command line `args`."""
         return server_limits(profile, args, version)
+
+    def costly_flags(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the flags that change what a step costs, and that no profile can know."""
+        return costly_flags(words)
 
     def context_tokens(self, limits: Limits) -> int:
         """Return the longest request that a server with these limits takes, answer included."""
