@@ -32,11 +32,9 @@ def case_folders(folder: Path) -> tuple[Path, ...]:
     """
     if (folder / PLAN_FILE).is_file():
         return (folder,)
-    for pattern in ("", "*", f"{RECORDINGS}/*", f"*/{RECORDINGS}/*"):
-        plans = folder.glob(f"{pattern}/*/{PLAN_FILE}".lstrip("/"))
-        runs = [plan.parent for plan in plans if not plan.parent.name.startswith(".")]
-        if runs:
-            return tuple(sorted({run.parent for run in runs}))
+    for runs in ("*", "*/*", f"{RECORDINGS}/*/*", f"*/{RECORDINGS}/*/*"):
+        if found := _whole(folder, runs):
+            return tuple(dict.fromkeys(run.parent for run in found))
     return ()
 
 
@@ -44,8 +42,18 @@ def run_folders(case: Path) -> tuple[Path, ...]:
     """Return the folders of a case's runs; of one run itself."""
     if (case / PLAN_FILE).is_file():
         return (case,)
-    plans = sorted(case.glob(f"*/{PLAN_FILE}"))
-    return tuple(plan.parent for plan in plans if not plan.parent.name.startswith("."))
+    return _whole(case, "*")
+
+
+def recording_folders(place: Path) -> tuple[Path, ...]:
+    """Return the folders of all recordings beside a certificate, in order of their paths."""
+    return _whole(place / RECORDINGS, "*/*")
+
+
+def _whole(folder: Path, pattern: str) -> tuple[Path, ...]:
+    """Return the recordings below a folder in order, without those that are being written."""
+    found = [plan.parent for plan in folder.glob(f"{pattern}/{PLAN_FILE}")]
+    return tuple(sorted(run for run in found if not run.name.startswith(".")))
 
 
 def prepare(out: Path) -> None:

@@ -24,9 +24,10 @@ from scalecert.documents import (
     ApiVersion,
     canonical_json,
     decode_stored,
+    read_stored,
     write_atomic,
 )
-from scalecert.errors import HarnessBug, UsageError
+from scalecert.errors import HarnessBug
 from scalecert.recording import plan as planned
 from scalecert.recording.plan import Given, Plan
 from scalecert.recording.runs import RecordedRun
@@ -307,8 +308,13 @@ def load(path: Path) -> Certificate:
     Raises:
         UsageError: if the file can't be read or is no certificate.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"can't be read: {error.strerror}", file=str(path)) from error
+    return decoded(read_stored(path), path)
+
+
+def decoded(data: bytes, path: Path) -> Certificate:
+    """Return the certificate that a file holds; `path` is for messages.
+
+    Raises:
+        UsageError: if it is no certificate.
+    """
     return decode_stored(data, Certificate, path, problem="is no certificate: ")

@@ -18,7 +18,9 @@ def command(file: Path) -> None:
     the predicate has verdict, assurance level, objective, policy, engine and suite. Nothing is
     checked: scalecert verify does that.
     """
-    from scalecert.certificate.document import load
+    from scalecert.certificate.document import decoded
     from scalecert.certificate.statement import statement
+    from scalecert.documents import read_stored
 
-    rendering.print_json(statement(load(file), file.read_bytes(), file.name))
+    data = read_stored(file)
+    rendering.print_json(statement(decoded(data, file), data, file.name))

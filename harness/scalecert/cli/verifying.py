@@ -69,19 +69,16 @@ def open_certificate(path: Path) -> Opened:
         UsageError: if it can't be read, or is no certificate at all.
     """
     from scalecert.certificate import document
-    from scalecert.documents import decode_stored
+    from scalecert.documents import decode_stored, read_stored
     from scalecert.errors import UsageError
 
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"can't be read: {error.strerror}", file=str(path)) from error
+    data = read_stored(path)
     fields = decode_stored(data, dict[str, Any], path, problem="is no certificate: ")
     if fields.get("kind") != "Certificate":
         raise UsageError("is no certificate: found another kind of document", file=str(path))
     certificate, problem = None, ""
     try:
-        certificate = document.load(path)
+        certificate = document.decoded(data, path)
     except UsageError as error:
         problem = error.problem
     return Opened(path, fields, _repeated(data), certificate, problem, _folders(path.parent))
@@ -101,12 +98,9 @@ def _repeated(data: bytes) -> frozenset[str]:
 
 def _folders(place: Path) -> dict[RunKey, Path]:
     """Return the recordings beside a certificate, by scenario and run."""
-    from scalecert.certificate.artifacts import RECORDINGS
-    from scalecert.recording.store import PLAN_FILE
+    from scalecert.certificate.artifacts import recording_folders
 
-    plans = sorted((place / RECORDINGS).glob(f"*/*/{PLAN_FILE}"))
-    folders = [plan.parent for plan in plans if not plan.parent.name.startswith(".")]
-    return {(folder.parent.name, folder.name): folder for folder in folders}
+    return {(folder.parent.name, folder.name): folder for folder in recording_folders(place)}
 
 
 def steps(opened: Opened, choice: Choice) -> Iterator[Step]:

@@ -11,7 +11,7 @@ from scalecert.documents.decoding import decode
 from scalecert.documents.nodes import Document, Plain
 from scalecert.documents.reading import parse_documents, read_documents, read_stream
 from scalecert.documents.spelling import check_spelling
-from scalecert.documents.stored import decode_stored
+from scalecert.documents.stored import decode_stored, read_stored
 from scalecert.documents.suggestions import closest, did_you_mean
 from scalecert.documents.typed import (
     API_VERSION,
@@ -37,6 +37,7 @@ __all__ = [
     "load_document",
     "parse_documents",
     "read_documents",
+    "read_stored",
     "read_stream",
     "require",
     "sha256_digest",

@@ -14,6 +14,18 @@ from scalecert.scalars import decode_hook
 T = TypeVar("T")
 
 
+def read_stored(path: Path) -> bytes:
+    """Return what a file of ours holds.
+
+    Raises:
+        UsageError: if it can't be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"can't be read: {error.strerror}", file=str(path)) from error
+
+
 def decode_stored(
     data: bytes,
     type_: type[T],

@@ -20,7 +20,7 @@ from typing import IO, Any
 import msgspec
 import numpy as np
 
-from scalecert.documents import API_VERSION, canonical_json, decode_stored
+from scalecert.documents import API_VERSION, canonical_json, decode_stored, read_stored
 from scalecert.errors import HarnessBug, UsageError
 from scalecert.recording.archives import DamagedArchiveError, read_columns
 from scalecert.recording.model import Column, Recording
@@ -93,7 +93,7 @@ def digest(directory: Path) -> str:
     """
     found = hashlib.sha256()
     for name in (EVENTS_FILE, REQUESTS_FILE, PLAN_FILE, SERIES_FILE):
-        data = _read(directory / name)
+        data = read_stored(directory / name)
         found.update(b"%d:%b%d:" % (len(name), name.encode(), len(data)))
         found.update(data)
     return f"sha256:{found.hexdigest()}"
@@ -217,15 +217,8 @@ def _replace_folder(directory: Path, files: Mapping[str, bytes]) -> None:
         shutil.rmtree(stale, ignore_errors=True)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"can't be read: {error.strerror}", file=str(path)) from error
-
-
 def _read_plan(path: Path) -> Plan:
-    data = _read(path)
+    data = read_stored(path)
     header = decode_stored(data, dict[str, Any], path, hint=_RECORD_AGAIN)
     _expect_version(str(header.get("apiVersion")), path)
     return decode_stored(data, Plan, path, hint=_RECORD_AGAIN)
@@ -233,7 +226,7 @@ def _read_plan(path: Path) -> Plan:
 
 def _read_npz(path: Path) -> dict[str, Column]:
     try:
-        columns = read_columns(_read(path))
+        columns = read_columns(read_stored(path))
     except DamagedArchiveError as error:
         raise UsageError(f"is damaged: {error}", file=str(path), hint=_RECORD_AGAIN) from error
     _expect_version(str(columns.pop(_VERSION_KEY, None)), path)
@@ -241,7 +234,7 @@ def _read_npz(path: Path) -> dict[str, Column]:
 
 
 def _read_events(path: Path) -> tuple[Mapping[str, Any], ...]:
-    lines = _read(path).splitlines()
+    lines = read_stored(path).splitlines()
     events = []
     for number, line in enumerate(lines, start=1):
         event = decode_stored(line, dict[str, Any], path, line=number, hint=_RECORD_AGAIN)
