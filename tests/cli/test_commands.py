@@ -177,6 +177,32 @@ def test_a_profile_is_estimated(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert (tmp_path / "own.yaml").read_text() == text
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--server-args", "'"], "--server-args: can't be split into words"),
+        (["--out", "own.yaml"], "found a prefill error of"),
+    ],
+)
+def test_a_comparison_that_comes_to_nothing_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    says: str,
+):
+    """Flags without an end, and a profile that is no guard band away from the server."""
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{number / 10},9,9,0.001,0.0001\n" for number in range(200))
+    header = "sent_seconds,input_tokens,output_tokens,ttft_seconds,tpot_seconds\n"
+    Path("m.csv").write_text(header + rows)
+    assert cli.run(["profile", "compare", "vllm_llama-2-7b_h200", "m.csv", *words]) == 2
+    complaint = capsys.readouterr().err
+    assert says in complaint
+    assert complaint.count("\n") == 1
+    assert not Path("own.yaml").exists()
+
+
 def test_every_check_and_scenario_is_explained(capsys: pytest.CaptureFixture[str]):
     """What it asks, how it is computed, where its limit is from."""
     assert cli.run(["explain", "--json"]) == 0

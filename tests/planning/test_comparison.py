@@ -118,11 +118,31 @@ GOOD = [[0.1 * number, 100, 50, 0.1, 0.01] for number in range(200)]
         ([*GOOD, [1, 5, 5]], COLUMNS, "ttft_seconds: found ''"),
         ([*GOOD, [1, 9000, 5, 0.1, 0.1]], COLUMNS, "found a request of 9005 tokens"),
         ([], COLUMNS, "found 0 requests"),
+        ([*GOOD, ['"' + "x" * 200_000]], COLUMNS, ":202: sent_seconds: found"),
+        ([*GOOD, [1, 1e308, 1e308, 0.1, 0.1]], COLUMNS, "input_tokens: found '1e+308'"),
+        ([*GOOD, [1, 5, 5, 1e300, 0.1]], COLUMNS, "ttft_seconds: found '1e+300'"),
+        ([*GOOD, [1.7e12, 5, 5, 0.1, 0.1]], COLUMNS, "found requests sent over 1.7e+12 s"),
+        ([[*row[:3], 0, 0] for row in GOOD], COLUMNS, "found a TTFT of 0 s at the median"),
+        ([[*row[:4], 5e-324] for row in GOOD], COLUMNS, "found a TPOT of 4.94066e-324 s"),
     ],
 )
 def test_what_can_not_be_used_is_refused(tmp_path: Path, rows, header, problem: str):
     """One line says the file, where it can the line and column, and what was expected."""
     with pytest.raises(UsageError) as caught:
-        compare(load_profile(PROFILE), (), write(tmp_path / "m.csv", rows, header))
+        compare(load_profile(PROFILE), (), unusable(tmp_path, rows, header))
     assert problem in str(caught.value)
     assert "m.csv" in str(caught.value)
+
+
+def unusable(folder: Path, rows, header) -> Path:
+    """Write the file without quotes of ours."""
+    text = "\n".join(",".join(map(str, row)) for row in [header, *rows])
+    (folder / "m.csv").write_text(text)
+    return folder / "m.csv"
+
+
+def test_a_server_that_refuses_what_was_measured_is_not_compared(tmp_path: Path):
+    """Flags under which requests are refused are not those of the server that served them."""
+    path = write(tmp_path / "m.csv", [[0.0, *row[1:]] for row in GOOD])
+    with pytest.raises(UsageError, match=r"refuses .*--server-args"):
+        compare(load_profile(PROFILE), ("--max-num-queued-reqs=10",), path)

@@ -134,3 +134,9 @@ def test_quoted_cells():
     """Cells may be quoted, with commas inside, and padded."""
     assert split_cells('1, "GPT-4, new" ,3') == ["1", '"GPT-4', 'new"', "3"]
     assert split_cells('1,"GPT-4, new",3') == ["1", "GPT-4, new", "3"]
+
+
+@pytest.mark.parametrize("cell", ['"a"\rb', '"' + "x" * 200_000])
+def test_what_is_no_csv_has_cells_still(cell):
+    """Whoever reads a cell says what is wrong with it; the line itself is no failure of ours."""
+    assert split_cells(f"{cell},1") == [cell, "1"]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from scalecert.engines.profiles import RelativeError
 
 
 @click.group("profile", invoke_without_command=True)
@@ -88,8 +93,6 @@ def compare(
     PROFILE is a name or file. CSV has one request of a real server a line: sent_seconds,
     input_tokens, output_tokens, ttft_seconds, tpot_seconds.
     """
-    import shlex
-
     from scalecert.documents import write_atomic
     from scalecert.engines.profiles import load_profile, profile_text, with_errors
     from scalecert.errors import UsageError
@@ -97,7 +100,7 @@ def compare(
     from scalecert.units import format_seconds
 
     known = load_profile(profile)
-    found = comparison.compare(known, shlex.split(server_args), measured, ready_seconds=ready)
+    found = comparison.compare(known, _words_of(server_args), measured, ready_seconds=ready)
     for figure in found.figures:
         click.echo(
             f"{figure.name:9} measured {format_seconds(figure.measured):>8}, profile"
@@ -108,8 +111,35 @@ def compare(
     click.echo(f"error of {known.name} over {found.requests:,} requests: {shown}")
     if out is None:
         return
+    _check_usable(errors, measured)
     try:
         write_atomic(out, profile_text(with_errors(known, errors)).encode())
     except OSError as error:
         raise UsageError(f"can't be written: {error.strerror}", file=str(out)) from error
     click.echo(f"made {out}; use it: --profile {out}", err=True)
+
+
+def _words_of(flags: str) -> list[str]:
+    import shlex
+
+    from scalecert.errors import UsageError
+
+    try:
+        return shlex.split(flags)
+    except ValueError as error:
+        problem = f"can't be split into words: {error}"
+        raise UsageError(problem, field="--server-args") from error
+
+
+def _check_usable(errors: Mapping[str, RelativeError], measured: Path) -> None:
+    """Refuse to write a profile that is off by its own size: no guard band is that wide."""
+    from scalecert.errors import UsageError
+
+    for part, error in errors.items():
+        if error.relative >= 1:
+            raise UsageError(
+                f"found a {part} error of {error.relative * 100:.0f} %, expected less than 100 %"
+                " of a profile to be used",
+                file=str(measured),
+                hint="take the profile of this server: scalecert profile estimate",
+            )

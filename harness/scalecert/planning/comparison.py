@@ -7,13 +7,14 @@ band is as wide as.
 
 from __future__ import annotations
 
-import csv
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from scalecert.engines.base import RequestLog, Status
 from scalecert.engines.profiles import EngineProfile, RelativeError
@@ -22,13 +23,33 @@ from scalecert.errors import UsageError
 from scalecert.recording.latencies import latency_seconds
 from scalecert.recording.plan import LatencyMetric
 from scalecert.recording.quantiles import Floats, quantile
-from scalecert.workload.files import read_lines
+from scalecert.workload.files import read_lines, split_cells
+from scalecert.workload.model import MAX_TOKENS
 
-COLUMNS = ("sent_seconds", "input_tokens", "output_tokens", "ttft_seconds", "tpot_seconds")
+LONGEST_SECONDS = 7 * 24 * 3600.0
+"""Of the measurement and of any latency in it."""
+_TOKENS = (1.0, float(MAX_TOKENS), f"a whole number from 1 to {MAX_TOKENS}")
+_LATENCY = (0.0, LONGEST_SECONDS, "seconds, from 0 to a week")
+_EXPECTED = {
+    "sent_seconds": (0.0, sys.float_info.max, "seconds, 0 or more"),
+    "input_tokens": _TOKENS,
+    "output_tokens": _TOKENS,
+    "ttft_seconds": _LATENCY,
+    "tpot_seconds": _LATENCY,
+}
+"""Least, most and what to say, by column."""
+
+COLUMNS = tuple(_EXPECTED)
 """Of the CSV: when a request was sent, counted from any start; its size; what the client saw."""
 
 FEWEST = 200
 """Requests below which a median says little: its own standard error is then near 5 %."""
+MOST = 1_000_000
+"""Requests beyond which memory and time are wasted on a third digit."""
+SHORTEST_SECONDS = 1e-6
+"""Of a median latency: no server answers at once, so a column of zeros is one that was left out."""
+
+_OWN_FLAGS = "give the measured server's own flags with --server-args"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +138,7 @@ def compare(
     )
     engine.advance(math.inf)
     served = np.array(log.status) == Status.OK
+    _check_served(served, path)
 
     def predicted(metric: LatencyMetric) -> Floats:
         return latency_seconds(
@@ -147,19 +169,33 @@ def _figures(name: str, measured: Floats, predicted: Floats, path: Path) -> tupl
     if measured.size < FEWEST:
         problem = f"found {measured.size} requests with a {name}, expected {FEWEST} or more"
         raise UsageError(problem, file=str(path), hint="measure longer")
+    median = quantile(measured, 0.5)
+    if median < SHORTEST_SECONDS:
+        problem = f"found a {name} of {median:g} s at the median, expected {SHORTEST_SECONDS:g} s"
+        raise UsageError(f"{problem} or more", file=str(path), hint="in seconds, as measured")
     return (
-        Figure(f"{name} p50", quantile(measured, 0.5), quantile(predicted, 0.5)),
+        Figure(f"{name} p50", median, quantile(predicted, 0.5)),
         Figure(f"{name} mean", float(measured.mean()), float(predicted.mean())),
     )
 
 
 def _check_sizes(tokens: Floats, context_tokens: int, path: Path) -> None:
-    longest = int(tokens.max(initial=0))
+    longest = float(tokens.max(initial=0))
     if longest > context_tokens:
         raise UsageError(
-            f"found a request of {longest} tokens, but the server takes {context_tokens}",
+            f"found a request of {longest:.0f} tokens, but the server takes {context_tokens}",
             file=str(path),
-            hint="give the server's own flags with --server-args",
+            hint=_OWN_FLAGS,
+        )
+
+
+def _check_served(served: npt.NDArray[np.bool_], path: Path) -> None:
+    refused = int(np.count_nonzero(~served))
+    if refused:
+        raise UsageError(
+            f"found {refused} requests that a server with these flags refuses",
+            file=str(path),
+            hint=_OWN_FLAGS,
         )
 
 
@@ -170,20 +206,33 @@ def _read(path: Path) -> dict[str, Floats]:
     table = table[np.argsort(table[:, 0], kind="stable")]
     if rows:
         table[:, 0] -= table[0, 0]
+        _check_span(float(table[-1, 0]), path)
     return {name: table[:, index].copy() for index, name in enumerate(COLUMNS)}
+
+
+def _check_span(seconds: float, path: Path) -> None:
+    if seconds > LONGEST_SECONDS:
+        raise UsageError(
+            f"found requests sent over {seconds:.3g} s, expected a week or less",
+            file=str(path),
+            field="sent_seconds",
+            hint="in seconds, from any start",
+        )
 
 
 def _rows(path: Path) -> Iterator[list[float]]:
     lines = read_lines(path)
     line, header = next(lines, (1, ""))
-    names = [name.strip() for name in next(csv.reader([header]), [])]
+    names = split_cells(header)
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         problem = f"lacks the columns {', '.join(missing)}, expected {','.join(COLUMNS)}"
         raise UsageError(problem, file=str(path), line=line)
     places = [names.index(name) for name in COLUMNS]
-    for line, text in lines:
-        cells = next(csv.reader([text]), [])
+    for row, (line, text) in enumerate(lines):
+        if row == MOST:
+            raise UsageError(f"found more than {MOST} requests", file=str(path), line=line)
+        cells = split_cells(text)
         yield [
             _number(cells, place, name, path, line)
             for name, place in zip(COLUMNS, places, strict=True)
@@ -191,14 +240,13 @@ def _rows(path: Path) -> Iterator[list[float]]:
 
 
 def _number(cells: Sequence[str], place: int, name: str, path: Path, line: int) -> float:
-    text = cells[place].strip() if place < len(cells) else ""
+    text = cells[place] if place < len(cells) else ""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    least = 1.0 if name.endswith("_tokens") else 0.0
-    if not least <= value < math.inf or (name.endswith("_tokens") and value != int(value)):
-        expected = "a whole number, 1 or more" if least else "seconds, 0 or more"
+    least, most, expected = _EXPECTED[name]
+    if not least <= value <= most or (least and value != int(value)):
         raise UsageError(
             f"found {text[:40]!r}, expected {expected}", file=str(path), line=line, field=name
         )
