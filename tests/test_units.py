@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scalecert.units import LONGEST_SECONDS, Duration
+from scalecert.units import LONGEST_SECONDS, Duration, times
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("1m30s", 90.0), ("100ms", 0.1), (5, 5.0)])
@@ -18,3 +18,8 @@ def test_what_is_no_duration_is_refused(value: object):
     """Beside ten years the seconds of a run are lost in rounding."""
     with pytest.raises(ValueError, match=r"^found .*, expected"):
         Duration.decode(value)
+
+
+def test_once_is_no_plural():
+    """Counts in messages read as people say them."""
+    assert [times(count) for count in (0, 1, 2)] == ["0 times", "once", "2 times"]

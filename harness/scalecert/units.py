@@ -1,4 +1,4 @@
-"""Durations as people write them (`2s`, `100ms`, `5m`), in seconds."""
+"""Durations as people write them (`2s`, `100ms`, `5m`), in seconds; counts as people say them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def format_seconds(seconds: float) -> str:
     if size < 1:
         return f"{seconds * 1000:.3g} ms"
     return f"{seconds:.4g} s" if size < 600 else f"{seconds / 60:.4g} min"
+
+
+def times(count: int) -> str:
+    """Return how often something happened: `once`, `3 times`."""
+    return "once" if count == 1 else f"{count} times"
 
 
 LONGEST_SECONDS = 10 * 365 * 24 * 3600.0

@@ -20,8 +20,9 @@ from factories import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scalecert.checks.causes import CONSEQUENCES
 from scalecert.checks.finding import Finding, Verdict
-from scalecert.checks.judge import CONSEQUENCES, judge
+from scalecert.checks.judge import judge
 from scalecert.checks.registry import CHECKS, Outcome, check, requested
 from scalecert.checks.shipped import shipped
 from scalecert.documents import canonical_json

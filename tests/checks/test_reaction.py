@@ -155,7 +155,7 @@ def test_a_late_or_missing_scale_up_fails(
     """Beyond 100 s Kubernetes' own tests call it broken; never is later still."""
     finding = find_one(stepped(*changes), "first-scale-up")
     assert (finding.verdict, finding.measured) == (Verdict.FAIL, measured)
-    when = "never a first scale-up" if measured is None else "a first scale-up 120 s"
+    when = "a first scale-up never came" if measured is None else "a first scale-up 120 s"
     assert finding.message == f"{when} after the step at 300 s"
 
 

@@ -21,6 +21,7 @@ from scalecert.checks.timeline import changes, replicas, run
 from scalecert.recording.intervals import StepFunction
 from scalecert.recording.model import Recording
 from scalecert.recording.quantiles import Floats
+from scalecert.units import times
 
 _SOURCE = "SPEC RG Cloud, SPEC-RG-2016-01 (Herbst et al., 2016)"
 
@@ -218,7 +219,7 @@ def jitter(recording: Recording, _limit: float) -> Outcome | None:
     per_hour = (supplied - asked) / whole.length_seconds * 3600
     return Outcome(
         measured=per_hour,
-        message=f"ready replicas changed {supplied} times, the clairvoyant minimum {asked} times",
+        message=f"ready replicas changed {times(supplied)}, the clairvoyant minimum {times(asked)}",
         next_step=advice.for_restlessness(recording),
         evidence={"supplyChanges": supplied, "demandChanges": asked},
     )

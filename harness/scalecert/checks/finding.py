@@ -18,6 +18,7 @@ from scalecert.units import format_seconds
 Comparison = Literal["<=", ">=", "==", ">"]
 
 
+_SINGULAR = {"replicas": "replica", "requests": "request"}
 _OPERATORS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq, ">": operator.gt}
 
 
@@ -90,4 +91,4 @@ def format_measure(value: float | None, unit: str) -> str:
     if unit == "share":
         return f"{value * 100:.4g} %"
     number = f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.4g}"
-    return f"{number} {unit}".rstrip()
+    return f"{number} {_SINGULAR.get(unit, unit) if value == 1 else unit}".rstrip()

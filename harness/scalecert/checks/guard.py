@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from scalecert.checks.causes import explained
 from scalecert.checks.finding import Band, Finding, RunResult, Verdict, format_measure
 from scalecert.recording.plan import EngineRef, Plan
 from scalecert.recording.variations import FAST, PARTS, SLOW, Part, guard_band, name_alone
@@ -27,6 +28,8 @@ _WORDS: Mapping[Part, str] = {
     "decode": "decode (TPOT)",
     "startup": "start-up (model load)",
 }
+_FAR = 10.0
+"""Limits by which a figure is beyond all proportion: a queue that grows tells no percentage."""
 _HOW_TO = "docs/how-to/measure-a-profile.md"
 
 
@@ -67,12 +70,16 @@ def guarded(runs: Sequence[Judged]) -> tuple[Finding, ...]:
         return first.findings
     alone = {run.name: run for run in runs if run.name not in named}
     order = dict.fromkeys(finding.id for run in band for finding in run.findings)
-    return tuple(_together(check_id, band, alone) for check_id in order)
+    return explained([_together(check_id, band, alone) for check_id in order])
 
 
 def undecided_corners(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Return the corners that disagree with all seeds: what hangs on them is worth a run each."""
-    found = [corner for finding in findings for corner in _disagreeing(finding.band)]
+    """Return the corners that disagree with all seeds: what hangs on them is worth a run each.
+
+    What follows from a failure is decided by that one.
+    """
+    open_ones = (finding.band for finding in findings if not finding.cause)
+    found = [corner for band in open_ones for corner in _disagreeing(band)]
     return tuple(corner for corner in _CORNERS if corner in found)
 
 
@@ -164,9 +171,9 @@ def _hangs_on_noise(finding: Finding) -> Finding:
     return replace(
         finding,
         verdict=Verdict.INCONCLUSIVE,
-        message=f"{finding.message}; {', '.join(passing)} pass and {', '.join(failing)} fail"
-        f" ({_range(finding)}, limit {_limit(finding)}): the margin is within the noise of"
-        " arrivals",
+        message=f"{finding.message}; passes in {', '.join(passing)} and fails in"
+        f" {', '.join(failing)} ({_range(finding)}, limit {_limit(finding)}): the margin is within"
+        " the noise of arrivals",
         next_step="give the policy more room, or the scenario a longer run with more requests"
         + (f": {finding.next_step}" if finding.next_step else ""),
         cause="",
@@ -187,14 +194,13 @@ def _hangs_on_profile(
     ]
     changed = "fails" if finding.verdict is Verdict.PASS else "passes"
     decisive = parts or _uncertain(engine)
-    known = ", ".join(_known(part, engine) for part in decisive)
     result = _result(finding, corner)
     limit = "" if result.limit is None else f", limit {format_measure(result.limit, finding.unit)}"
     return replace(
         finding,
         verdict=Verdict.INCONCLUSIVE,
         message=f"{finding.message}{_room(finding)}; {changed} with a {corner}er engine"
-        f" ({format_measure(result.measured, finding.unit)}{limit}): {known}"
+        f" ({_figure(result, finding.unit)}{limit}): {_known(decisive, engine)}"
         f"{_how_well(finding, corner, parts, engine, alone)}",
         next_step=_measure(decisive, engine),
         cause="",
@@ -211,15 +217,32 @@ def _measure(parts: Sequence[Part], engine: EngineRef) -> str:
     return f"measure {_what(parts)} of {server}: {_HOW_TO}"
 
 
-def _known(part: Part, engine: EngineRef) -> str:
-    error = engine.errors[part]
-    word = _WORDS[part].partition(" ")[0]
-    return f"{word} is known to ±{error.relative * 100:.3g} % ({error.basis})"
+def _known(parts: Sequence[Part], engine: EngineRef) -> str:
+    """Return how well parts are known, those that are known alike together."""
+    alike: dict[str, list[str]] = {}
+    for part in parts:
+        error = engine.errors[part]
+        known = f"known to ±{error.relative * 100:.3g} % ({error.basis})"
+        alike.setdefault(known, []).append(_WORDS[part].partition(" ")[0])
+    return ", ".join(
+        f"{_listed(words)} {'is' if len(words) == 1 else 'are'} {known}"
+        for known, words in alike.items()
+    )
 
 
 def _what(parts: Sequence[Part]) -> str:
-    words = [_WORDS[part] for part in parts]
+    return _listed([_WORDS[part] for part in parts])
+
+
+def _listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _figure(result: RunResult, unit: str) -> str:
+    """Return what a run measured; what failed without a finite figure came never."""
+    if result.measured is None and result.verdict is Verdict.FAIL:
+        return "never"
+    return format_measure(result.measured, unit)
 
 
 def _room(finding: Finding) -> str:
@@ -233,7 +256,8 @@ def _room(finding: Finding) -> str:
     if not margins:
         return ""
     word = "margin" if finding.verdict is Verdict.PASS else "missed by"
-    return f", {word} {min(abs(margin) for margin in margins) * 100:.3g} %"
+    least = min(abs(margin) for margin in margins)
+    return f", {word} {f'{least * 100:.3g}' if least < _FAR else 'more than 999'} %"
 
 
 def _how_well(
@@ -250,7 +274,9 @@ def _how_well(
     share = _crossing(finding, found)
     if share is None:
         return ""
-    return f", ±{share * engine.errors[parts[0]].relative * 100:.2g} % would decide"
+    known = engine.errors[parts[0]].relative * 100
+    within = f"{share * known:.2g}"
+    return f", ±{within} % would decide" if float(within) < known else ""
 
 
 def _crossing(finding: Finding, off: Finding | None) -> float | None:

@@ -20,29 +20,13 @@ import numpy as np
 
 import scalecert.checks.shipped  # noqa: F401 - registers every check
 from scalecert.checks.canary import pipeline_failure
+from scalecert.checks.causes import explained
 from scalecert.checks.finding import Finding, Verdict, holds
 from scalecert.checks.load import GENERATOR_ON_TIME
 from scalecert.checks.registry import CHECKS, Check, NoDataError, Outcome, find, requested
 from scalecert.checks.wholeness import recording_gap
 from scalecert.recording.model import Column, Recording
 from scalecert.scenario.model import Level, Scenario
-
-_LATE = frozenset({
-    "ttft-objective", "tpot-objective", "e2e-objective", "slo-attainment", "step-recovery",
-    "first-scale-up", "replicas-ready", "under-provisioning", "under-provisioned-time",
-})  # fmt: skip
-_INERT = _LATE | {
-    "accelerator-hours", "return-to-minimum", "signal-moves", "no-request-lost",
-    "over-provisioning", "over-provisioned-time",
-}  # fmt: skip
-
-CONSEQUENCES = {
-    "signal-present": _INERT,
-    "signal-reachable": _INERT,
-    "capacity-ceiling": _LATE,
-    "signal-moves": _INERT - {"signal-moves"},
-}
-"""Failures that explain others, the first to blame first, and what each explains."""
 
 
 def judge(recording: Recording) -> tuple[Finding, ...]:
@@ -68,7 +52,7 @@ def judge(recording: Recording) -> tuple[Finding, ...]:
     if doubt is not None:
         doubted = (_doubted(finding, *doubt) for finding in others)
         return (gate, *doubted, *strangers)
-    return (gate, *_explained(others), *strangers)
+    return (gate, *explained(others), *strangers)
 
 
 def _ungated(check: Check, scenario: Scenario) -> Finding:
@@ -246,21 +230,3 @@ def _doubted(finding: Finding, reason: str, next_step: str) -> Finding:
         message=f"{reason}; what was measured: {finding.message}",
         next_step=next_step,
     )
-
-
-_UNHAPPY = (Verdict.FAIL, Verdict.INCONCLUSIVE)
-
-
-def _explained(findings: list[Finding]) -> list[Finding]:
-    """Return the findings with those that follow from a known cause pointing to it."""
-    failed = {finding.id: finding for finding in findings if finding.verdict is Verdict.FAIL}
-    cause = next((failed[name] for name in CONSEQUENCES if name in failed), None)
-    if cause is None:
-        return findings
-    first = f"fix {cause.id} first: {cause.next_step}"
-    return [
-        msgspec.structs.replace(finding, next_step=first, cause=cause.id)
-        if finding.verdict in _UNHAPPY and finding.id in CONSEQUENCES[cause.id]
-        else finding
-        for finding in findings
-    ]

@@ -225,8 +225,8 @@ def first_scale_up(recording: Recording, _limit: float) -> Outcome | None:
 
 def _came(what: str, wait: float, step_seconds: float) -> str:
     """Return when something came after a step, or that it never did."""
-    when = f"{what} {format_measure(wait, 's')}" if math.isfinite(wait) else f"never {what}"
-    return f"{when} after the step at {step_seconds:g} s"
+    when = format_measure(wait, "s") if math.isfinite(wait) else "never came"
+    return f"{what} {when} after the step at {step_seconds:g} s"
 
 
 def _timed(step_seconds: float, wait: float) -> dict[str, float | None]:

@@ -20,6 +20,7 @@ from scalecert.checks.timeline import (
 from scalecert.recording.intervals import Span, StepFunction
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Plan, Window
+from scalecert.units import times
 
 _LEAST_STEADY_SECONDS = 120.0
 """Eight syncs: the shortest span in which a swing can show."""
@@ -143,7 +144,7 @@ def scale_events_per_hour(recording: Recording, _limit: float) -> Outcome:
     rate = count / whole.length_seconds * 3600
     return Outcome(
         measured=rate,
-        message=f"{count} changes of the replica count, {rate:.3g} an hour",
+        message=f"replicas changed {times(count)}, {rate:.3g} an hour",
         next_step=advice.for_restlessness(recording),
         evidence={"changes": count},
     )
