@@ -157,7 +157,36 @@ def test_a_problem_is_told_once_and_what_follows_from_it_in_one_line() -> None:
     lines = text.summary(issue("vllm", make_runs(*plans), tuple(findings), DATE))
     assert lines.count("can't exceed 64") == 1
     assert "fail signal-reachable in a, b" in lines
-    assert "failed because of signal-reachable: ttft-objective, tpot-objective" in lines
+    assert "\n  next: do\n  leads to: ttft-objective, tpot-objective\n" in lines
+    alone = issue("vllm", make_runs(*plans), tuple(findings[2:]), DATE)
+    assert "\nbecause of signal-reachable: ttft-objective, tpot-objective\n" in text.summary(alone)
+
+
+def test_a_next_step_is_told_once() -> None:
+    """One measurement decides several findings: they stand above it together."""
+    findings = [failed(name, "steady", f"{name} is late") for name in ("ttft", "tpot")]
+    lines = text.summary(issue("vllm", make_runs(make_plan()), tuple(findings), DATE))
+    told = "fail ttft in steady\n  ttft is late\nfail tpot in steady\n  tpot is late\n  next: do\n"
+    assert told in lines
+
+
+def test_what_decides_comes_first() -> None:
+    """Failures before what is open, and both before what is only reported."""
+    open_one = replace(failed("open", "steady"), verdict=Verdict.INCONCLUSIVE)
+    reported = replace(failed("reported", "steady"), level="extended")
+    findings = [reported, open_one, failed("deciding", "ramp")]
+    plans = [make_plan(scenario=make_scenario(name=name)) for name in ("steady", "ramp")]
+    lines = text.summary(issue("vllm", make_runs(*plans), tuple(findings), DATE))
+    places = [lines.index(f"{name} in ") for name in ("deciding", "open", "reported")]
+    assert places == sorted(places)
+
+
+def test_the_last_line_has_the_answer_again() -> None:
+    """It is what a terminal still shows when the summary was longer than the screen."""
+    last = text.summary(make_certificate(requests=slow())).splitlines()[-1]
+    assert re.fullmatch(
+        r"NOT CERTIFIED S1 vllm: core \d+ passed, \d+ failed; extended 0 passed", last
+    )
 
 
 def test_several_capacities_name_their_scenarios() -> None:

@@ -6,12 +6,14 @@ Lines fit 100 columns. Colour is the caller's choice, and never the only carrier
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
-from scalecert.certificate.document import Capacity, Certificate, Counts, Spec
+from scalecert.certificate.document import Capacity, Certificate, Counts, Spec, Statistics
 from scalecert.certificate.text_envelope import assurance_lines
+from scalecert.certificate.text_problems import problem_lines
 from scalecert.certificate.wrapping import wrapped
 from scalecert.checks.finding import Finding, Verdict, format_measure
 from scalecert.lines import printable
@@ -88,7 +90,7 @@ def _painted(text: str, verdict: Verdict, *, colour: bool) -> str:
 
 
 def summary(certificate: Certificate, *, colour: bool = False) -> str:
-    """Return the summary; its first line has the overall verdict and the objective."""
+    """Return the summary; its first line has verdict and objective, its last verdict and counts."""
     return "\n".join(_summary(_printable(certificate), colour=colour))
 
 
@@ -102,7 +104,6 @@ def _summary(certificate: Certificate, *, colour: bool) -> Iterator[str]:
     yield f"{_headline(spec, colour=colour)} {certificate.metadata.name}: {_objective(spec)}"
     if spec.assurance and spec.envelope and spec.errors:
         yield from assurance_lines(spec.assurance, spec.envelope, spec.errors, spec.not_proved)
-    yield f"core: {_counts(spec.statistics.core)}; extended: {_counts(spec.statistics.extended)}"
     suite = f"suite {spec.suite.name} {spec.suite.version} ({spec.suite.digest[:19]})"
     yield from wrapped(
         f"{suite}, world {spec.world}, {_runs(spec)}, scalecert {spec.harness_version}"
@@ -114,7 +115,10 @@ def _summary(certificate: Certificate, *, colour: bool) -> Iterator[str]:
     left_out = sum(result.load.left_out for result in spec.scenarios if result.load)
     if left_out:
         yield f"{left_out:,} requests longer than the model's context were left out"
-    yield from _problems(certificate.findings, colour=colour)
+    yield from problem_lines(certificate.findings, partial(_painted, colour=colour))
+    yield ""
+    answer = _headline(spec, colour=colour)
+    yield f"{answer} {certificate.metadata.name}: {_totals(spec.statistics)}"
 
 
 def _headline(spec: Spec, *, colour: bool) -> str:
@@ -137,6 +141,11 @@ def _runs(spec: Spec) -> str:
     if spec.guard is None or len(spec.guard.runs) == 1:
         return f"seed {spec.seed}"
     return f"runs {', '.join(run.name for run in spec.guard.runs)}"
+
+
+def _totals(statistics: Statistics) -> str:
+    """Return how many findings there are of each verdict, extended ones apart."""
+    return f"core {_counts(statistics.core)}; extended {_counts(statistics.extended)}"
 
 
 def _counts(counts: Counts) -> str:
@@ -164,36 +173,3 @@ def _at_corners(one: Capacity) -> str:
     if low is None or high is None or low == high:
         return ""
     return f", {low:.3g} to {high:.3g} within the profile's error"
-
-
-def _problems(findings: tuple[Finding, ...], *, colour: bool) -> Iterator[str]:
-    """Return each problem once, with what every scenario shows of it; consequences in one line."""
-    problems: dict[tuple[str, ...], list[Finding]] = {}
-    consequences: dict[str, dict[str, None]] = {}
-    for finding in findings:
-        if finding.cause:
-            consequences.setdefault(finding.cause, {})[finding.id] = None
-        elif finding.verdict is not Verdict.PASS:
-            key = (finding.id, finding.verdict, finding.level, finding.next_step)
-            problems.setdefault(key, []).append(finding)
-    for same in problems.values():
-        yield from _problem(same, colour=colour)
-    for cause, names in consequences.items():
-        yield ""
-        yield from wrapped(f"failed because of {cause}: {', '.join(names)}")
-
-
-def _problem(same: list[Finding], *, colour: bool) -> Iterator[str]:
-    finding = same[0]
-    verdict = _painted(str(finding.verdict), finding.verdict, colour=colour)
-    level = "" if finding.level == "core" else " (extended: does not decide)"
-    yield ""
-    yield f"{verdict} {finding.id} in {', '.join(one.scenario for one in same)}{level}"
-    messages: dict[str, list[str]] = {}
-    for one in same:
-        messages.setdefault(one.message, []).append(one.scenario)
-    for message, scenarios in messages.items():
-        where = f"{', '.join(scenarios)}: " if len(messages) > 1 else ""
-        yield from wrapped(f"{where}{message}", first="  ")
-    if finding.next_step:
-        yield from wrapped(finding.next_step, first="  next: ")
