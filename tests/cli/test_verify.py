@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli.test_certify import PASSING, POLICY, WORDS, write_suite
+from own_suites import PASSING, POLICY, WORDS, write_suite
 
 from scalecert import cli
 from scalecert.certificate import document
@@ -54,8 +54,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         test.write("    assert case.runs.nominal.plan.seed == 2, 'another seed'\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        words = ("certify", "policy.yaml", *WORDS, "--suite", "own", "--sign-with", SIGN)
-        assert cli.run(words) == 1
+        words = ("certify", "policy.yaml", *WORDS, "--suite", "own", "--jobs=1")
+        assert cli.run((*words, "--sign-with", SIGN)) == 1
     return folder
 
 
@@ -292,7 +292,7 @@ def test_only_a_rerun_finds_what_was_forged_consistently(
     issue_again()
     done = here("verify", CERTIFICATE, "--suite", "own")
     assert (done.returncode, set(states(done).values())) == (0, {"ok"})
-    done = here("verify", CERTIFICATE, "--suite", "own", "--rerun")
+    done = here("verify", CERTIFICATE, "--suite", "own", "--rerun", "--jobs=1")
     assert done.returncode == 1
     assert text in done.stdout
     assert states(done)["rerun"] == "differs"
