@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,27 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="--out"):
         artifacts.prepare(tmp_path / "file" / "out")
+    with pytest.raises(UsageError, match="--out"), artifacts.claimed(tmp_path / "file" / "out"):
+        pass
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path: Path):
+    """A certificate would name recordings that are the other run's."""
+    with artifacts.claimed(tmp_path):
+        _certificate(tmp_path, "ramp")
+        with pytest.raises(UsageError, match="another run writes there"):
+            artifacts.claimed(tmp_path).__enter__()
+        assert (tmp_path / artifacts.CERTIFICATE).exists()
+    with artifacts.claimed(tmp_path):
+        assert not (tmp_path / artifacts.CERTIFICATE).exists()
+
+
+def test_a_claim_lasts_as_long_as_who_inherited_it(tmp_path: Path):
+    """A command line that is killed leaves a child that still writes."""
+    with artifacts.claimed(tmp_path) as held:
+        inherited = os.dup(held)
+    with pytest.raises(UsageError, match="another run"):
+        artifacts.claimed(tmp_path).__enter__()
+    os.close(inherited)
+    with artifacts.claimed(tmp_path):
+        pass

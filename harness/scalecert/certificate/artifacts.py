@@ -8,7 +8,11 @@ Both doors write by it and `recheck` reads by it.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from scalecert.errors import UsageError
@@ -56,6 +60,42 @@ def _whole(folder: Path, pattern: str) -> tuple[Path, ...]:
     return tuple(sorted(run for run in found if not run.name.startswith(".")))
 
 
+@contextmanager
+def claimed(out: Path) -> Iterator[int]:
+    """Make `--out` an empty folder and keep other runs out of it meanwhile.
+
+    Yields:
+        The descriptor that holds the claim: it lasts until all who inherited it have closed it.
+
+    Raises:
+        UsageError: if it can't be written, or another run writes there.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        held = os.open(out, os.O_RDONLY)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    try:
+        _lock(held, out)
+        prepare(out)
+        yield held
+    finally:
+        os.close(held)
+
+
+def _lock(held: int, out: Path) -> None:
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(
+            "another run writes there",
+            file=f"--out {out}",
+            hint="wait for it, or name another folder",
+        ) from None
+    except OSError:
+        return  # a file system without locks: there is none to hold
+
+
 def prepare(out: Path) -> None:
     """Make `--out` an empty one: what an earlier run left goes, other files stay.
 
@@ -67,7 +107,11 @@ def prepare(out: Path) -> None:
         for folder in (out, *_folders_of_several(out)):
             _clear(folder)
     except OSError as error:
-        raise UsageError(f"can't be written: {error.strerror}", file=f"--out {out}") from error
+        raise _unwritable(out, error) from error
+
+
+def _unwritable(out: Path, error: OSError) -> UsageError:
+    return UsageError(f"can't be written: {error.strerror}", file=f"--out {out}")
 
 
 def _folders_of_several(out: Path) -> tuple[Path, ...]:

@@ -111,8 +111,8 @@ def certify(
     with standard_input.kept(needed="-" in policies) as stdin:
         subjects = pipeline.subjects(inputs_of(policies, words, quick=quick))
         order = _Order(policies, words, find_suite(suite), subjects, out, stdin)
-        artifacts.prepare(out)
-        _run(order, jobs=jobs or _cores(), quick=quick, verbose=verbose)
+        with artifacts.claimed(out) as held:
+            _run(order, jobs=jobs or _cores(), quick=quick, verbose=verbose, held=held)
     return order.folders
 
 
@@ -152,8 +152,8 @@ class _Order:
         return child.command(tests, arguments, at_once=min(jobs, self.total) if quick else 1)
 
 
-def _run(order: _Order, *, jobs: int, quick: bool, verbose: bool) -> None:
-    """Run pytest, showing progress.
+def _run(order: _Order, *, jobs: int, quick: bool, verbose: bool, held: int) -> None:
+    """Run pytest, showing progress; `held` keeps other runs out of `--out`.
 
     Raises:
         UsageError: if a scenario or test file can't be used.
@@ -164,7 +164,7 @@ def _run(order: _Order, *, jobs: int, quick: bool, verbose: bool) -> None:
     progress = _Progress(order)
     with tempfile.TemporaryDirectory(prefix="scalecert-") as scratch:
         log = Path(scratch, "pytest.log")
-        status = child.run(order.command(jobs=jobs, quick=quick), log, progress.show)
+        status = child.run(order.command(jobs=jobs, quick=quick), log, progress.show, held=held)
         if verbose:
             click.echo(log.read_text(errors="replace"), err=True)
         whole = all((folder / CERTIFICATE).is_file() for folder in order.folders)

@@ -46,26 +46,31 @@ def command(tests: Sequence[Path], arguments: Sequence[str], *, at_once: int = 1
     ]
 
 
-def run(command: Sequence[str], log: Path, on_event: Callable[[Event], None]) -> int:
+def run(command: Sequence[str], log: Path, on_event: Callable[[Event], None], *, held: int) -> int:
     """Run pytest to its end and return its exit status.
 
     Args:
         command: from `command`, without the option for events, which is added here.
         log: the file for what pytest prints.
         on_event: called for each event as it comes.
+        held: a descriptor that stays open as long as the child lives, even if we are killed.
 
     Raises:
-        KeyboardInterrupt: at Ctrl-C or SIGTERM; no process is left behind by then.
+        KeyboardInterrupt: at Ctrl-C, SIGTERM or SIGHUP; no process is left behind by then.
     """
     reading, writing = os.pipe()
-    with _interrupted_by(signal.SIGTERM), log.open("wb") as output:
+    with (
+        _interrupted_by(signal.SIGTERM),
+        _interrupted_by(signal.SIGHUP),
+        log.open("wb") as output,
+    ):
         process = subprocess.Popen(  # noqa: S603 - our own command
             [*command, f"--scalecert-events={writing}"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=_environment(),
-            pass_fds=(writing,),
+            pass_fds=(writing, held),
             start_new_session=True,
         )
         os.close(writing)
@@ -83,7 +88,10 @@ def _environment() -> dict[str, str]:
 
 @contextmanager
 def _interrupted_by(number: signal.Signals) -> Iterator[None]:
-    """Let a signal end the work as Ctrl-C does."""
+    """Let a signal end the work as Ctrl-C does, unless it is ignored (nohup)."""
+    if signal.getsignal(number) is signal.SIG_IGN:
+        yield
+        return
     before = signal.signal(number, signal.default_int_handler)
     try:
         yield
