@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from scalecert.certificate.document import Capacity, Certificate, Counts, Spec, Statistics
+from scalecert.certificate.document import Capacity, Certificate, Counts, Spec
 from scalecert.certificate.text_envelope import assurance_lines
 from scalecert.certificate.text_problems import problem_lines
 from scalecert.certificate.wrapping import wrapped
@@ -117,8 +117,9 @@ def _summary(certificate: Certificate, *, colour: bool) -> Iterator[str]:
         yield f"{left_out:,} requests longer than the model's context were left out"
     yield from problem_lines(certificate.findings, partial(_painted, colour=colour))
     yield ""
-    answer = _headline(spec, colour=colour)
-    yield f"{answer} {certificate.metadata.name}: {_totals(spec.statistics)}"
+    yield f"extended: {_counts(spec.statistics.extended)}"
+    core = f"{certificate.metadata.name}: core {_counts(spec.statistics.core)}"
+    yield f"{_headline(spec, colour=colour)} {core}"
 
 
 def _headline(spec: Spec, *, colour: bool) -> str:
@@ -141,11 +142,6 @@ def _runs(spec: Spec) -> str:
     if spec.guard is None or len(spec.guard.runs) == 1:
         return f"seed {spec.seed}"
     return f"runs {', '.join(run.name for run in spec.guard.runs)}"
-
-
-def _totals(statistics: Statistics) -> str:
-    """Return how many findings there are of each verdict, extended ones apart."""
-    return f"core {_counts(statistics.core)}; extended {_counts(statistics.extended)}"
 
 
 def _counts(counts: Counts) -> str:
