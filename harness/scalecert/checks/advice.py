@@ -42,12 +42,7 @@ def for_latency(recording: Recording, ratio: float) -> str:
     plan = recording.plan
     if math.isinf(ratio):
         return f"see no-request-lost first; then {for_latency(recording, 2.0)}"
-    held_back = (
-        for_made_up_value(recording)
-        or brake(plan)
-        or for_rare_scrapes(plan)
-        or for_dull_signal(recording)
-    )
+    held_back = _held_back(recording)
     if held_back:
         return held_back
     waiting = _share_unplaced(recording)
@@ -59,6 +54,17 @@ def for_latency(recording: Recording, ratio: float) -> str:
             f" {share_at_maximum(recording) * 100:.0f} % of the run"
         )
     return f"{lower_target(plan, ratio)}, or raise minReplicas above {plan.policy.min_replicas}"
+
+
+def _held_back(recording: Recording) -> str:
+    """Return what to do about what keeps replicas from coming in time, empty if nothing does."""
+    plan = recording.plan
+    return (
+        for_made_up_value(recording)
+        or brake(plan)
+        or for_rare_scrapes(plan)
+        or for_dull_signal(recording)
+    )
 
 
 def _needs_more_than_maximum(plan: Plan) -> bool:
@@ -252,9 +258,7 @@ def quantity(signal: Signal, value: float) -> str:
 
 def for_slow_reaction(recording: Recording) -> str:
     """Return what to do about replicas that are asked for late."""
-    plan = recording.plan
-    found = brake(plan) or for_rare_scrapes(plan) or for_dull_signal(recording)
-    return found or lower_target(plan, 1.5)
+    return _held_back(recording) or lower_target(recording.plan, 1.5)
 
 
 def never_scales_down(plan: Plan) -> bool:
