@@ -68,7 +68,7 @@ def test_a_certificate_that_is_recomputed_the_same_is_genuine():
 @settings(max_examples=100, derandomize=True, deadline=None)
 @given(path=st.sampled_from(LEAVES), removed=st.booleans())
 def test_no_edit_escapes(path: tuple[Any, ...], removed: bool):
-    """Whatever line is altered or left out, the step differs and names that field."""
+    """INV-13: whatever line is altered or left out, the step differs and names that field."""
 
     def change(value: Any) -> Any:
         if isinstance(value, bool) or value is None:

@@ -82,7 +82,7 @@ def together(**figures: float | None) -> Finding:
 @settings(max_examples=100, derandomize=True, deadline=None)
 @given(verdicts=st.lists(st.sampled_from(list(Verdict)), min_size=5, max_size=5))
 def test_a_verdict_holds_where_all_runs_agree(verdicts: list[Verdict]) -> None:
-    """Pass: every run passes. Fail: every run fails. Anything else is inconclusive."""
+    """INV-11: passes if every run passes, fails if every run fails, else is inconclusive."""
     runs = {name: finding(1.0, one) for name, one in zip(BAND, verdicts, strict=True)}
     (found,) = guarded(judged(runs))
     agreed = verdicts[0] if set(verdicts) in ({PASS}, {FAIL}) else INCONCLUSIVE

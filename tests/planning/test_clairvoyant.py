@@ -128,7 +128,7 @@ def test_a_rise_is_met_when_it_comes_and_left_when_it_is_over(starter):
 def test_it_is_the_optimum_wherever_every_schedule_can_be_tried(
     starter, seed, rates, width, startup
 ):
-    """Of all schedules of 3 or 4 bins and 1 to 3 replicas none that holds is cheaper."""
+    """INV-12: of all schedules of 3 or 4 bins and 1 to 3 replicas none that holds is cheaper."""
     case = Case(seed, rates, width, startup)
     found = case.found(starter)
     price = float("inf") if found is None else found.replica_seconds
