@@ -46,10 +46,34 @@ def test_a_failure_says_why_and_what_next() -> None:
 def test_figures_are_properties() -> None:
     """Measured, limit, unit and level can be read without parsing prose."""
     root = rendered(finding(Verdict.PASS))
-    found = {entry.get("name"): entry.get("value") for entry in root.iter("property")}
+    entries = root.iterfind("testsuite/testcase/properties/property")
+    found = {entry.get("name"): entry.get("value") for entry in entries}
     assert found == {
         "level": "core", "measured": "2.5", "limit": "2.0", "comparison": "<=", "unit": "s",
     }  # fmt: skip
+
+
+def test_a_scenario_says_what_it_was_run_at() -> None:
+    """A load in units of capacity means nothing without it, nor a pass without a level."""
+    entries = rendered(finding(Verdict.PASS)).iterfind("testsuite/properties/property")
+    assert {entry.get("name"): entry.get("value") for entry in entries} == {
+        "assurance": "S1 (sim, estimated profile)",
+        "peakRequestsPerSecond": "10.0",
+        "meanRequestsPerSecond": "10.0",
+        "replicaRequestsPerSecond": "3.0",
+        "replicaInputTokensPerSecond": "768.0",
+        "replicaOutputTokensPerSecond": "384.0",
+    }
+
+
+def test_without_its_guard_band_a_pass_is_no_green_suite() -> None:
+    """A reader of JUnit sees no headline, so an error says that it is indicative."""
+    runs = make_runs(make_plan())[:1]
+    certificate = issue("vllm", runs, [finding(Verdict.PASS)], "2026-01-01T00:00:00Z")
+    root = ET.fromstring(junit.render(certificate))  # noqa: S314 - our own output
+    assert [root.get(name) for name in ("tests", "failures", "errors")] == ["2", "0", "1"]
+    (error,) = root.iterfind("testsuite/testcase[@name='guard-band']/error")
+    assert error.get("message").startswith("indicative only")
 
 
 def test_counts_add_up() -> None:

@@ -52,6 +52,10 @@ def test_a_quick_run_is_only_indicative(tmp_path: Path, here, check: str):
     verdict = "PASS" if check == PASSING else "FAIL"
     assert f"\nINDICATIVE {verdict} S1" in done.stdout
     assert "CERTIFIED" not in done.stdout
+    assert f"calm: indicative {verdict.lower()}\n" in done.stderr
+    junit = (tmp_path / "out/junit.xml").read_text()
+    assert '<testcase classname="calm" name="guard-band">' in junit
+    assert "indicative only" in junit
     assert [path.name for path in (tmp_path / "out/recordings/calm").iterdir()] == ["seed-1"]
     again = here("recheck", "out")
     assert (again.returncode, again.stdout) == (3, done.stdout)

@@ -41,7 +41,7 @@ def test_the_page_leads_to_a_verdict(tmp_path: Path):
         "slow",
     }
     assert _scalecert(run, tmp_path) == 0
-    assert _scalecert(recheck, tmp_path) in (0, 1)
+    assert _scalecert(recheck, tmp_path) in (0, 1, 3)
 
 
 def test_the_first_case_has_a_verdict_as_it_stands(tmp_path: Path):

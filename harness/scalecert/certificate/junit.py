@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from scalecert.certificate.document import Certificate, ScenarioResult
+import msgspec
+
+from scalecert.certificate.document import Certificate, ScenarioResult, Spec
 from scalecert.checks.finding import Finding, Verdict
 
 _ELEMENTS = {
@@ -19,6 +21,8 @@ _ELEMENTS = {
     Verdict.INCONCLUSIVE: "error",
     Verdict.SKIPPED: "skipped",
 }
+GUARD_BAND = "guard-band"
+"""The test case that a scenario has where runs of its guard band are missing."""
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BREAKS = {"\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 
@@ -30,11 +34,47 @@ def render(certificate: Certificate) -> bytes:
 
 def _document(certificate: Certificate) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="utf-8"?>'
-    totals = _totals(certificate.findings)
+    guard = certificate.spec.guard
+    whole = guard is None or guard.complete
+    results = [one if whole else _indicative(one) for one in certificate.spec.scenarios]
+    totals = _totals(found for result in results for found in result.findings)
     yield f"<testsuites{_attributes(name=certificate.metadata.name, **totals)}>"
-    for result in certificate.spec.scenarios:
-        yield from _suite(result)
+    for result in results:
+        yield from _suite(result, _absolute(certificate.spec, result))
     yield "</testsuites>"
+
+
+def _indicative(result: ScenarioResult) -> ScenarioResult:
+    """Return a scenario with an error of its own: readers of JUnit see no verdict above it."""
+    missing = Finding(
+        id=GUARD_BAND,
+        scenario=result.id,
+        level=result.level,
+        verdict=Verdict.INCONCLUSIVE,
+        measured=None,
+        limit=None,
+        unit="",
+        comparison="==",
+        message="indicative only: runs of the guard band are missing, so nothing is certified",
+        next_step="scalecert certify without --quick",
+    )
+    return msgspec.structs.replace(result, findings=(*result.findings, missing))
+
+
+def _absolute(spec: Spec, result: ScenarioResult) -> dict[str, str]:
+    """Return what the scenario was run at, in absolute figures, and the assurance level."""
+    found = {}
+    if spec.assurance is not None:
+        found["assurance"] = f"{spec.assurance.level} ({spec.assurance.title})"
+    if result.load is not None:
+        found["peakRequestsPerSecond"] = repr(result.load.peak_per_second)
+        found["meanRequestsPerSecond"] = repr(result.load.mean_per_second)
+    for one in spec.capacity:
+        if result.id in one.scenarios:
+            found["replicaRequestsPerSecond"] = repr(one.requests_per_second)
+            found["replicaInputTokensPerSecond"] = repr(one.input_tokens_per_second)
+            found["replicaOutputTokensPerSecond"] = repr(one.output_tokens_per_second)
+    return found
 
 
 def _totals(findings: Iterable[Finding]) -> dict[str, str]:
@@ -47,8 +87,9 @@ def _totals(findings: Iterable[Finding]) -> dict[str, str]:
     }
 
 
-def _suite(result: ScenarioResult) -> Iterator[str]:
+def _suite(result: ScenarioResult, properties: Mapping[str, str]) -> Iterator[str]:
     yield f"  <testsuite{_attributes(name=result.id, **_totals(result.findings))}>"
+    yield from _listed(properties, indent="    ")
     for finding in result.findings:
         yield from _case(finding)
     yield "  </testsuite>"
@@ -56,15 +97,21 @@ def _suite(result: ScenarioResult) -> Iterator[str]:
 
 def _case(finding: Finding) -> Iterator[str]:
     yield f"    <testcase{_attributes(classname=finding.scenario, name=finding.id)}>"
-    yield "      <properties>"
-    for name, value in _properties(finding).items():
-        yield f"        <property{_attributes(name=name, value=value)}/>"
-    yield "      </properties>"
+    yield from _listed(_properties(finding), indent="      ")
     element = _ELEMENTS.get(finding.verdict)
     if element:
         head = f"      <{element}{_attributes(message=finding.message)}>"
         yield f"{head}{_text(finding.next_step)}</{element}>"
     yield "    </testcase>"
+
+
+def _listed(properties: Mapping[str, str], *, indent: str) -> Iterator[str]:
+    if not properties:
+        return
+    yield f"{indent}<properties>"
+    for name, value in properties.items():
+        yield f"{indent}  <property{_attributes(name=name, value=value)}/>"
+    yield f"{indent}</properties>"
 
 
 def _properties(finding: Finding) -> dict[str, str]:

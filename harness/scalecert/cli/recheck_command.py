@@ -25,9 +25,9 @@ def command(folder: Path, suite: str | None, as_json: bool) -> int:
     """Judge stored recordings again, without a world.
 
     DIR is what --out named, or one case or run below it; of these the findings are shown, for one
-    case is no certificate. Nothing is written.
+    case is no certificate, and fewer runs than its guard band are indicative. Nothing is written.
 
-    Exit codes: 0 certified, 1 not certified, 2 unusable input, 3 inconclusive.
+    Exit codes: 0 certified, 1 not certified, 2 unusable input, 3 inconclusive or indicative.
     """
     from scalecert.certificate.artifacts import case_folders
     from scalecert.cli import reissue
@@ -52,17 +52,21 @@ def command(folder: Path, suite: str | None, as_json: bool) -> int:
 
 def _recheck_one(runs: Runs, *, as_json: bool) -> int:
     from scalecert import pipeline
+    from scalecert.checks.finding import Verdict
+    from scalecert.checks.guard import is_complete
     from scalecert.checks.verdict import exit_code, overall
 
-    plan, findings = runs.nominal.plan, pipeline.judge_runs(runs)
+    findings = pipeline.judge_runs(runs)
+    plans = [run.plan for run in pipeline.recorded(runs)]
+    plan, complete = plans[0], is_complete(plans)
     verdict = overall(findings, level=plan.scenario.spec.level)
+    code = exit_code(verdict if complete else Verdict.INCONCLUSIVE)
     if as_json:
         rendering.print_json(findings)
-        return exit_code(verdict)
+        return code
     rendering.print_rows(findings)
     objective = ",".join(term.text() for term in plan.objective)
     count = f"{len(runs.folders)} run{'s' if len(runs.folders) > 1 else ''}"
-    click.echo(
-        f"\n{verdict} {plan.scenario.metadata.name}: {plan.policy.name}, {objective} ({count})"
-    )
-    return exit_code(verdict)
+    word = verdict if complete else f"indicative {verdict}"
+    click.echo(f"\n{word} {plan.scenario.metadata.name}: {plan.policy.name}, {objective} ({count})")
+    return code

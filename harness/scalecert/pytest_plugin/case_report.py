@@ -14,6 +14,7 @@ import pytest
 from scalecert import pipeline
 from scalecert.certificate.completeness import Problem
 from scalecert.checks.finding import Finding, Verdict
+from scalecert.checks.guard import is_complete
 from scalecert.checks.verdict import overall
 from scalecert.errors import UsageError
 from scalecert.pytest_plugin.case import Case
@@ -42,6 +43,12 @@ class CaseReport(msgspec.Struct, frozen=True):
         if self.problem or not self.runs:
             return Verdict.INCONCLUSIVE
         return overall(self.findings, level=self.runs[0].plan.scenario.spec.level)
+
+    @property
+    def word(self) -> str:
+        """The verdict as it may be said: what fewer runs than the guard band show is indicative."""
+        complete = not self.runs or is_complete([run.plan for run in self.runs])
+        return str(self.verdict) if complete else f"indicative {self.verdict}"
 
 
 def attach(item: pytest.Item, report: pytest.TestReport, case_report: CaseReport) -> None:

@@ -64,7 +64,7 @@ class Conclusion:
         self._tell(
             subject=case.subject,
             scenario=Path(case.path).stem,
-            verdict=case.verdict,
+            verdict=case.word,
             problem=case.problem.text if case.problem else None,
             usage=bool(case.problem and case.problem.kind == "usage"),
         )
