@@ -4,7 +4,8 @@ It is what elasticity is measured against: an autoscaler that knew the load ahea
 these replicas ready.
 
     begin    the fluid minimum; parts that do not hold the objective get replicas until they do
-    descend  replicas are taken away span by span, what saves most first, while every part holds
+    descend  replicas are taken away span by span, what saves most first, while every part holds,
+             and never below the fluid minimum: a replica beyond its capacity holds by luck alone
     verify   the whole run is replayed; a part that breaks gets a replica, and is replayed again
 
 A change is judged by replaying the requests around it; where there are very many, the oldest
@@ -23,13 +24,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scalecert.planning.feasibility import PART_SECONDS, Demand
+from scalecert.planning.feasibility import PART_SECONDS, Demand, fluid_floor
 from scalecert.planning.fluid import Bounds
 from scalecert.planning.playback import StartServer, Tally
 from scalecert.planning.replay import Replays, WholeRun
 from scalecert.planning.schedule import (
     Bins,
     Counts,
+    cheaper,
     differences,
     exchanges,
     replica_seconds,
@@ -101,7 +103,8 @@ def clairvoyant_minimum(
         return None
     bins = Bins(bin_seconds or max(BIN_SECONDS, duration_seconds / MOST_BINS), duration_seconds)
     rates = np.diff(curve.cumulative(bins.edges)) / np.diff(bins.edges)
-    demand = Demand(bins, rates, objective, capacity, bounds, startup_seconds)
+    floor = fluid_floor(curve, bins, capacity, bounds)
+    demand = Demand(bins, rates, objective, capacity, bounds, startup_seconds, floor)
     replays = Replays(
         requests=requests,
         draws=routing_draws(seed, count),
@@ -228,7 +231,7 @@ class _Search:
         `hopeless` keeps what was tried: between the same counts it needs no second try.
         """
         near = self._demand.parts[0][1]
-        for counts in candidates:
+        for counts in self._above_floor(state, candidates):
             changes = differences(state.counts, counts)
             first, end = changes[0][0], changes[-1][1]
             low, high = max(0, first - near), end + near
@@ -242,6 +245,12 @@ class _Search:
                 return found
             hopeless.add(key)
         return None
+
+    def _above_floor(self, state: _State, candidates: Sequence[Counts]) -> list[Counts]:
+        """Return the candidates with no bin below the fluid minimum, as far as they still save."""
+        demand = self._demand
+        lifted = dict.fromkeys(tuple(map(max, one, demand.floor)) for one in candidates)
+        return cheaper(state.counts, lifted, demand.bins, demand.startup_seconds)
 
     def _changed(self, state: _State, counts: Counts, first: int, end: int) -> _State | None:
         """Return the state of another schedule, None if it does not hold.

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scalecert.planning.fluid import Bounds
+from scalecert.planning.fluid import Bounds, fluid_minimum
 from scalecert.planning.schedule import Bins, Counts, without_short_dips
 from scalecert.recording.plan import Capacity, ObjectiveTerm
 from scalecert.recording.quantiles import Floats
+from scalecert.workload.rate import RateCurve
 
 PART_SECONDS = 300.0
 """Long enough that its p95 is of hundreds of requests, short enough that 5 % are half a bin."""
@@ -23,11 +24,23 @@ _HOPELESS_BACKLOG = 2.0
 """A backlog of so many times the late requests that a part allows is not worth a replay."""
 
 
+def fluid_floor(curve: RateCurve, bins: Bins, capacity: Capacity, bounds: Bounds) -> Counts:
+    """Return the fluid minimum's most replicas in each bin of a schedule, within the bounds."""
+    fluid = fluid_minimum(curve, bins.duration_seconds, capacity, bounds.minimum)
+    firsts = (bins.edges[:-1] / fluid.bin_seconds + 1e-9).astype(int).tolist()
+    ends = np.ceil(bins.edges[1:] / fluid.bin_seconds - 1e-9).astype(int).tolist()
+    return tuple(
+        min(bounds.maximum, max(fluid.replicas[first:end]))
+        for first, end in zip(firsts, ends, strict=True)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """What a schedule has to hold, and within which bounds.
 
-    `rates` are the planned requests per second of each bin.
+    `rates` are the planned requests per second of each bin; `floor` is the fluid minimum of each,
+    within the bounds: what the load takes however it arrives.
     """
 
     bins: Bins
@@ -36,6 +49,7 @@ class Demand:
     capacity: Capacity
     bounds: Bounds
     startup_seconds: float
+    floor: Counts
 
     @property
     def parts(self) -> list[tuple[int, int]]:
@@ -51,14 +65,7 @@ class Demand:
 
     def fluid_minimum(self) -> Counts:
         """Return the cheapest schedule that loads no replica beyond its capacity."""
-        needed = tuple(
-            min(
-                self.bounds.maximum,
-                self.capacity.replicas_for(rate, at_least=self.bounds.minimum),
-            )
-            for rate in self.rates.tolist()
-        )
-        return without_short_dips(needed, self.bins, self.startup_seconds)
+        return without_short_dips(self.floor, self.bins, self.startup_seconds)
 
     def beyond_ceiling(self) -> bool:
         """Tell whether the load is more than maxReplicas carry, by their capacity."""

@@ -104,7 +104,7 @@ def savings(counts: Counts, least: int, bins: Bins, startup_seconds: float) -> l
         for span in ((first, first + length), (end - length, end))
     }
     lowered = (moved(counts, first, end, -1) for first, end in spans)
-    return _cheaper(counts, lowered, bins, startup_seconds)
+    return cheaper(counts, lowered, bins, startup_seconds)
 
 
 def exchanges(
@@ -125,12 +125,13 @@ def exchanges(
         found.update(
             moved(lowered, at, at + 1, 1) for at, count in enumerate(lowered) if count < most
         )
-    return _cheaper(counts, found, bins, startup_seconds)
+    return cheaper(counts, found, bins, startup_seconds)
 
 
-def _cheaper(
+def cheaper(
     counts: Counts, candidates: Iterable[Counts], bins: Bins, startup_seconds: float
 ) -> list[Counts]:
+    """Return the candidates that cost less than a schedule, the most saving first."""
     paid = replica_seconds(counts, bins, startup_seconds)
     costs = ((replica_seconds(one, bins, startup_seconds), one) for one in candidates)
     return [one for cost, one in sorted(costs) if cost < paid - 1e-6]
