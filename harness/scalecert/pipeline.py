@@ -24,7 +24,8 @@ from scalecert.checks.finding import Finding
 from scalecert.checks.guard import Judged, guarded, undecided_corners
 from scalecert.checks.judge import judge
 from scalecert.errors import UsageError
-from scalecert.planning.prepare import Subject, prepare
+from scalecert.planning.prepare import prepare
+from scalecert.planning.subject import Subject
 from scalecert.policy.loading import load_policies
 from scalecert.policy.model import Policy
 from scalecert.policy.objective import resolve_objective

@@ -10,7 +10,8 @@ from factories import make_scenario
 
 from scalecert.bundled import bundled
 from scalecert.pipeline import Inputs, Subject, subjects
-from scalecert.planning.prepare import prepare, varied
+from scalecert.planning.prepare import prepare
+from scalecert.planning.subject import varied
 from scalecert.planning.trial import Trial
 from scalecert.planning.unit_of_load import EngineStarter, ObjectiveOutOfReach
 from scalecert.recording.plan import SuiteRef, Variation

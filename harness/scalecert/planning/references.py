@@ -51,13 +51,13 @@ def engine_ref(resolved: Resolved) -> EngineRef:
         accelerator=profile.spec.accelerator.name,
         accelerators_per_replica=resolved.accelerators_per_replica,
         limits=dict(resolved.limits.values),
-        errors=model_errors(resolved),
+        errors=profile_errors(resolved),
         profile_version=profile.spec.engine_version,
         unlike=resolved.unlike,
     )
 
 
-def model_errors(resolved: Resolved) -> dict[str, ModelError]:
+def profile_errors(resolved: Resolved) -> dict[str, ModelError]:
     """Return how far a profile may be off for the server that is deployed, by part.
 
     What was measured on another server than that says little of it: the error is assumed, as for a
