@@ -2,9 +2,10 @@
 
 Usage: python tools/prove_wheel.py WHEEL
 
-Installs the wheel into a new virtual environment, certifies a shipped policy there, runs a
-foreign project's pytest in a folder that has `harness/`, `suites/` and `fixtures/` of its own,
-and an author's own case. Ends with an error at the first thing that does not hold.
+Installs the wheel into a new virtual environment and runs a foreign project's pytest in a folder
+that has `harness/`, `suites/` and `fixtures/` of its own; then runs the core suite on a policy that
+ships, certifies by an author's own case, and verifies the certificate. Ends with an error at the
+first thing that does not hold.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ import tempfile
 import venv
 import zipfile
 from pathlib import Path
+from typing import Any
 
-OBJECTIVE = "ttft_p95=2s,tpot_p95=100ms"
+OBJECTIVE = "ttft_p95=2s"
+"""An estimated profile leaves room for it."""
 
 
 def top_levels(wheel: Path) -> set[str]:
@@ -68,14 +71,26 @@ def main() -> None:
         policy = Path(bundled) / "policies/vllm-num-requests-running.yaml"
         project = foreign_project(home / "project")
         run(python, "-m", "pytest", "-q", cwd=project)
-        command = (scalecert, "certify", policy, "--objective", OBJECTIVE, "--out", home / "out")
-        run(*command, cwd=project)
-        verdict = json.loads((home / "out/certificate.json").read_text())["spec"]["verdict"]
-        run(scalecert, "recheck", home / "out", cwd=home)
+        words = ("certify", policy, "--objective", OBJECTIVE)
+        # One run of a suite that ships is only indicative; a first case of one's own is certified.
+        run(scalecert, *words, "--quick", "--out", home / "quick", cwd=project, expect=3)
+        said = certificate(home / "quick")
+        if said["guard"]["indicates"] != "pass" or said["errors"]["hpa"]["basis"] != "measured":
+            sys.exit(f"{wheel.name}: {said['guard']}, {said['errors']['hpa']}")
         run(scalecert, "init", "author", cwd=home)
-        words = ("--policy", policy, "--objective", OBJECTIVE)
-        run(python, "-m", "pytest", "-q", "author", *words, cwd=home)
+        run(scalecert, *words, "--suite", home / "author", "--out", home / "out", cwd=project)
+        run(scalecert, "recheck", home / "out", cwd=home)
+        run(scalecert, "verify", home / "out", "--suite", "author", cwd=home)
+        options = ("--policy", policy, "--objective", OBJECTIVE)
+        run(python, "-m", "pytest", "-q", "author", *options, cwd=home)
+        verdict = certificate(home / "out")["verdict"]
     print(f"{wheel.name}: one top-level package, certified with verdict {verdict}")
+
+
+def certificate(folder: Path) -> dict[str, Any]:
+    """Return what a certificate says."""
+    spec: dict[str, Any] = json.loads((folder / "certificate.json").read_text())["spec"]
+    return spec
 
 
 if __name__ == "__main__":
