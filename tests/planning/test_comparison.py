@@ -79,6 +79,13 @@ def test_a_measured_start_up_counts(tmp_path: Path):
     assert errors_of(found, "m.csv")["startup"].relative == 0.25
 
 
+@pytest.mark.parametrize("seconds", [0.0, 5e-324, float("nan"), float("inf")])
+def test_a_start_up_that_takes_no_time_or_for_ever_is_refused(tmp_path: Path, seconds: float):
+    """Neither has an error that is a number."""
+    with pytest.raises(UsageError, match="--ready: found"):
+        compare(load_profile(PROFILE), (), write(tmp_path / "m.csv", GOOD), ready_seconds=seconds)
+
+
 @given(
     st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=2),
     st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=2),

@@ -113,6 +113,7 @@ def _trace(**fields):
         (_arrivals(process="gamma"), "no cv"),
         (_arrivals(process="gamma", cv=0), "cv 0"),
         (_arrivals(process="gamma", cv=21), "cv 21"),
+        (_arrivals(process="gamma", cv=1e-300), "cv 1e-300, expected 0.001 to 20"),
         (_arrivals(process="poisson", cv=1), "only gamma"),
         (_input(distribution="fixed", tokens=0), "tokens 0"),
         (_input(distribution="fixed", tokens=10**8), "tokens 100000000"),

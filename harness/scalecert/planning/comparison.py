@@ -162,6 +162,11 @@ def compare(
 def _startup(profile: EngineProfile, ready_seconds: float | None) -> tuple[Figure, ...]:
     if ready_seconds is None:
         return ()
+    if not SHORTEST_SECONDS <= ready_seconds <= LONGEST_SECONDS:
+        raise UsageError(
+            f"found {ready_seconds:g}, expected seconds, more than 0 and up to a week",
+            field="--ready",
+        )
     return (Figure("start-up", ready_seconds, profile.spec.startup.model_load_seconds),)
 
 

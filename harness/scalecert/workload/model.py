@@ -19,6 +19,7 @@ from scalecert.workload.stated_rate import Rate
 
 MAX_TOKENS = 10_000_000  # a request longer than any model's context is a slip, not a request
 LEAST_SECONDS = 0.001  # of a phase of a shape; shorter ones vanish in the rounding of times
+LEAST_CV = 0.001  # of gaps; less is no different from constant, and 1/CV^2 overflows in the end
 MAX_CV = 20.0  # the burstiest public LLM trace, Azure 2023 code, has 13.2
 
 
@@ -51,7 +52,10 @@ class Arrivals(DocumentPart, frozen=True):
             require(self.cv is None, f"found cv with process {self.process}, only gamma takes it")
         else:
             require(self.cv is not None, "found no cv, expected one for process gamma")
-            require(0 < (self.cv or 0) <= MAX_CV, f"found cv {self.cv}, expected 0 < cv <= 20")
+            require(
+                LEAST_CV <= (self.cv or 0) <= MAX_CV,
+                f"found cv {self.cv:g}, expected {LEAST_CV:g} to {MAX_CV:g}",
+            )
 
 
 class ConstantRate(_Shape, frozen=True, tag="constant"):
