@@ -309,6 +309,8 @@ def test_a_check_is_judged_by_the_runs_that_it_applies_to() -> None:
     assert (first.verdict, second.verdict) == (PASS, FAIL)
     assert second.band is not None
     assert [run.run for run in second.band.runs] == ["seed-1", "seed-2", "seed-3", "slow"]
+    assert first.message == "measured 1.0"
+    assert second.message == "measured 3.0 (in seed-1, seed-2, seed-3, slow alone)"
 
 
 @pytest.mark.parametrize("applies", [("slow",), ("slow", "fast")])

@@ -60,8 +60,8 @@ def is_complete(plans: Sequence[Plan]) -> bool:
 def guarded(runs: Sequence[Judged]) -> tuple[Finding, ...]:
     """Return the findings of a scenario from those of its runs, the nominal first.
 
-    A check that applies to some runs alone is judged by these, but one that applies at a corner
-    alone is not failed there. One run by itself keeps its findings as they are.
+    A check that applies to some runs alone is judged by these and says so, but one that applies at
+    a corner alone is not failed there. One run by itself keeps its findings as they are.
     """
     first = runs[0]
     named = {variation.name for variation in guard_band(first.plan.seed, first.plan.engine.errors)}
@@ -85,6 +85,14 @@ def undecided_corners(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 def _together(check_id: str, band: Sequence[Judged], alone: Mapping[str, Judged]) -> Finding:
     pairs = [(run, found) for run in band if (found := run.finding(check_id)) is not None]
+    finding = _merged(pairs, alone)
+    if len(pairs) == len(band) or finding.verdict not in _DECIDED:
+        return finding
+    where = ", ".join(run.name for run, _ in pairs)
+    return replace(finding, message=f"{finding.message} (in {where} alone)")
+
+
+def _merged(pairs: Sequence[tuple[Judged, Finding]], alone: Mapping[str, Judged]) -> Finding:
     first = pairs[0][1]
     results = tuple(
         RunResult(run.name, found.verdict, found.measured, found.limit) for run, found in pairs
