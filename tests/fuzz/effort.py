@@ -14,15 +14,17 @@ EXAMPLES_VARIABLE = "SCALECERT_FUZZ_EXAMPLES"
 IN_EVERY_TEST_RUN = 260
 
 SHARES = {
-    "manifests": 0.22,
+    "manifests": 0.20,
     "policies that run": 0.08,
-    "scenarios": 0.12,
-    "suites": 0.03,
-    "workloads": 0.08,
+    "scenarios": 0.11,
+    "suites": 0.04,
+    "workloads": 0.07,
     "traces": 0.10,
-    "profiles": 0.10,
-    "recordings": 0.17,
-    "certificates": 0.06,
+    "profiles": 0.09,
+    "comparisons": 0.05,
+    "recordings": 0.15,
+    "certificates": 0.04,
+    "verification": 0.03,
     "commands": 0.04,
 }
 """Of all examples, by target: many where one is cheap, enough where it runs a simulation."""

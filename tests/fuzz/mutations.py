@@ -15,6 +15,10 @@ Step = str | int
 Tree = Any
 """A document in dicts, lists and scalars."""
 
+_PLACE = st.integers(0, 2**16)
+_WHAT_IT_IS = ("apiVersion", "kind")
+"""Fields of which nearly every other value is refused at once; seldom changed for that."""
+
 ODD_NUMBERS = (
     0, -1, 1, 2, 3, 7, 0.5, -0.0, 1e-9, 1e-300, 5e-324, 1e9, 1e18, 1e300, -1e300, 2**31 - 1,
     2**31, 2**53, 2**63 - 1, 2**63, -(2**63), 10**30, 10**400, 10_000_000, 100_000, 86_400,
@@ -77,6 +81,39 @@ def _alike(old: Tree, choice: int) -> Tree:
     return old[: len(old) // 2] if isinstance(old, list) else {}
 
 
+def nudged(tree: Tree) -> st.SearchStrategy[Tree]:
+    """Return a strategy of trees with one or two numbers, durations or the like changed a little.
+
+    Most are sound documents still, that ask for something unusual.
+    """
+    return st.lists(st.tuples(_PLACE, _PLACE), min_size=1, max_size=2).map(
+        lambda edits: _nudged(tree, edits)
+    )
+
+
+def _nudged(tree: Tree, edits: list[tuple[int, int]]) -> Tree:
+    tree = copy.deepcopy(tree)
+    leaves = [path for path in _paths(tree) if _is_figure(path, _at(tree, path))]
+    for where, choice in edits if leaves else ():
+        path = leaves[_spread(where) % len(leaves)]
+        _at(tree, path[:-1])[path[-1]] = _near(_at(tree, path), choice)
+    return tree
+
+
+def _is_figure(path: tuple[Step, ...], value: Tree) -> bool:
+    if isinstance(value, str):
+        return path[-1] not in _WHAT_IT_IS and any(
+            pattern.fullmatch(value) for pattern, _ in _ALIKE
+        )
+    return isinstance(value, bool | int | float)
+
+
+def _near(old: Tree, choice: int) -> Tree:
+    if isinstance(old, bool | str):
+        return _alike(old, choice)
+    return (old + 1, old * 2, old - 1, old // 2, old * 10, 1, 3)[choice % 7]
+
+
 def odd_values() -> st.SearchStrategy[Tree]:
     """Return a strategy of values that a field seldom expects."""
     return st.one_of(
@@ -98,9 +135,16 @@ def spoilt(tree: Tree) -> st.SearchStrategy[Tree]:
 
 
 def spoilt_text(documents: list[Tree]) -> st.SearchStrategy[bytes]:
-    """Return a strategy of YAML or JSON whose trees, lines or bytes are spoilt."""
+    """Return a strategy of YAML or JSON whose trees, lines or bytes are spoilt.
+
+    Of nearly half of them only figures are others: those get further than to the first refusal.
+    """
     trees = st.one_of(spoilt(documents), spoilt(documents), spoilt(documents))
+    figures = nudged(documents)
     return st.one_of(
+        figures.map(as_yaml),
+        figures.map(as_json),
+        figures.map(as_yaml),
         trees.map(as_yaml),
         trees.map(as_json),
         st.just(as_yaml(documents)).flatmap(spoilt_lines),
@@ -194,13 +238,12 @@ Edit = tuple[str, int, int, Tree]
 
 
 def _edits() -> st.SearchStrategy[Edit]:
-    place = st.integers(0, 2**16)
     kinds = st.sampled_from(
         ["alike"] * 12
         + ["replace"] * 4
         + ["delete", "delete", "double", "swap", "move", "add", "rename", "share", "wrap"]
     )
-    return st.tuples(kinds, place, place, odd_values())
+    return st.tuples(kinds, _PLACE, _PLACE, odd_values())
 
 
 def _edited(tree: Tree, edits: list[Edit]) -> Tree:
@@ -210,8 +253,9 @@ def _edited(tree: Tree, edits: list[Edit]) -> Tree:
         leaves = [path for path in paths if not isinstance(_at(tree, path), dict | list)]
         if not leaves:
             break
-        if kind == "alike":
-            place = leaves[_spread(where) % len(leaves)]
+        told = [path for path in leaves if path[-1] not in _WHAT_IT_IS]
+        if kind == "alike" and told:
+            place = told[_spread(where) % len(told)]
             _edit(tree, "replace", place, place, _alike(_at(tree, place), elsewhere))
         else:
             place, other = (paths[_spread(at) % len(paths)] for at in (where, elsewhere))

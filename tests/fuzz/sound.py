@@ -10,7 +10,8 @@ import msgspec
 import yaml
 
 from scalecert import pipeline
-from scalecert.planning.prepare import Subject, prepare
+from scalecert.planning.prepare import prepare
+from scalecert.planning.subject import Subject
 from scalecert.planning.trial import Trial
 from scalecert.recording.plan import SuiteRef
 from scalecert.scalars import decode_hook
@@ -22,7 +23,11 @@ CAPACITY_PER_SECOND = 2.0
 """Pinned, so that only tests of the search pay for it."""
 SUITE = SuiteRef("core", "1", "sha256:0")
 
-POLICIES = sorted((ROOT / "fixtures/policies").rglob("*.yaml"))
+POLICIES = sorted(
+    path
+    for path in (ROOT / "fixtures/policies").rglob("*.yaml")
+    if "kind: HorizontalPodAutoscaler" in path.read_text()
+)
 SCENARIOS = sorted(path for path in (ROOT / "suites/core").glob("*.yaml") if path.stem != "suite")
 PROFILES = sorted((ROOT / "fixtures/profiles").glob("vllm_*.yaml"))
 SUITE_FILE = ROOT / "suites/core/suite.yaml"

@@ -8,7 +8,7 @@ from fuzz import sound
 from fuzz.conftest import Tally
 from fuzz.effort import effort
 from fuzz.judging import run_and_judge
-from fuzz.mutations import spoilt_text
+from fuzz.mutations import as_yaml, nudged, spoilt_text
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,22 +62,29 @@ def test_a_spoilt_scenario_is_run_and_judged_or_refused(tally: Tally, folder: Pa
     tally.answer(work)
 
 
+def with_case(path: Path) -> st.SearchStrategy[tuple[str, bytes, bytes]]:
+    """Return a strategy of suites of a shipped scenario, one of the two files spoilt, or both."""
+    suite, case = sound.documents(sound.SUITE_FILE), sound.documents(path)
+    name = st.just(path.stem)
+    return st.one_of(
+        st.tuples(name, st.just(as_yaml(suite)), spoilt_text(case)),
+        st.tuples(name, st.just(as_yaml(suite)), nudged(case).map(as_yaml)),
+        st.tuples(name, nudged(suite).map(as_yaml), nudged(case).map(as_yaml)),
+        st.tuples(name, spoilt_text(suite), spoilt_text(case)),
+    )
+
+
 @effort("suites")
-@given(
-    suite=spoilt_text(sound.documents(sound.SUITE_FILE)),
-    case=st.sampled_from(sound.SCENARIOS).flatmap(
-        lambda path: st.tuples(st.just(path.stem), spoilt_text(sound.documents(path)))
-    ),
-)
+@given(files=st.sampled_from(sound.SCENARIOS).flatmap(with_case))
 def test_a_spoilt_suite_is_read_or_refused(
-    tally: Tally, folder: Path, suite: bytes, case: tuple[str, bytes]
+    tally: Tally, folder: Path, files: tuple[str, bytes, bytes]
 ):
     """A folder with any `suite.yaml` and any scenario in it is a suite, or refused."""
 
     def work() -> object:
         for old in folder.iterdir():
             old.unlink()
-        name, data = case
+        name, suite, data = files
         (folder / "suite.yaml").write_bytes(suite)
         (folder / f"{name}.yaml").write_bytes(data)
         (folder / name_of_test_file(name)).write_text("")
