@@ -15,7 +15,7 @@ from fuzz.bounds import answer
 from fuzz.effort import EXAMPLES_VARIABLE
 from fuzz.judging import SimWorld
 
-from scalecert.planning import limits
+from scalecert.planning import capacity, limits
 from scalecert.recording import store
 from scalecert.workload import arrivals
 
@@ -43,9 +43,11 @@ def tally(
 ) -> Iterator[Tally]:
     """Count the examples of a test, for the summary.
 
-    The limits of one run are a fiftieth of the real ones: that they hold takes no hours to see.
+    The limits of one run and of one search are fractions of the real ones: that they hold takes
+    no hours to see.
     """
     monkeypatch.setattr(limits, "MAX_LOOKS", limits.MAX_LOOKS // 50)
+    monkeypatch.setattr(capacity, "MOST_REQUESTS", capacity.MOST_REQUESTS // 5)
     monkeypatch.setattr(arrivals, "MAX_ROWS", arrivals.MAX_ROWS // 50)
     counted = Tally()
     yield counted
