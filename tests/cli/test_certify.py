@@ -131,7 +131,7 @@ def test_rechecking_keeps_what_recordings_cannot_tell(tmp_path: Path, here):
     suite = write_suite(tmp_path / "own", calm=PASSING)
     with (suite / "test_calm.py").open("a") as test:
         test.write("    assert case.runs.nominal.plan.seed == 2, 'another seed'\n")
-    done = here("certify", POLICY, *WORDS, "--suite", suite)
+    done = here("certify", POLICY, *WORDS, "--jobs=1", "--suite", suite)
     again = here("recheck", "out")
     assert done.returncode == again.returncode == 1
     assert "author-assertion" in again.stdout
@@ -211,7 +211,7 @@ def test_each_hpa_has_its_own_certificate(tmp_path: Path, here):
         (policies / f"{name}.yaml").write_text(
             text.replace("name: vllm-num-requests-running", f"name: hpa-{name}")
         )
-    done = here("certify", "policies", *WORDS, "--suite", suite, "--json")
+    done = here("certify", "policies", *WORDS, "--jobs=1", "--suite", suite, "--json")
     assert done.returncode == 0, done.stderr
     names = [one["metadata"]["name"] for one in json.loads(done.stdout)]
     assert names == ["hpa-one", "hpa-two"]

@@ -17,7 +17,7 @@ from factories import make_scenario
 
 from scalecert import pipeline
 from scalecert.bundled import bundled
-from scalecert.errors import UsageError
+from scalecert.errors import EnvironmentFault, UsageError
 from scalecert.pytest_plugin import workers
 from scalecert.recording.plan import SuiteRef
 from scalecert.suite import Case
@@ -99,6 +99,10 @@ def test_an_error_of_the_users_arrives_as_one_line(tmp_path: Path, pool: Executo
     assert not list(tmp_path.rglob("*.npz"))
 
 
+def _end_abruptly() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 SCRIPT = """\
 import sys, time
 from types import SimpleNamespace
@@ -114,21 +118,39 @@ if __name__ == "__main__":
 """
 
 
-def test_workers_end_with_a_session_that_was_killed(tmp_path: Path) -> None:
-    """A pytest that is killed or runs out of memory can't tidy up: its workers do it themselves."""
+def test_a_worker_that_is_killed_is_told_as_what_it_mostly_is(tmp_path: Path) -> None:
+    """One line with the way out, no word of pools and futures."""
+    lost = workers.start(config(2))
+    assert lost is not None
+    told = pytest.raises(EnvironmentFault, match=r"killed, .*: fewer --jobs need less$")
+    with lost, told, workers.losses_told():
+        lost.submit(_end_abruptly).result()
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_workers_end_with_their_session(tmp_path: Path, end: signal.Signals) -> None:
+    """A pytest that is killed or runs out of memory can't tidy up: its workers do it themselves.
+
+    At Ctrl-C nobody waits for the run that they are at.
+    """
     script = tmp_path / "session.py"
     script.write_text(SCRIPT)
     session = subprocess.Popen(
         [sys.executable, str(script)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "harness")},
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
         text=True,
     )
     with session:
         assert session.stdout is not None
         pids = [int(word) for word in session.stdout.readline().split()]
         assert pids
-        session.kill()
+        if end == signal.SIGKILL:
+            session.kill()
+        else:
+            os.killpg(session.pid, end)
         try:
             session.communicate(timeout=20)  # until nobody holds its standard output any more
         except subprocess.TimeoutExpired:

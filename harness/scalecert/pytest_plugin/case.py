@@ -58,12 +58,15 @@ class Case:
 
         Raises:
             UsageError: if the scenario can't be planned for this policy.
+            EnvironmentFault: if a process that made a run was killed.
         """
         from scalecert import pipeline
+        from scalecert.pytest_plugin.workers import losses_told
 
-        self.runs = pipeline.record(
-            self.subject, self.definition, self.recordings, workers=self._workers
-        )
+        with losses_told():
+            self.runs = pipeline.record(
+                self.subject, self.definition, self.recordings, workers=self._workers
+            )
         return self.runs
 
     def judge(self, runs: Runs) -> tuple[Finding, ...]:
@@ -92,11 +95,13 @@ class Case:
 
     def _judged(self, runs: Runs) -> tuple[Runs, tuple[Finding, ...]]:
         from scalecert import pipeline
+        from scalecert.pytest_plugin.workers import losses_told
 
         findings = pipeline.judge_runs(runs)
-        narrowed = pipeline.narrow(
-            self.subject, self.definition, runs, findings, workers=self._workers
-        )
+        with losses_told():
+            narrowed = pipeline.narrow(
+                self.subject, self.definition, runs, findings, workers=self._workers
+            )
         if narrowed == runs:
             return runs, findings
         return narrowed, pipeline.judge_runs(narrowed)

@@ -16,7 +16,7 @@ from scalecert.certificate.completeness import Problem
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.guard import is_complete
 from scalecert.checks.verdict import overall
-from scalecert.errors import UsageError
+from scalecert.errors import EnvironmentFault, UsageError
 from scalecert.pytest_plugin.case import Case
 from scalecert.pytest_plugin.outcomes import FindingsFailed, FindingsInconclusive
 from scalecert.recording.runs import RecordedRun
@@ -110,6 +110,8 @@ def _problem(call: pytest.CallInfo[None], case: Case | None) -> Problem | None:
         return None
     if isinstance(error, UsageError):
         return Problem("usage", text)
+    if isinstance(error, EnvironmentFault):
+        return Problem("crash", text)
     if isinstance(error, pytest.skip.Exception):
         return Problem("skip", text or "skipped")
     if isinstance(error, AssertionError | pytest.fail.Exception) and call.when == "call":

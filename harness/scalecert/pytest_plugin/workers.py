@@ -9,9 +9,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 
 import pytest
+
+from scalecert.errors import EnvironmentFault
 
 
 def start(config: pytest.Config) -> Executor | None:
@@ -24,13 +28,28 @@ def start(config: pytest.Config) -> Executor | None:
     return ProcessPoolExecutor(jobs, mp_context=context, initializer=_belong_to_parent)
 
 
+@contextmanager
+def losses_told() -> Iterator[None]:
+    """Let the loss of a worker be told as what it mostly is.
+
+    Raises:
+        EnvironmentFault: if one ended before its work did.
+    """
+    try:
+        yield
+    except BrokenExecutor as error:
+        raise EnvironmentFault(
+            "a process that made runs was killed, mostly for want of memory: fewer --jobs need less"
+        ) from error
+
+
 def _belong_to_parent() -> None:
-    """Leave interrupts to the session, and end with it however it ends.
+    """End with the session, however it ends, and at once at Ctrl-C, which it tells itself.
 
     A worker waits for work on a pipe that it holds open itself, so a session that is killed would
     leave it waiting for ever.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
