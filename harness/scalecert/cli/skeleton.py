@@ -53,8 +53,7 @@ from scalecert.pytest_plugin import Case
 
 def test_{word}(case: Case) -> None:
     """The policy keeps its objective."""
-    recording = case.record()
-    case.judge(recording)
+    case.judge(case.record())
 '''
 
 
