@@ -27,7 +27,7 @@ from scalecert.recording.fidelity import (
     FidelityFile,
     shipped_fidelity,
 )
-from scalecert.recording.plan import Difference, ModelError, Plan
+from scalecert.recording.plan import Difference, ModelError, Plan, Variation
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "fixtures" / "golden" / "hpa"
@@ -81,6 +81,20 @@ def test_a_profile_of_another_server_measures_nothing(unlike: Difference, subjec
     assert assurance([plan]) == Assurance("S1", "sim, profile measured on another server")
     assert subject in subjects(plan)
     assert subject not in subjects(plan_with(version="v0.11.0"))
+
+
+def test_a_slower_engine_that_was_offered_less_is_told() -> None:
+    """The envelope's load is that of the profile's own costs; at the slow corner nobody ran it."""
+    nominal = plan_with()
+    slow = replace(nominal, variation=Variation(name="slow", seed=1, prefill=1.3))
+    less = replace(slow, load=replace(slow.load, peak_per_second=7.0))
+    (told,) = (
+        one
+        for one in not_proved([nominal, less], envelope([nominal]), model_errors([nominal]))
+        if one.subject == "full load on a slower engine"
+    )
+    assert "steady peaked at 7 requests/s instead of 10" in told.sentence
+    assert told.subject not in subjects(nominal, slow)
 
 
 def test_a_world_without_a_level_is_refused() -> None:
@@ -202,6 +216,7 @@ def test_the_page_explains_every_subject() -> None:
     cold = make_plan(scenario=make_scenario(cluster={"nodes": {"warm": 2}}))
     silent = plan_with(profile="estimated", version="0.24.0", fidelity=None)
     said = subjects(cpu) | subjects(cold) | subjects(silent) | subjects(cpu, slow(cpu))
+    said |= {"full load on a slower engine", "model, accelerator, accelerators, flag"}
     assert {one.partition(" (")[0] for one in said} == explained
 
 

@@ -16,6 +16,8 @@ from scalecert.certificate.parts import CertificatePart
 from scalecert.errors import HarnessBug
 from scalecert.recording.plan import ENGINE_VERSION, Plan
 
+_WHOLE_LOAD = 0.99
+"""The share of a peak from which a run was offered all of it: capacity is found to 1 %."""
 _RESOURCES = ("Resource", "ContainerResource")
 
 
@@ -120,6 +122,24 @@ def _corners(plans: Sequence[Plan], errors: ModelErrors) -> Iterator[Unproved]:
             "mixed errors",
             "Prefill, decode and start-up were slow together or fast together: the verdict does not"
             " cover one that is slow beside one that is fast.",
+        )
+    yield from _less_load(plans)
+
+
+def _less_load(plans: Sequence[Plan]) -> Iterator[Unproved]:
+    """Yield that slower engines were not offered the whole load, the scenario that lacks most."""
+    peaks = {plan.scenario.metadata.name: plan.load.peak_per_second for plan in reversed(plans)}
+    shares = [
+        plan.load.peak_per_second / max(peaks[plan.scenario.metadata.name], 1e-9) for plan in plans
+    ]
+    if min(shares) < _WHOLE_LOAD:
+        least = plans[shares.index(min(shares))]
+        name = least.scenario.metadata.name
+        yield Unproved(
+            "full load on a slower engine",
+            "Loads in units of capacity follow each engine's own: with a slower one"
+            f" {name} peaked at {least.load.peak_per_second:.3g} requests/s instead of"
+            f" {peaks[name]:.3g}. An absolute rate, or a capacity that is pinned, stays.",
         )
 
 
