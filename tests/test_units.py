@@ -1,10 +1,10 @@
-"""Durations: what people write, within what a run can tell apart."""
+"""Durations, within what a run can tell apart; shares and counts as people read them."""
 
 from __future__ import annotations
 
 import pytest
 
-from scalecert.units import LONGEST_SECONDS, Duration, times
+from scalecert.units import LONGEST_SECONDS, Duration, format_percent, times
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("1m30s", 90.0), ("100ms", 0.1), (5, 5.0)])
@@ -23,3 +23,9 @@ def test_what_is_no_duration_is_refused(value: object):
 def test_once_is_no_plural():
     """Counts in messages read as people say them."""
     assert [times(count) for count in (0, 1, 2)] == ["0 times", "once", "2 times"]
+
+
+def test_a_share_is_read_as_percent():
+    """With as many digits as the reader needs, and no zeros behind them."""
+    assert [format_percent(share) for share in (0.05, 0.30004, 1.0)] == ["5 %", "30 %", "100 %"]
+    assert format_percent(0.99876, digits=4) == "99.88 %"

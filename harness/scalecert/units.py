@@ -1,4 +1,4 @@
-"""Durations as people write them (`2s`, `100ms`, `5m`), in seconds; counts as people say them."""
+"""Durations as people write them (`2s`, `100ms`, `5m`), in seconds; shares and counts as read."""
 
 from __future__ import annotations
 
@@ -23,13 +23,18 @@ def parse_duration_seconds(text: str) -> float:
 
 
 def format_seconds(seconds: float) -> str:
-    """Return seconds in the unit that reads best: `87 ms`, `2.00 s`, `12.5 min`."""
+    """Return seconds in the unit that reads best: `87 ms`, `2 s`, `12.5 min`."""
     if not math.isfinite(seconds):
         return str(seconds)
     size = abs(seconds)
     if size < 1:
         return f"{seconds * 1000:.3g} ms"
     return f"{seconds:.4g} s" if size < 600 else f"{seconds / 60:.4g} min"
+
+
+def format_percent(share: float, digits: int = 3) -> str:
+    """Return a share as percent with so many significant digits: `12.5 %`."""
+    return f"{share * 100:.{digits}g} %"
 
 
 def times(count: int) -> str:

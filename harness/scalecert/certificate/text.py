@@ -17,6 +17,7 @@ from scalecert.certificate.text_problems import problem_lines
 from scalecert.certificate.wrapping import wrapped
 from scalecert.checks.finding import Finding, Verdict, format_measure
 from scalecert.lines import printable
+from scalecert.units import format_percent
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -134,7 +135,7 @@ def _headline(spec: Spec, *, colour: bool) -> str:
 def _objective(spec: Spec) -> str:
     """Return the objective with the margin that all runs keep."""
     margin = spec.guard.margin if spec.guard else None
-    kept = "" if margin is None or margin < 0 else f", {margin * 100:.3g} % margin"
+    kept = "" if margin is None or margin < 0 else f", {format_percent(margin)} margin"
     return f"objective {','.join(spec.objective)}{kept}"
 
 

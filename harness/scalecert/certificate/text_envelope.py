@@ -17,7 +17,7 @@ from scalecert.certificate.envelope import Conditions, Envelope, NodesEnvelope, 
 from scalecert.certificate.model_errors import KnownError, ModelErrors
 from scalecert.certificate.not_proved import Unproved
 from scalecert.certificate.wrapping import wrapped
-from scalecert.units import format_seconds
+from scalecert.units import format_percent, format_seconds
 
 _TITLE, _LABEL = 11, 9
 
@@ -118,7 +118,7 @@ def _metrics(one: Conditions) -> str:
 
 def _control(one: Conditions) -> str:
     return (
-        f"sync {one.sync_period_seconds:g} s, tolerance {_percent(one.scale_up_tolerance)},"
+        f"sync {one.sync_period_seconds:g} s, tolerance {format_percent(one.scale_up_tolerance)},"
         f" stabilization {one.scale_up_stabilization_seconds:g} s up,"
         f" {one.scale_down_stabilization_seconds:g} s down"
     )
@@ -141,11 +141,7 @@ def _cases(error: KnownError) -> str:
 def _share(error: KnownError) -> str:
     if error.relative is None:
         return f"unknown ({error.against})"
-    return f"{_percent(error.relative)} {error.basis}"
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.3g} %"
+    return f"{format_percent(error.relative)} {error.basis}"
 
 
 def _span(span: Span) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from scalecert.scenario.model import Level
-from scalecert.units import format_seconds
+from scalecert.units import format_percent, format_seconds
 
 Comparison = Literal["<=", ">=", "==", ">"]
 
@@ -89,6 +89,6 @@ def format_measure(value: float | None, unit: str) -> str:
     if unit == "s":
         return format_seconds(value)
     if unit == "share":
-        return f"{value * 100:.4g} %"
+        return format_percent(value, digits=4)
     number = f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.4g}"
     return f"{number} {_SINGULAR.get(unit, unit) if value == 1 else unit}".rstrip()

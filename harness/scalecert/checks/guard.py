@@ -20,6 +20,7 @@ from scalecert.checks.causes import explained
 from scalecert.checks.finding import Band, Finding, RunResult, Verdict, format_measure
 from scalecert.recording.plan import EngineRef, Plan
 from scalecert.recording.variations import FAST, PARTS, SLOW, Part, guard_band, name_alone
+from scalecert.units import format_percent
 
 _DECIDED = (Verdict.PASS, Verdict.FAIL)
 _CORNERS = (SLOW, FAST)
@@ -230,7 +231,7 @@ def _known(parts: Sequence[Part], engine: EngineRef) -> str:
     alike: dict[str, list[str]] = {}
     for part in parts:
         error = engine.errors[part]
-        known = f"known to ±{error.relative * 100:.3g} % ({error.basis})"
+        known = f"known to ±{format_percent(error.relative)} ({error.basis})"
         alike.setdefault(known, []).append(_WORDS[part].partition(" ")[0])
     return ", ".join(
         f"{_listed(words)} {'is' if len(words) == 1 else 'are'} {known}"

@@ -14,6 +14,7 @@ from scalecert.engines.base import Status
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Plan
 from scalecert.recording.quantiles import Floats, quantile
+from scalecert.units import format_percent
 
 GENERATOR_ON_TIME = "generator-on-time"
 LEAST_ACHIEVED = 0.99
@@ -41,7 +42,7 @@ def generator_on_time(recording: Recording, limit: float) -> Outcome:
     return Outcome(
         measured=delay,
         message=f"schedule delay p99 {format_measure(delay, 's')}, achieved"
-        f" {achieved * 100:.4g} % of the asked rate",
+        f" {format_percent(achieved, digits=4)} of the asked rate",
         next_step="give the load generator more CPU or more processes, and run again",
         verdict=Verdict.INCONCLUSIVE if late else None,
         evidence={

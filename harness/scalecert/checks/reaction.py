@@ -28,6 +28,7 @@ from scalecert.recording.intervals import Span, inside
 from scalecert.recording.latencies import measure
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import ObjectiveTerm, Plan, Window
+from scalecert.units import format_percent
 
 RECOVERY_SECONDS = 120.0
 """How long after a window the objective is looked at: eight syncs of the HPA."""
@@ -160,7 +161,7 @@ def _recovery_message(worst: _Recovery, limit: float, lost: int) -> str:
         return f"{lost:,} requests that arrived inside a window were not served"
     term = max(worst.ratios, key=lambda name: worst.ratios[name])
     state = "holds" if worst.worst <= limit else "does not hold"
-    share = "" if worst.attainment_inside is None else f"{worst.attainment_inside * 100:.3g} %"
+    share = "" if worst.attainment_inside is None else format_percent(worst.attainment_inside)
     return (
         f"{term} {state} after the window at {worst.window.start_seconds:g} s "
         f"({worst.worst:.3g} x its limit); inside it {share or 'no request'} kept the objective"

@@ -18,6 +18,7 @@ from scalecert.checks.timeline import replicas, series
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Plan, Signal
 from scalecert.recording.quantiles import Floats, quantile
+from scalecert.units import format_percent
 
 _GRACE_SECONDS = 60.0
 """From the first ready pod to a value: scrape, ingestion, adapter, sync (15 s each)."""
@@ -50,7 +51,7 @@ def signal_present(recording: Recording, _limit: float) -> Outcome | None:
     share, signal = _lowest(shares)
     return Outcome(
         measured=share,
-        message=f"{signal.metric} had a value at {share * 100:.4g} % of syncs",
+        message=f"{signal.metric} had a value at {format_percent(share, digits=4)} of syncs",
         next_step=_restore(recording.plan, signal),
         evidence={"metrics": _by_metric("share", shares), "failures": _failures(recording)},
     )

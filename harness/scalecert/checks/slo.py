@@ -27,6 +27,7 @@ from scalecert.recording.latencies import measure
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import LatencyMetric, ObjectiveTerm, Plan
 from scalecert.recording.quantiles import Floats
+from scalecert.units import format_percent
 
 _QUANTILE = "nearest rank: the smallest value that a share q of judged requests do not exceed"
 _FROM_ARRIVAL = "latency from the intended arrival, against coordinated omission (wrk2, vegeta)"
@@ -166,7 +167,7 @@ def _message(figure: _Figure, latencies: Floats) -> str:
     requests = figure.count.requests
     if np.isinf(figure.value):
         lost = np.count_nonzero(np.isinf(latencies)) / requests
-        said = f"has no value: {lost * 100:.3g} % of {requests:,} judged requests got no answer"
+        said = f"has no value: {format_percent(lost)} of {requests:,} judged requests got no answer"
     else:
         said = f"is {format_measure(figure.value, 's')} over {requests:,} judged requests"
     return f"{name} {said}{_doubt(figure.count, name)}"
@@ -225,8 +226,8 @@ def slo_attainment(recording: Recording, limit: float) -> Outcome:
     arrivals = column(recording, "arrival_seconds")[mask]
     return Outcome(
         measured=share,
-        message=f"{share * 100:.4g} % of {kept.size:,} judged requests kept every limit"
-        f"{_doubt(count, 'their share')}",
+        message=f"{format_percent(share, digits=4)} of {kept.size:,} judged requests kept every"
+        f" limit{_doubt(count, 'their share')}",
         next_step=_next_step(recording, count, 1 + max(0.0, limit - share)),
         verdict=count.verdict,
         evidence={

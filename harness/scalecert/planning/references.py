@@ -19,6 +19,7 @@ from scalecert.policy.resolve import Resolved
 from scalecert.recording.plan import EngineRef, Load, ModelError, PolicyRef, Provenance
 from scalecert.scalars import encode_hook
 from scalecert.scenario.model import Scenario
+from scalecert.units import format_percent
 from scalecert.workload.generate import Requests
 from scalecert.workload.rate import RateCurve
 
@@ -81,7 +82,7 @@ def _as_profiled(error: RelativeError) -> ModelError:
 def _on_another(error: RelativeError) -> ModelError:
     if error.basis == "assumed":
         return _as_profiled(error)
-    note = f"{error.relative * 100:.3g} % measured on another server: {error.note}"
+    note = f"{format_percent(error.relative)} measured on another server: {error.note}"
     return ModelError(max(error.relative, ASSUMED_ERROR), "assumed", note)
 
 
