@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scalecert.certificate import artifacts
 from scalecert.recording import store
 
 pytest_plugins = ["pytester"]
@@ -91,6 +92,15 @@ def test_a_quick_session_is_no_success(run, pytester: pytest.Pytester, arguments
     ]
     runs = [path.name for path in (pytester.path / "out/recordings/ramp").iterdir()]
     assert runs == ["seed-1"]
+
+
+def test_two_sessions_do_not_write_into_one_folder(run, pytester: pytest.Pytester):
+    """Neither door starts beside another run; the folder is free again after it."""
+    with artifacts.claimed(pytester.path / "out"):
+        result = run(steady="x=pass")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["ERROR: --out *out: another run writes there (wait for it*"])
+    assert run(steady="x=pass").ret == 0
 
 
 def test_every_run_of_a_case_is_on_the_certificate(run, pytester: pytest.Pytester):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -41,19 +42,24 @@ class Conclusion:
         self._certificates: list[Certificate] = []
         self._remarks: list[str] = []
         self._events = _open_events(config.getoption("scalecert_events"))
+        self._claim = ExitStack()
 
     def pytest_sessionstart(self) -> None:
-        """Make the output folder ready.
+        """Make the output folder ready and keep others out; the command line has done so itself.
 
         Raises:
-            pytest.UsageError: if it can't be written.
+            pytest.UsageError: if it can't be written, or another run writes there.
         """
-        if self._config.option.collectonly:
+        if self._config.option.collectonly or self._events is not None:
             return
         try:
-            artifacts.prepare(options.out(self._config))
+            self._claim.enter_context(artifacts.claimed(options.out(self._config)))
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None
+
+    def pytest_unconfigure(self) -> None:
+        """Let others write into the output folder."""
+        self._claim.close()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what a case reports, and pass its verdict on to who watches."""
