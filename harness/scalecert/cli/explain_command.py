@@ -43,8 +43,8 @@ def command(word: str | None, suite: str | None, as_json: bool) -> None:
         rendering.print_json(facts[word])
         return
     click.echo(f"{word} ({facts[word]['kind']}, {facts[word]['level']}): {facts[word]['title']}")
-    rows = [(key, str(text)) for key, text in facts[word].items() if key not in _HEAD and text]
-    rendering.print_table(rows)
+    rows = {key: str(text) for key, text in facts[word].items() if key not in _HEAD and text}
+    rendering.print_facts(rows)
 
 
 _HEAD = {"kind", "level", "title"}

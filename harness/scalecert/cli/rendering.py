@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +67,16 @@ def print_json(value: object) -> None:
     from scalecert.documents import canonical_json
 
     click.echo(canonical_json(value).decode(), nl=False)
+
+
+def print_facts(facts: Mapping[str, str]) -> None:
+    """Print names with what is to be said of each, which may take several lines."""
+    from scalecert.certificate.wrapping import wrapped
+
+    width = max(len(name) for name in facts)
+    for name, text in facts.items():
+        for line in wrapped(one_line(text), first=f"  {name:{width}}  "):
+            click.echo(line)
 
 
 def print_table(rows: Sequence[tuple[str, ...]], *, indent: str = "  ") -> None:
