@@ -155,6 +155,19 @@ def test_an_own_check_is_compared_with_its_limit(
     assert (finding.verdict, finding.measured, finding.limit) == (verdict, shown, 1.0)
 
 
+def test_names_from_elsewhere_are_no_terminal_commands(own_checks: None) -> None:
+    """Messages name what is in files of others: each is one line that a terminal shows as it is."""
+
+    def quote(recording: Recording, limit: float) -> Outcome:
+        return Outcome(2.0, "container \x1b[31mred\nhas\u202e " + "x" * 5000, "mind \x1b[0m it")
+
+    register("quote", quote)
+    found = by_id(make_recording(plan=make_plan(checks=["quote"])))["quote"]
+    assert found.message.startswith(r"container \x1b[31mred has\u202e xxx")
+    assert len(found.message) <= 900
+    assert found.next_step == r"mind \x1b[0m it"
+
+
 def test_evidence_is_plain_json(own_checks: None) -> None:
     """Whatever numpy or infinities a check hands over, the certificate can hold it."""
     evidence = {"a": np.float64(np.inf), "b": [np.int64(3), {"c": np.nan}], "d": (True, "x"),

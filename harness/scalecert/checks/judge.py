@@ -25,6 +25,7 @@ from scalecert.checks.finding import Finding, Verdict, holds
 from scalecert.checks.load import GENERATOR_ON_TIME
 from scalecert.checks.registry import CHECKS, Check, NoDataError, Outcome, find, requested
 from scalecert.checks.wholeness import recording_gap
+from scalecert.lines import one_line
 from scalecert.recording.model import Column, Recording
 from scalecert.scenario.model import Level, Scenario
 
@@ -32,14 +33,24 @@ from scalecert.scenario.model import Level, Scenario
 def judge(recording: Recording) -> tuple[Finding, ...]:
     """Return the findings of the scenario's checks, `generator-on-time` always first.
 
-    A check that does not apply to the plan has no finding; one that nobody has registered is
-    inconclusive (both doors refuse it before they record: here it is an author's own).
+    Each says it in one printable line, whatever it quotes from files of the user's. A check that
+    does not apply to the plan has no finding; one that nobody has registered is inconclusive (both
+    doors refuse it before they record: here it is an author's own).
 
     Raises:
         UsageError: if the scenario lists a check twice.
     """
+    return tuple(_in_lines(finding) for finding in _judged(_read_only(recording)))
+
+
+def _in_lines(finding: Finding) -> Finding:
+    return msgspec.structs.replace(
+        finding, message=one_line(finding.message), next_step=one_line(finding.next_step)
+    )
+
+
+def _judged(recording: Recording) -> tuple[Finding, ...]:
     scenario = recording.plan.scenario
-    recording = _read_only(recording)
     listed = _listed(scenario)
     (first, limit), *rest = listed
     gate = _run(first, recording, limit) or _ungated(first, scenario)
@@ -119,7 +130,7 @@ def _run(check: Check, recording: Recording, override: float | None) -> Finding 
 
 
 def _crash(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{type(error).__name__}: {error}"
 
 
 _NOTHING_TO_JUDGE = (
@@ -155,7 +166,7 @@ def _finding(check: Check, scenario: Scenario, outcome: Outcome, asked: float) -
         limit=_figure(limit),
         unit=check.unit,
         comparison=check.comparison,
-        message=" ".join(outcome.message.split()),
+        message=outcome.message,
         next_step="" if verdict is Verdict.PASS else outcome.next_step or _NOTHING_TO_JUDGE,
         evidence={name: _plain(value) for name, value in outcome.evidence.items()},
     )
