@@ -68,7 +68,14 @@ def path_of(name: str) -> Path:
     return (FOLDER / name).resolve()
 
 
-def run(policy: Path, scenario: str, seed: int, workload: Path | None = None) -> Recording:
+def run(
+    policy: Path,
+    scenario: str,
+    seed: int,
+    workload: Path | None = None,
+    *,
+    clairvoyant: bool = False,
+) -> Recording:
     """Return the recording of one policy in one scenario of the shipped suites."""
     inputs = pipeline.Inputs(
         policies=(str(policy),),
@@ -78,14 +85,20 @@ def run(policy: Path, scenario: str, seed: int, workload: Path | None = None) ->
     )
     (subject,) = pipeline.subjects(inputs)
     case = find_case(scenario)
-    return SimWorld().run(prepare(subject, case.scenario, case.path.parent, case.suite))
+    folder, suite = case.path.parent, case.suite
+    return SimWorld().run(prepare(subject, case.scenario, folder, suite, clairvoyant=clairvoyant))
 
 
 def findings(
-    policy: Path, scenario: str, seed: int, workload: Path | None = None
+    policy: Path,
+    scenario: str,
+    seed: int,
+    workload: Path | None = None,
+    *,
+    clairvoyant: bool = False,
 ) -> tuple[Finding, ...]:
     """Return the findings of one policy in one scenario with one seed."""
-    return pipeline.judge(run(policy, scenario, seed, workload))
+    return pipeline.judge(run(policy, scenario, seed, workload, clairvoyant=clairvoyant))
 
 
 def differences(before: Path, after: Path) -> list[str]:
