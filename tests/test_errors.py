@@ -41,3 +41,9 @@ def test_a_file_is_named_once() -> None:
     """The innermost file that knows of the problem is the one to open."""
     assert str(UsageError("found 3", field="x").in_file("b.yaml")) == "b.yaml: x: found 3"
     assert WHOLE.in_file("b.yaml") is WHOLE
+
+
+def test_an_error_says_which_run_it_is_about():
+    """A corner that can't be planned is named; place and hint stay."""
+    error = UsageError("too many", file="a.yaml", line=3, field="rate", hint="less").in_run("fast")
+    assert str(error) == "a.yaml:3: rate: in run fast: too many (less)"

@@ -24,8 +24,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scalecert import pipeline
+from scalecert.checks.band import Judged
 from scalecert.checks.finding import Finding, Verdict
-from scalecert.checks.guard import Judged, guarded
+from scalecert.checks.guard import guarded
 from scalecert.planning.prepare import prepare
 from scalecert.recording.plan import Variation
 from scalecert.recording.variations import PARTS, SEEDS, guard_band, nominal

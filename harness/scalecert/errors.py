@@ -61,6 +61,16 @@ class UsageError(ScaleCertError):
             return self
         return UsageError(self.problem, file=file, field=self.field, hint=self.hint)
 
+    def in_run(self, run: str) -> UsageError:
+        """Return the same error, which says which of a scenario's runs it is about."""
+        return UsageError(
+            f"in run {run}: {self.problem}",
+            file=self.file,
+            line=self.line,
+            field=self.field,
+            hint=self.hint,
+        )
+
     def _text(self) -> str:
         place = self.file or ""
         if place and self.line is not None:

@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scalecert.certificate.document import issue
+from scalecert.checks.band import Judged
 from scalecert.checks.finding import Finding
-from scalecert.checks.guard import Judged, guarded, undecided_corners
+from scalecert.checks.guard import guarded, undecided_corners
 from scalecert.checks.judge import judge
+from scalecert.checks.shipped import may_read_clairvoyant
 from scalecert.errors import UsageError
 from scalecert.planning.prepare import prepare
 from scalecert.planning.subject import Subject
@@ -146,6 +148,8 @@ class _Order:
         """Make one run and return its recording's folder."""
         subject, case = self.subject, self.case
         first = variation == nominal(subject.seed)
+        ids = [request.id for request in case.scenario.spec.checks]
+        folder = self.folder / variation.name
         try:
             trial = prepare(
                 subject,
@@ -153,11 +157,11 @@ class _Order:
                 case.path.parent,
                 case.suite,
                 variation,
-                clairvoyant=first and not subject.quick,
+                clairvoyant=first and not subject.quick and may_read_clairvoyant(ids),
             )
         except UsageError as error:
-            raise error.in_file("--workload" if subject.workload else str(case.path)) from error
-        folder = self.folder / variation.name
+            place = "--workload" if subject.workload else str(case.path)
+            raise (error if first else error.in_run(variation.name)).in_file(place) from error
         store.save(world(subject.world).run(trial), folder)
         return folder
 

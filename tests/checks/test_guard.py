@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from scalecert.checks.band import Judged
 from scalecert.checks.finding import Finding, Verdict, holds
-from scalecert.checks.guard import Judged, guarded, is_complete, undecided_corners
+from scalecert.checks.guard import guarded, is_complete, undecided_corners
 from scalecert.recording.plan import ModelError
 from scalecert.recording.variations import FAST, SLOW, alone, guard_band
 

@@ -57,9 +57,7 @@ def test_requests_that_are_missing_from_the_log_are_told() -> None:
     whole = make_recording()
     half = {name: column[::2] for name, column in whole.requests.items()}
     gap = recording_gap(replace(whole, requests=half))
-    assert gap == (
-        "the recording is not whole: 6,000 requests are in its log, 12,000 were planned"
-    )
+    assert gap == ("the recording is not whole: 6,000 requests are in its log, 12,000 were planned")
 
 
 def test_half_a_recording_is_inconclusive_in_every_check() -> None:

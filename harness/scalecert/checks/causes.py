@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from scalecert.checks.band import CORNERS
 from scalecert.checks.finding import Finding, Verdict
-from scalecert.recording.variations import FAST, SLOW
 
 _LATE = frozenset({
     "ttft-objective", "tpot-objective", "e2e-objective", "slo-attainment", "step-recovery",
@@ -51,6 +51,4 @@ def _may_follow(finding: Finding) -> bool:
     """Tell whether another failure may explain it: not where it fails at a corner alone."""
     if finding.verdict not in _UNHAPPY or finding.band is None:
         return finding.verdict in _UNHAPPY
-    return any(
-        run.verdict is Verdict.FAIL for run in finding.band.runs if run.run not in (SLOW, FAST)
-    )
+    return any(run.verdict is Verdict.FAIL for run in finding.band.runs if run.run not in CORNERS)
