@@ -12,11 +12,16 @@ from hypothesis import strategies as st
 
 from scalecert import pipeline
 from scalecert.bundled import bundled
-from scalecert.planning.clairvoyant import clairvoyant_minimum
-from scalecert.planning.feasibility import Demand, fluid_floor
+from scalecert.planning.clairvoyant.feasibility import Demand, fluid_floor
+from scalecert.planning.clairvoyant.replay import Replays, WholeRun
+from scalecert.planning.clairvoyant.schedule import (
+    Bins,
+    replica_seconds,
+    starts,
+    without_short_dips,
+)
+from scalecert.planning.clairvoyant.search import clairvoyant_minimum
 from scalecert.planning.fluid import Bounds
-from scalecert.planning.replay import Replays, WholeRun
-from scalecert.planning.schedule import Bins, replica_seconds, starts, without_short_dips
 from scalecert.planning.unit_of_load import EngineStarter
 from scalecert.recording.plan import Capacity, ObjectiveTerm
 from scalecert.rng import stream

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from scalecert import __version__
 from scalecert.documents import API_VERSION
 from scalecert.metrics.inputs import MetricsInput, wanted_metrics
-from scalecert.planning.clairvoyant import clairvoyant_minimum
+from scalecert.planning.clairvoyant.search import clairvoyant_minimum
 from scalecert.planning.fluid import Bounds, fluid_minimum, recovery_windows, with_headroom
 from scalecert.planning.limits import check_limits
 from scalecert.planning.offered_load import OfferedLoad, offered_load, with_traffic

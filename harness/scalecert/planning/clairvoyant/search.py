@@ -11,7 +11,7 @@ these replicas ready.
 A change is judged by replaying the requests around it; where there are very many, the oldest
 replica's share of them alone. The last step replays the run as it is, so what comes out holds (with
 very many requests: those of the oldest replicas do), and is a local minimum of the moves in
-`planning.schedule.savings`.
+`schedule.savings`.
 docs/elasticity.md says how far it was from the optimum where every schedule could be tried.
 """
 
@@ -24,11 +24,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scalecert.planning.feasibility import PART_SECONDS, Demand, fluid_floor
-from scalecert.planning.fluid import Bounds
-from scalecert.planning.playback import StartServer, Tally
-from scalecert.planning.replay import Replays, WholeRun
-from scalecert.planning.schedule import (
+from scalecert.planning.clairvoyant.feasibility import PART_SECONDS, Demand, fluid_floor
+from scalecert.planning.clairvoyant.playback import StartServer, Tally
+from scalecert.planning.clairvoyant.replay import Replays, WholeRun
+from scalecert.planning.clairvoyant.schedule import (
     Bins,
     Counts,
     cheaper,
@@ -39,6 +38,7 @@ from scalecert.planning.schedule import (
     starts,
     without_short_dips,
 )
+from scalecert.planning.fluid import Bounds
 from scalecert.recording.plan import Capacity, ClairvoyantMinimum, ObjectiveTerm
 from scalecert.recording.quantiles import Floats
 from scalecert.routing import routing_draws

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalecert.engines.base import Engine, RequestLog, Status
-from scalecert.planning.schedule import Bins
+from scalecert.planning.clairvoyant.schedule import Bins
 from scalecert.recording.latencies import latency_seconds
 from scalecert.recording.plan import ObjectiveTerm
 from scalecert.recording.quantiles import Floats

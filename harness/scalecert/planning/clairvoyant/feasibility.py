@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scalecert.planning.clairvoyant.schedule import Bins, Counts, without_short_dips
 from scalecert.planning.fluid import Bounds, fluid_minimum
-from scalecert.planning.schedule import Bins, Counts, without_short_dips
 from scalecert.recording.plan import Capacity, ObjectiveTerm
 from scalecert.recording.quantiles import Floats
 from scalecert.workload.rate import RateCurve

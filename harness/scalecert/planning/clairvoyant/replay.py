@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scalecert.planning.playback import Checkpoint, Playback, Sample, StartServer, Tally
-from scalecert.planning.schedule import Bins, Counts
+from scalecert.planning.clairvoyant.playback import Checkpoint, Playback, Sample, StartServer, Tally
+from scalecert.planning.clairvoyant.schedule import Bins, Counts
 from scalecert.recording.plan import ObjectiveTerm
 from scalecert.recording.quantiles import Floats
 from scalecert.scenario.model import Routing
