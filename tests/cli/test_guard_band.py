@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -86,3 +87,13 @@ def test_recordings_of_an_edited_policy_are_not_judged_together(tmp_path: Path, 
     done = here("recheck", "out")
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_run_says_its_load_in_absolute_figures(tmp_path: Path, here):
+    """Requests and tokens per second, of the load and of one replica, whatever the unit was."""
+    suite = write_suite(tmp_path / "own", calm=PASSING)
+    done = here("run", suite / "calm.yaml", "--policy", POLICY, *WORDS)
+    assert done.returncode == 0
+    figures = r"[\d.]+ requests/s \([\d,]+ input \+ [\d,]+ output tokens/s\)"
+    assert re.search(rf"load up to {figures}", done.stdout)
+    assert re.search(rf"one replica carries {figures}", done.stdout)

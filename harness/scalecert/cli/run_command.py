@@ -79,6 +79,8 @@ def _facts(recording: Recording) -> dict[str, Any]:
         "served": int((status == Status.OK).sum()),
         "peakPerSecond": plan.load.peak_per_second,
         "capacityPerSecond": plan.capacity.requests_per_second,
+        "inputTokensMean": plan.load.input_tokens_mean,
+        "outputTokensMean": plan.load.output_tokens_mean,
         "readyReplicasLeast": int(ready.min()),
         "readyReplicasMost": int(ready.max()),
         "scaleEvents": sum(event["kind"] == "scale" for event in recording.events),
@@ -92,12 +94,17 @@ def _print(facts: dict[str, Any]) -> None:
         f"{facts['scenario']} under {facts['policy']}: {format_seconds(facts['durationSeconds'])},"
         f" {facts['served']:,} of {facts['requests']:,} requests served"
     )
-    click.echo(
-        f"  load up to {facts['peakPerSecond']:.3g}/s, one replica carries"
-        f" {facts['capacityPerSecond']:.3g}/s"
-    )
+    click.echo(f"  load up to {_load(facts, 'peakPerSecond')}")
+    click.echo(f"  one replica carries {_load(facts, 'capacityPerSecond')}")
     click.echo(
         f"  {facts['readyReplicasLeast']} to {facts['readyReplicasMost']} ready replicas,"
         f" {facts['scaleEvents']} scale events"
     )
     click.echo(f"recorded in {facts['folder']}; judge it: scalecert recheck {facts['folder']}")
+
+
+def _load(facts: dict[str, Any], rate: str) -> str:
+    """Return a rate in requests and in tokens of the run's mean request."""
+    per_second = facts[rate]
+    inputs, outputs = (per_second * facts[f"{side}TokensMean"] for side in ("input", "output"))
+    return f"{per_second:.3g} requests/s ({inputs:,.0f} input + {outputs:,.0f} output tokens/s)"
