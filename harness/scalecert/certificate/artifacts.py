@@ -22,10 +22,18 @@ CERTIFICATE = "certificate.json"
 JUNIT = "junit.xml"
 RECORDINGS = "recordings"
 
+RunKey = tuple[str, str]
+"""Scenario and run: what a recording's folder is called."""
+
 
 def certificate_folder(out: Path, name: str, *, several: bool) -> Path:
     """Return the folder of one HPA's certificate and recordings."""
     return out / name if several else out
+
+
+def folder_of(run: RunKey) -> str:
+    """Return where a recording lies, from the certificate on."""
+    return f"{RECORDINGS}/{run[0]}/{run[1]}"
 
 
 def case_folders(folder: Path) -> tuple[Path, ...]:

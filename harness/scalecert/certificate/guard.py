@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from scalecert.certificate.parts import CertificatePart
+from scalecert.certificate.parts import CertificatePart, taken_from
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.guard import is_complete
 from scalecert.recording.plan import Plan
@@ -51,10 +51,9 @@ class RecordingRef(CertificatePart, frozen=True):
 
 def by_scenario(runs: Iterable[RecordedRun]) -> dict[str, tuple[Plan, ...]]:
     """Return the plans of each scenario, the first run's first."""
-    named = [(run.plan.scenario.metadata.name, run.plan) for run in runs]
     grouped: dict[str, list[Plan]] = {}
-    for name, plan in named:
-        grouped.setdefault(name, []).append(plan)
+    for run in runs:
+        grouped.setdefault(run.plan.scenario.metadata.name, []).append(run.plan)
     return {name: tuple(plans) for name, plans in grouped.items()}
 
 
@@ -79,9 +78,7 @@ def guard(
     known = [margin for margin in margins if margin is not None]
     return Guard(
         complete=complete,
-        runs=tuple(
-            GuardRun(one.name, one.seed, one.prefill, one.decode, one.startup) for one in variations
-        ),
+        runs=tuple(taken_from(variation, GuardRun) for variation in variations),
         margin=min(known, default=None) if complete and len(known) == len(margins) else None,
         indicates=None if complete else verdict,
     )

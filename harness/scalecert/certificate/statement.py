@@ -11,8 +11,9 @@ from typing import Final, Literal
 
 import msgspec
 
+from scalecert.certificate.artifacts import folder_of
 from scalecert.certificate.assurance import Assurance
-from scalecert.certificate.document import Certificate
+from scalecert.certificate.document import Certificate, Suite
 from scalecert.certificate.parts import CertificatePart, taken_from
 from scalecert.checks.finding import Verdict
 
@@ -45,14 +46,6 @@ class Engine(CertificatePart, frozen=True):
     version: str | None
     profile: str
     profile_digest: str
-
-
-class Suite(CertificatePart, frozen=True):
-    """What it was judged by."""
-
-    name: str
-    version: str
-    digest: str
 
 
 class Predicate(CertificatePart, frozen=True):
@@ -89,7 +82,7 @@ def statement(certificate: Certificate, data: bytes, name: str) -> Statement:
     spec = certificate.spec
     recordings = (
         Subject(
-            f"recordings/{ref.scenario}/{ref.run}",
+            folder_of((ref.scenario, ref.run)),
             {RECORDING_DIGEST: ref.digest.removeprefix("sha256:")},
         )
         for ref in spec.recordings
@@ -104,7 +97,7 @@ def statement(certificate: Certificate, data: bytes, name: str) -> Statement:
             objective=spec.objective,
             policy=taken_from(spec.policy, Policy),
             engine=taken_from(spec.engine, Engine),
-            suite=taken_from(spec.suite, Suite),
+            suite=spec.suite,
             world=spec.world,
             harness_version=spec.harness_version,
             date=certificate.metadata.date,

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from scalecert import __version__
+from scalecert.certificate.artifacts import RunKey, folder_of
 from scalecert.certificate.assurance import LEVELS
 from scalecert.certificate.completeness import COMPLETED, OF_CASES
 from scalecert.certificate.document import Certificate
@@ -23,9 +24,6 @@ from scalecert.documents import canonical_json
 from scalecert.recording.plan import Plan, SuiteRef
 
 State = Literal["ok", "differs", "not checked"]
-RunKey = tuple[str, str]
-"""Scenario and run: what a recording's folder is called."""
-
 _LONGEST_VALUE = 60
 _ABSENT = object()
 
@@ -38,11 +36,6 @@ class Step:
     state: State
     text: str
     demanded: bool = False
-
-
-def folder_of(run: RunKey) -> str:
-    """Return where a recording lies, from the certificate on."""
-    return f"recordings/{run[0]}/{run[1]}"
 
 
 def refused(name: str, text: str) -> Step:

@@ -55,7 +55,7 @@ def corners_alone(finding: Finding, pairs: Sequence[tuple[Judged, Finding]]) -> 
 
 def hangs_on_noise(finding: Finding) -> Finding:
     """Return the finding where the seeds disagree among themselves."""
-    band = finding.band or Band(())
+    band = _band(finding)
     passing = [result.run for result in band.runs if result.verdict is Verdict.PASS]
     failing = [result.run for result in band.runs if result.verdict is Verdict.FAIL]
     return replace(
@@ -139,7 +139,7 @@ def _room(finding: Finding) -> str:
     """Return the margin of the seeds, which the error is to be held against."""
     margins = [
         margin
-        for result in (finding.band or Band(())).runs
+        for result in _band(finding).runs
         if result.run not in CORNERS
         and (margin := margin_of(result, finding.comparison)) is not None
     ]
@@ -180,11 +180,16 @@ def _crossing(finding: Finding, off: Finding | None) -> float | None:
 
 
 def _result(finding: Finding, run: str) -> RunResult:
-    return next(result for result in (finding.band or Band(())).runs if result.run == run)
+    return next(result for result in _band(finding).runs if result.run == run)
+
+
+def _band(finding: Finding) -> Band:
+    """Return what the runs measured; every finding here has been put together from several."""
+    return finding.band or Band(())
 
 
 def _range(finding: Finding) -> str:
-    band = finding.band or Band(())
+    band = _band(finding)
     low, high = (format_measure(value, finding.unit) for value in (band.lowest, band.highest))
     return f"{low} to {high}"
 

@@ -99,16 +99,16 @@ def _words(issued: Certificate, given: Given, choice: Choice) -> Words:
 
 def _altered(opened: Opened, issued: Certificate, again: Path, *, moved: bool) -> Iterator[str]:
     """Yield each file of a recording whose bytes the repetition does not give."""
-    from scalecert.certificate.verification import folder_of
-    from scalecert.recording.store import EVENTS_FILE, PLAN_FILE, REQUESTS_FILE, SERIES_FILE
+    from scalecert.certificate.artifacts import folder_of
+    from scalecert.recording.store import FILES, PLAN_FILE
 
     for ref in issued.spec.recordings:
         run = (ref.scenario, ref.run)
         folder = opened.folders.get(run)
         if folder is None:
             continue
-        repeated = again / "recordings" / folder.parent.name / folder.name
-        for name in (PLAN_FILE, REQUESTS_FILE, SERIES_FILE, EVENTS_FILE):
+        repeated = again / folder_of(run)
+        for name in FILES:
             if not _same(folder / name, repeated / name, moved=moved and name == PLAN_FILE):
                 yield f"{folder_of(run)}/{name}"
 

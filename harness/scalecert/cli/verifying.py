@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scalecert.certificate.artifacts import RunKey
     from scalecert.certificate.document import Certificate
-    from scalecert.certificate.verification import RunKey, Step
+    from scalecert.certificate.verification import Step
     from scalecert.recording.plan import Given, Plan
     from scalecert.suite import Suite
 

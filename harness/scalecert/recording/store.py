@@ -30,6 +30,8 @@ PLAN_FILE = "scenario.json"
 SERIES_FILE = "series.npz"
 REQUESTS_FILE = "requests.npz"
 EVENTS_FILE = "events.jsonl"
+FILES = (PLAN_FILE, REQUESTS_FILE, SERIES_FILE, EVENTS_FILE)
+"""Every file of a recording."""
 
 _VERSION_KEY = "api_version"
 _EVENTS_HEADER = {"apiVersion": API_VERSION, "kind": "Events"}
@@ -92,7 +94,7 @@ def digest(directory: Path) -> str:
         UsageError: if one can't be read.
     """
     found = hashlib.sha256()
-    for name in (EVENTS_FILE, REQUESTS_FILE, PLAN_FILE, SERIES_FILE):
+    for name in sorted(FILES):
         data = read_stored(directory / name)
         found.update(b"%d:%b%d:" % (len(name), name.encode(), len(data)))
         found.update(data)
