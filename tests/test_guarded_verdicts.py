@@ -43,7 +43,7 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Certificate
     policy = folder / "policy.yaml"
     policy.write_text(POLICY.read_text().replace("minReplicas: 1", "minReplicas: 2"))
     estimate = folder / "estimate.yaml"
-    estimate.write_text(profile_text(roofline.estimate("llama-2-7b", "h200")))
+    estimate.write_text(profile_text(roofline.estimate("vllm", "llama-2-7b", "h200")))
     return {
         "measured": certify(policy, folder / "calm.yaml", MEASURED),
         "estimated": certify(policy, folder / "calm.yaml", str(estimate)),

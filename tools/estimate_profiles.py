@@ -25,7 +25,7 @@ def main() -> None:
     """Write all but the measured one."""
     for model in MODELS:
         for accelerator in ACCELERATORS:
-            profile = estimate(model, accelerator)
+            profile = estimate("vllm", model, accelerator)
             if profile.name != REFERENCE:
                 path = ROOT / "fixtures" / "profiles" / f"{profile.name}.yaml"
                 path.write_text(

@@ -69,7 +69,7 @@ def _efficiencies() -> str:
 def _roofline() -> str:
     """Compare the estimate for the reference's own shape with the measured profile."""
     measured = load_profile(REFERENCE).spec.costs
-    estimated = estimate(*REFERENCE.split("_")[1:]).spec.costs
+    estimated = estimate(*REFERENCE.split("_")).spec.costs
     rows = []
     for batch, context in ((1, 256), (16, 300), (64, 300), (256, 330), (16, 3500)):
         times = [

@@ -24,6 +24,7 @@ from engine_replay.recorded import read_folder  # noqa: E402
 from engine_replay.simulated import simulate  # noqa: E402
 
 from scalecert.engines.profiles import load_profile  # noqa: E402
+from scalecert.engines.vllm.profile_limits import VllmProfileLimits  # noqa: E402
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits  # noqa: E402
 from scalecert.errors import UsageError  # noqa: E402
 
@@ -45,16 +46,16 @@ def replay(
     kv_tokens: int = 107200,
 ) -> dict[str, Comparison]:
     """Return the comparison of every phase of a folder, by phase."""
-    spec = load_profile(profile).spec
+    known = load_profile(profile)
     limits = SchedulerLimits(
         max_num_seqs=max_num_seqs,
         max_num_batched_tokens=max_num_batched_tokens,
-        max_model_len=spec.limits.max_model_len,
+        max_model_len=known.limits_as(VllmProfileLimits).max_model_len,
         num_gpu_blocks=kv_tokens // BLOCK_SIZE,
         block_size=BLOCK_SIZE,
     )
     return {
-        phase.name: compare(phase, simulate(phase, limits, spec.costs))
+        phase.name: compare(phase, simulate(phase, limits, known.spec.costs))
         for phase in read_folder(folder)
     }
 

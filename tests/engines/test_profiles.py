@@ -16,6 +16,7 @@ from scalecert.engines.profiles import (
     profile_names,
     profile_text,
 )
+from scalecert.engines.vllm.profile_limits import VllmProfileLimits
 from scalecert.errors import UsageError
 
 MEASURED = "vllm_llama-2-7b_h200"
@@ -39,26 +40,31 @@ def test_a_shipped_profile_is_sound(name: str) -> None:
     profile = load_profile(name)
     spec = profile.spec
     assert profile.name == name == f"{spec.engine}_{spec.model.name}_{spec.accelerator.name}"
-    assert spec.limits.kv_tokens % spec.limits.block_size == 0
-    assert spec.limits.max_model_len <= min(spec.limits.kv_tokens, spec.model.max_context)
-    assert spec.limits.max_num_batched_tokens >= spec.limits.max_num_seqs
     assert spec.provenance.source
     assert spec.price.source
     assert spec.price.per_hour > 0
     assert spec.startup.model_load_seconds > 0
 
 
-@pytest.mark.parametrize("name", profile_names())
+OF_VLLM = [name for name in profile_names() if name.startswith("vllm_")]
+
+
+@pytest.mark.parametrize("name", OF_VLLM)
 def test_limits_follow_from_memory(name: str) -> None:
-    """The KV room of the limits is what the memory figures leave, within one block."""
+    """Limits of vLLM fit each other; its KV room is what the memory leaves, within one block."""
     profile = load_profile(name)
-    limits = profile.spec.limits
+    limits = profile.limits_as(VllmProfileLimits)
     room = kv_room_tokens(
-        profile,
-        gpu_memory_utilization=limits.gpu_memory_utilization,
-        max_num_batched_tokens=limits.max_num_batched_tokens,
+        profile.spec.memory,
+        profile.spec.accelerator,
+        utilization=limits.gpu_memory_utilization,
+        step_tokens=limits.max_num_batched_tokens,
+        block_size=limits.block_size,
     )
     assert abs(room - limits.kv_tokens) <= limits.block_size
+    assert limits.kv_tokens % limits.block_size == 0
+    assert limits.max_model_len <= min(limits.kv_tokens, profile.spec.model.max_context)
+    assert limits.max_num_batched_tokens >= limits.max_num_seqs
 
 
 def test_more_memory_leaves_more_room() -> None:
@@ -67,7 +73,11 @@ def test_more_memory_leaves_more_room() -> None:
 
     def room(utilization: float, tokens: int) -> int:
         return kv_room_tokens(
-            profile, gpu_memory_utilization=utilization, max_num_batched_tokens=tokens
+            profile.spec.memory,
+            profile.spec.accelerator,
+            utilization=utilization,
+            step_tokens=tokens,
+            block_size=16,
         )
 
     assert room(0.95, 2048) > room(0.90, 2048) > room(0.90, 8192)

@@ -9,12 +9,12 @@ import pytest
 
 from scalecert.engines.catalog import load_accelerator, load_model
 from scalecert.engines.profiles import load_profile, profile_names
+from scalecert.engines.registry import engine_kind
 from scalecert.engines.roofline import (
     REFERENCE,
     efficiencies,
     estimate,
     estimate_costs,
-    estimate_profile,
 )
 from scalecert.errors import UsageError
 
@@ -25,15 +25,15 @@ LLAMA = load_model("llama-2-7b")
 def test_the_reference_is_reproduced() -> None:
     """For the measured shape and accelerator the estimate is the measurement."""
     measured = msgspec.structs.asdict(load_profile(REFERENCE).spec.costs)
-    estimated = msgspec.structs.asdict(estimate("llama-2-7b", "h200").spec.costs)
+    estimated = msgspec.structs.asdict(estimate("vllm", "llama-2-7b", "h200").spec.costs)
     assert estimated == pytest.approx(measured, rel=2e-3)
 
 
 @pytest.mark.parametrize("name", sorted(set(profile_names()) - {REFERENCE}))
 def test_shipped_estimates_are_of_this_roofline(name: str) -> None:
     """Files of estimated profiles are what the code makes (tools/estimate_profiles.py)."""
-    _, model, accelerator = name.split("_")
-    assert load_profile(name) == estimate(model, accelerator)
+    engine, model, accelerator = name.split("_")
+    assert load_profile(name) == estimate(engine, model, accelerator)
 
 
 def test_efficiencies_are_physical() -> None:
@@ -65,7 +65,8 @@ def test_depth_scales_every_part_of_a_layer() -> None:
 
 def test_the_cpus_work_is_the_same_for_every_model() -> None:
     """What the API server and the scheduler do depends on requests, not on the model."""
-    small, large = (estimate(name, "h200").spec.costs for name in ("llama-3.2-1b", "llama-2-13b"))
+    names = ("llama-3.2-1b", "llama-2-13b")
+    small, large = (estimate("vllm", name, "h200").spec.costs for name in names)
     for field in (
         "step_floor_seconds",
         "floor_request_seconds",
@@ -101,7 +102,7 @@ def test_slower_memory_slows_decoding_and_slower_compute_prefill() -> None:
 
 def test_small_models_are_bound_by_the_cpu() -> None:
     """A 1B model on an H200 does not step faster than its steps are launched."""
-    costs = estimate("llama-3.2-1b", "h200").spec.costs
+    costs = estimate("vllm", "llama-3.2-1b", "h200").spec.costs
     floor = costs.step_floor_seconds + costs.floor_request_seconds
     assert costs.decode_seconds(1, 256) == floor > costs.decode_coefficients(1)[0]
     assert costs.step_floor_seconds < costs.prefill_floor_seconds < costs.eager_floor_seconds
@@ -109,25 +110,25 @@ def test_small_models_are_bound_by_the_cpu() -> None:
 
 def test_large_models_hide_the_cpu() -> None:
     """On an L4 no step of an 8B model waits for its launch."""
-    costs = estimate("llama-3.1-8b", "l4").spec.costs
+    costs = estimate("vllm", "llama-3.1-8b", "l4").spec.costs
     assert costs.decode_seconds(1, 256) > 10 * costs.step_floor_seconds
     assert costs.prefill_floor_seconds == costs.eager_floor_seconds == 0
 
 
 def test_two_accelerators_are_faster_but_not_twice() -> None:
     """Tensor parallelism halves the work and pays for all-reduces; the price doubles."""
-    one, two = estimate("llama-3.1-8b", "l4"), estimate("llama-3.1-8b", "l4", count=2)
+    one, two = (estimate("vllm", "llama-3.1-8b", "l4", count=count) for count in (1, 2))
     alone, shared = (profile.spec.costs.decode_coefficients(32)[0] for profile in (one, two))
     assert alone / 2 < shared < alone
     assert two.spec.price.per_hour == pytest.approx(2 * one.spec.price.per_hour)
-    assert two.spec.limits.kv_tokens > one.spec.limits.kv_tokens
+    assert two.spec.limits["kvTokens"] > one.spec.limits["kvTokens"]
     assert two.name.endswith("-x2")
 
 
 def test_defaults_of_the_server_follow_the_accelerator() -> None:
     """vLLM takes larger batches from 70 GB on, but not on an A100."""
     seats = {
-        name: estimate("llama-2-7b", name).spec.limits.max_num_seqs
+        name: estimate("vllm", "llama-2-7b", name).spec.limits["maxNumSeqs"]
         for name in ("l4", "a10g", "a100-80g", "h100", "h200")
     }
     assert seats == {"l4": 256, "a10g": 256, "a100-80g": 256, "h100": 1024, "h200": 1024}
@@ -136,13 +137,13 @@ def test_defaults_of_the_server_follow_the_accelerator() -> None:
 def test_a_model_that_does_not_fit_is_refused() -> None:
     """13 billion weights do not fit on an L4."""
     with pytest.raises(UsageError, match=r"24\.2 GiB of weights leave no room"):
-        estimate("llama-2-13b", "l4")
+        estimate("vllm", "llama-2-13b", "l4")
 
 
 def test_heads_must_divide() -> None:
     """vLLM splits attention by heads."""
     with pytest.raises(UsageError, match="divisor of the model's 32"):
-        estimate_profile(LLAMA, H200, count=3)
+        engine_kind("vllm").estimate(LLAMA, H200, count=3)
 
 
 MINE = """\
@@ -160,7 +161,7 @@ def test_users_bring_their_own_models(tmp_path: Path) -> None:
     """A file of the form of models.yaml goes wherever a name goes, with #name if it has more."""
     path = tmp_path / "models.yaml"
     path.write_text(MINE)
-    assert estimate(str(path), "h200").name == "vllm_mine-7b_h200"
+    assert estimate("vllm", str(path), "h200").name == "vllm_mine-7b_h200"
     assert load_model(f"{path}#mine-7b") == load_model(str(path))
     with pytest.raises(UsageError, match="did you mean mine-7b"):
         load_model(f"{path}#mine-70b")

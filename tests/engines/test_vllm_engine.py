@@ -340,10 +340,10 @@ def test_busy_time_leaves_idle_time_out() -> None:
     """Two lone requests keep the server busy for the length of their steps only."""
     engine, log = start(PLENTY, [(0.0, 20, 10), (5.0, 20, 10)])
     engine.advance(5.0)
-    alone = engine.busy_seconds()
+    alone = engine.activity().busy_seconds
     assert 0.1 < alone < log.last_token_seconds[0]
     engine.advance(20.0)
-    assert engine.busy_seconds() == pytest.approx(2 * alone, rel=1e-9)
+    assert engine.activity().busy_seconds == pytest.approx(2 * alone, rel=1e-9)
 
 
 def test_the_api_server_takes_a_burst_one_by_one() -> None:

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from scalecert.engines.base import Limits
+from scalecert.engines.flags import parse_flags, readable_integer
 from scalecert.engines.profiles import load_profile
 from scalecert.engines.registry import engine_kind
-from scalecert.engines.vllm.flags import parse_flags, readable_integer
+from scalecert.engines.vllm.flags import FLAGS
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 from scalecert.errors import UsageError
 
@@ -41,7 +42,7 @@ def limits(*args: str, version: str | None = None) -> Limits:
 )
 def test_flags_set_limits(words: list[str], expected: dict[str, object]) -> None:
     """Both ways to give a value, underscores, sizes and switches; other words are passed over."""
-    assert parse_flags(words) == expected
+    assert parse_flags(words, FLAGS) == expected
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_flags_set_limits(words: list[str], expected: dict[str, object]) -> None
 def test_a_bad_value_names_the_flag_as_it_was_written(words: list[str], flag: str) -> None:
     """What vLLM would not take is refused in one line, with what was expected."""
     with pytest.raises(UsageError, match="expected") as refused:
-        parse_flags(words)
+        parse_flags(words, FLAGS)
     assert refused.value.field == flag
 
 
@@ -83,7 +84,7 @@ def test_flags_go_over_the_profile_and_say_so() -> None:
     """Sources tell flags from the profile's values and vLLM's defaults."""
     found = limits("--max-num-seqs", "32")
     assert found.integer("max_num_seqs") == 32
-    assert found.integer("kv_tokens") == H200.spec.limits.kv_tokens
+    assert found.integer("kv_tokens") == H200.spec.limits["kvTokens"]
     assert found.sources["max_num_seqs"] == "args"
     assert found.sources["kv_tokens"] == "profile"
     assert found.sources["async_scheduling"] == "default"
@@ -106,7 +107,7 @@ def test_memory_flags_change_the_kv_room_by_what_they_free() -> None:
     per_token = H200.spec.memory.kv_bytes_per_token
     tenth = 0.1 * H200.spec.memory.accelerator_bytes / per_token
     fewer = limits("--gpu-memory-utilization", "0.8")
-    lost = H200.spec.limits.kv_tokens - fewer.integer("kv_tokens")
+    lost = H200.spec.limits["kvTokens"] - fewer.integer("kv_tokens")
     assert lost == pytest.approx(tenth, abs=2 * 16)
     assert fewer.sources["kv_tokens"] == "args"
 
@@ -132,9 +133,11 @@ def test_a_server_that_would_not_start_is_refused(args: list[str], flag: str) ->
 
 def of_profile(kv_tokens: int, context: int, *args: str, block_size: int = 16) -> Limits:
     """Return the limits of a server whose profile has another KV cache and context."""
-    changed = msgspec.structs.replace(
-        H200.spec.limits, kv_tokens=kv_tokens, max_model_len=context, block_size=block_size
-    )
+    changed = H200.spec.limits | {
+        "kvTokens": kv_tokens,
+        "maxModelLen": context,
+        "blockSize": block_size,
+    }
     spec = msgspec.structs.replace(H200.spec, limits=changed)
     profile = msgspec.structs.replace(H200, spec=spec)
     return engine_kind("vllm").limits(profile, args, {}, version=None)

@@ -126,7 +126,8 @@ def test_the_hint_makes_the_profile_that_is_missing(load, tmp_path):
     line = refusal(load(joined(HPA, two)))
     words = line.partition("make one: scalecert profile estimate ")[2].partition(",")[0].split()
     told = dict(zip(words[::2], words[1::2], strict=True))
-    profile = estimate(told["--model"], told["--accelerator"], count=int(told["--count"]))
+    names = (told[option] for option in ("--engine", "--model", "--accelerator"))
+    profile = estimate(*names, count=int(told["--count"]))
     file = tmp_path / told["--out"]
     file.write_text(profile_text(profile))
     assert resolve(load(joined(HPA, two)), str(file)).accelerators_per_replica == 2

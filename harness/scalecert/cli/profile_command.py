@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scalecert.engines.registry import engine_names
+
 if TYPE_CHECKING:
     from scalecert.engines.profiles import RelativeError
 
@@ -21,7 +23,9 @@ def command(context: click.Context) -> None:
 
 
 @command.command("estimate")
-@click.option("--engine", type=click.Choice(["vllm"]), required=True, help="Inference server.")
+@click.option(
+    "--engine", type=click.Choice(engine_names()), required=True, help="Inference server."
+)
 @click.option(
     "--model",
     required=True,
@@ -53,8 +57,7 @@ def estimate(engine: str, model: str, accelerator: str, count: int, out: Path | 
     from scalecert.engines.profiles import profile_text
     from scalecert.errors import UsageError
 
-    del engine  # one choice so far
-    text = profile_text(roofline.estimate(model, accelerator, count=count))
+    text = profile_text(roofline.estimate(engine, model, accelerator, count=count))
     if out is None:
         click.echo(text, nl=False)
         return

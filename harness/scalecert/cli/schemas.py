@@ -36,7 +36,23 @@ def schema(name: str) -> dict[str, Any]:
         raise UsageError(f"found {name!r}, expected the name of a document", hint=hint)
     described = msgspec.json.schema(types[name], schema_hook=schema_hook)
     head = {"$schema": _DIALECT, "$id": f"{_BASE}/{name}.schema.json"}
-    return {**head, **_with_check_ids(described)}
+    return {**head, **_with_limits(_with_check_ids(described))}
+
+
+def _with_limits(described: dict[str, Any]) -> dict[str, Any]:
+    """Let a profile's limits be those of some engine: which one is said beside them."""
+    from scalecert.engines.registry import engine_kinds
+
+    profile = described["$defs"].get("ProfileSpec")
+    if profile is not None:
+        limits, parts = msgspec.json.schema_components(
+            [kind.profile_limits for kind in engine_kinds()],
+            schema_hook=schema_hook,
+            ref_template="#/$defs/{name}",
+        )
+        described["$defs"] |= parts
+        profile["properties"]["limits"] = {"anyOf": list(limits)}
+    return described
 
 
 def _with_check_ids(described: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from scalecert.documents.typed import (
     ApiVersion,
     DocumentPart,
     load_document,
+    read_one_document,
     require,
 )
 from scalecert.documents.writing import canonical_json, sha256_digest, write_atomic
@@ -37,6 +38,7 @@ __all__ = [
     "load_document",
     "parse_documents",
     "read_documents",
+    "read_one_document",
     "read_stored",
     "read_stream",
     "require",

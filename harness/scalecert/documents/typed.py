@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 import msgspec
 
 from scalecert.documents.decoding import decode, shown
+from scalecert.documents.nodes import Document
 from scalecert.documents.reading import read_documents
 from scalecert.documents.suggestions import closest
 from scalecert.errors import UsageError
@@ -38,6 +39,15 @@ def load_document(path: str | Path, kind: str, type_: type[T]) -> T:
     Raises:
         UsageError: if the file does not hold exactly one document of that `kind` that fits.
     """
+    return decode(read_one_document(path, kind), type_)
+
+
+def read_one_document(path: str | Path, kind: str) -> Document:
+    """Read the one document of a file, which must be of our `kind`; its body is not looked at.
+
+    Raises:
+        UsageError: if the file does not hold exactly one document of that kind.
+    """
     found = read_documents(path)
     if len(found) != 1:
         raise UsageError(f"found {len(found)} documents, expected one {kind}", file=str(path))
@@ -52,4 +62,4 @@ def load_document(path: str | Path, kind: str, type_: type[T]) -> T:
             near = closest(str(found_word), [expected])
             hint = f"did you mean {near}?" if near else None
             raise document.error(problem, field=field, hint=hint)
-    return decode(document, type_)
+    return document

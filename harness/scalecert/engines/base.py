@@ -13,7 +13,9 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from scalecert.engines.profiles import EngineProfile
+    from scalecert.documents import DocumentPart
+    from scalecert.engines.catalog import Accelerator
+    from scalecert.engines.profiles import EngineProfile, ModelShape
 
 
 class Status(IntEnum):
@@ -37,14 +39,36 @@ class RequestLog:
 
     first_token_seconds: list[float]
     last_token_seconds: list[float]
+    scheduled_seconds: list[float]
+    """When the server first scheduled it: the end of its queueing. At the server's clock, set when
+    it finishes."""
     status: list[int]
     replica: list[int]
 
     @classmethod
     def of_size(cls, count: int) -> RequestLog:
         """Return an empty log of `count` requests."""
-        nan = float("nan")
-        return cls([nan] * count, [nan] * count, [int(Status.PENDING)] * count, [-1] * count)
+        first, last, scheduled = ([float("nan")] * count for _ in range(3))
+        return cls(first, last, scheduled, [int(Status.PENDING)] * count, [-1] * count)
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What one server has done since its start; differences of two are rates.
+
+    What its accelerators and CPU show is made of it (`scalecert.exporters`).
+    """
+
+    busy_seconds: float
+    """In which a step was running."""
+    steps: int
+    """Forward passes: each reads all weights once."""
+    computed_tokens: int
+    """Prompt and output tokens that went through the model; padding too, where there is any."""
+    context_read_tokens: int
+    """Tokens of context whose keys and values decode steps have read, over all steps."""
+    held_tokens: int
+    """Tokens of context in the KV cache now."""
 
 
 class Engine(Protocol):
@@ -84,8 +108,8 @@ class Engine(Protocol):
     def samples(self, names: Sequence[str]) -> dict[str, list[Sample]]:
         """Return the current samples of the metric families `names`, as `/metrics` shows them."""
 
-    def busy_seconds(self) -> float:
-        """Return the seconds since start in which a step was running, up to `now`."""
+    def activity(self) -> Activity:
+        """Return what the server has done since its start, up to `now`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +122,22 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestSizes:
+    """What a load's requests are like: means over all of them."""
+
+    input_tokens: float
+    output_tokens: float
+
+
+@dataclass(frozen=True, slots=True)
 class MetricInfo:
     """What is known of one metric family without running anything.
 
-    `maximum` gives the highest value one pod can show under the limits, None if unbounded.
+    `maximum` gives the highest value one pod can show under the limits, None if unbounded;
+    `usual_maximum` the one around which it stays with requests of such sizes, however long the
+    queue, None if their size bounds nothing.
     `unit` is the field's word: requests, tokens, fraction, percent, seconds, blocks.
     `labels` are the label names of every series (pod labels of the scrape aside).
-    `replaced_by` is the family's name in later versions, for a metric that this version lacks.
     """
 
     name: str
@@ -112,6 +145,7 @@ class MetricInfo:
     unit: str
     labels: tuple[str, ...] = ()
     maximum: Callable[[Limits], float] | None = None
+    usual_maximum: Callable[[Limits, RequestSizes], float] | None = None
     help: str = ""
 
 
@@ -131,6 +165,18 @@ class Limits:
         return int(self.values[name])
 
 
+@dataclass(frozen=True, slots=True)
+class MetricsEndpoint:
+    """Where a server shows its metrics: `path` None is any, `port` None is nowhere.
+
+    `switch` is what turns them on where they are off.
+    """
+
+    port: int | None
+    path: str | None = "/metrics"
+    switch: str = ""
+
+
 class EngineKind(Protocol):
     """What differs between engines, gathered: the only thing that adding an engine provides."""
 
@@ -139,6 +185,9 @@ class EngineKind(Protocol):
 
     default_port: int
     """Where a server listens whose command line does not say."""
+
+    profile_limits: type[DocumentPart]
+    """What `limits` of this engine's profiles are."""
 
     def recognises(self, image: str) -> bool:
         """Tell whether a container image is this engine's."""
@@ -167,6 +216,21 @@ class EngineKind(Protocol):
 
         Raises:
             UsageError: for a flag value that can't be used.
+        """
+
+    def estimate(self, model: ModelShape, accelerator: Accelerator, *, count: int) -> EngineProfile:
+        """Return the estimated profile of a model on `count` accelerators per replica.
+
+        Raises:
+            UsageError: if the engine can't run the model there.
+        """
+
+    def metrics_endpoint(self, words: Sequence[str], env: Mapping[str, str]) -> MetricsEndpoint:
+        """Return where a server shows its metrics.
+
+        Args:
+            words: of the server's command line, as a shell has split them.
+            env: the container's plain variables.
         """
 
     def costly_flags(self, words: Sequence[str]) -> tuple[str, ...]:

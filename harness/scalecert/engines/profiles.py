@@ -10,15 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 import yaml
 
 from scalecert.bundled import bundled
-from scalecert.documents import ApiVersion, DocumentPart, closest, load_document
+from scalecert.documents import (
+    ApiVersion,
+    Document,
+    DocumentPart,
+    closest,
+    decode,
+    read_one_document,
+)
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.profile_ranges import check_ranges
+from scalecert.engines.registry import engine_kind, engine_names
 from scalecert.errors import UsageError
 
 KIND = "EngineProfile"
@@ -105,18 +113,6 @@ class AcceleratorCount(DocumentPart, frozen=True):
     count: int = 1
 
 
-class EngineLimits(DocumentPart, frozen=True, kw_only=True):
-    """The server's limits where the policy's flags do not say otherwise; vLLM's flag names."""
-
-    max_num_seqs: int
-    max_num_batched_tokens: int
-    max_model_len: int
-    kv_tokens: int
-    """Tokens that the KV cache holds."""
-    block_size: int = 16
-    gpu_memory_utilization: float = 0.92
-
-
 class Memory(DocumentPart, frozen=True, kw_only=True):
     """Memory of one accelerator, for the KV room under other flags."""
 
@@ -130,6 +126,13 @@ class Memory(DocumentPart, frozen=True, kw_only=True):
     """Peak activations per token of `max_num_batched_tokens`, one accelerator."""
     kv_bytes_per_token: int
     """Of all accelerators together."""
+    kv_allocation: Literal["at-start", "with-load"] = "at-start"
+    """When the server takes the memory of its KV cache: what memory metrics show. `with-load` is
+    what some report of JetStream; every source that was read allocates once."""
+
+
+Limit = int | float | bool | str
+"""The value of one limit of a server."""
 
 
 class RelativeError(DocumentPart, frozen=True):
@@ -183,12 +186,16 @@ class ProfileSpec(DocumentPart, frozen=True, kw_only=True):
     model: ModelShape
     accelerator: AcceleratorCount
     costs: StepCosts
-    limits: EngineLimits
+    limits: dict[str, Limit]
+    """The server's, where the policy's flags do not say otherwise: `EngineKind.profile_limits`."""
     memory: Memory
     errors: ProfileErrors
     startup: Startup
     price: Price
     provenance: Provenance
+
+
+LimitsT = TypeVar("LimitsT", bound=DocumentPart)
 
 
 class EngineProfile(DocumentPart, frozen=True):
@@ -203,6 +210,10 @@ class EngineProfile(DocumentPart, frozen=True):
     def name(self) -> str:
         """Return the profile's name."""
         return self.metadata.name
+
+    def limits_as(self, type_: type[LimitsT]) -> LimitsT:
+        """Return the limits as the type of the profile's engine."""
+        return msgspec.convert(self.spec.limits, type_)
 
 
 def profile_names() -> tuple[str, ...]:
@@ -219,10 +230,23 @@ def load_profile(name: str) -> EngineProfile:
     path = Path(name)
     if not path.is_file():
         path = _shipped(name)
-    profile = load_document(path, KIND, EngineProfile)
+    document = read_one_document(path, KIND)
+    profile = decode(document, EngineProfile)
+    _check_engine(profile, document)
     _check(profile, str(path))
     check_ranges(profile.spec, str(path))
     return profile
+
+
+def _check_engine(profile: EngineProfile, document: Document) -> None:
+    """Refuse an engine that there is not, and limits that are not this engine's."""
+    engine, names = profile.spec.engine, engine_names()
+    if engine not in names:
+        problem = f"found {engine!r}, expected one of {', '.join(names)}"
+        near = closest(engine, names)
+        hint = f"did you mean {near}?" if near else None
+        raise document.error(problem, field="spec.engine", hint=hint)
+    decode(document, engine_kind(engine).profile_limits, path="spec.limits")
 
 
 def with_errors(profile: EngineProfile, errors: Mapping[str, RelativeError]) -> EngineProfile:
@@ -250,29 +274,36 @@ def profile_text(profile: EngineProfile) -> str:
 
 
 def kv_room_tokens(
-    profile: EngineProfile, *, gpu_memory_utilization: float, max_num_batched_tokens: int
+    memory: Memory,
+    accelerator: AcceleratorCount,
+    *,
+    utilization: float,
+    step_tokens: int,
+    block_size: int,
 ) -> int:
-    """Return the tokens that the KV cache holds under other memory flags, in whole blocks.
+    """Return the tokens that the KV cache holds, in whole blocks: what is left of the memory.
 
-    What utilization leaves beside weights, fixed memory and peak activations, as vLLM sizes it
-    (`vllm/v1/worker/gpu_worker.py`, determine_available_memory).
+    Args:
+        memory: the profile's.
+        accelerator: of one replica.
+        utilization: share of the accelerator's memory that the server may use.
+        step_tokens: of the largest step, whose activations have to fit beside the cache.
+        block_size: tokens in a block.
 
     Raises:
         UsageError: if not one block is left.
     """
-    memory, count = profile.spec.memory, profile.spec.accelerator.count
-    beside = memory.fixed_bytes + memory.activation_bytes_per_token * max_num_batched_tokens
-    room = count * (gpu_memory_utilization * memory.accelerator_bytes - beside)
-    block = profile.spec.limits.block_size
-    blocks = int((room - memory.weights_bytes) / memory.kv_bytes_per_token / block)
+    beside = memory.fixed_bytes + memory.activation_bytes_per_token * step_tokens
+    room = accelerator.count * (utilization * memory.accelerator_bytes - beside)
+    blocks = int((room - memory.weights_bytes) / memory.kv_bytes_per_token / block_size)
     if blocks < 1:
         raise UsageError(
             f"{memory.weights_bytes / GIB:.1f} GiB of weights leave no room for a KV cache on"
-            f" {count} x {profile.spec.accelerator.name}",
-            field="gpu_memory_utilization",
+            f" {accelerator.count} x {accelerator.name}",
+            field="accelerator",
             hint="take a larger accelerator, more of them, or a higher utilization",
         )
-    return blocks * block
+    return blocks * block_size
 
 
 def _leave_out_defaults(plain: dict[str, object], type_: type[msgspec.Struct]) -> None:
@@ -300,13 +331,7 @@ def _shipped(name: str) -> Path:
 
 def _check(profile: EngineProfile, file: str) -> None:
     """Refuse numbers that no server can have."""
-    limits = profile.spec.limits
     positive = {
-        "limits.maxNumSeqs": limits.max_num_seqs,
-        "limits.maxNumBatchedTokens": limits.max_num_batched_tokens,
-        "limits.maxModelLen": limits.max_model_len,
-        "limits.kvTokens": limits.kv_tokens,
-        "limits.blockSize": limits.block_size,
         "costs.weightsSeconds": profile.spec.costs.weights_seconds,
         "costs.tokenSeconds": profile.spec.costs.token_seconds,
         "costs.blend": profile.spec.costs.blend,

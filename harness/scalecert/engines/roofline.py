@@ -27,12 +27,11 @@ from __future__ import annotations
 
 import msgspec
 
-from scalecert.documents import API_VERSION
+from scalecert.documents import API_VERSION, DocumentPart
 from scalecert.engines.catalog import Accelerator, load_accelerator, load_model
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.profiles import (
     AcceleratorCount,
-    EngineLimits,
     EngineProfile,
     Memory,
     Metadata,
@@ -42,15 +41,13 @@ from scalecert.engines.profiles import (
     Provenance,
     RelativeError,
     Startup,
-    kv_room_tokens,
     load_profile,
 )
+from scalecert.engines.registry import engine_kind
 from scalecert.errors import UsageError
 
 REFERENCE = "vllm_llama-2-7b_h200"
 """The measured profile that efficiencies are taken from."""
-ENGINE_VERSION = "0.33.0"
-"""vLLM's version whose defaults the limits are."""
 ASSUMED_ERROR = 0.30
 GRAPHED_LAUNCH_SECONDS = 6.0e-3
 EAGER_LAUNCH_SECONDS = 12.4e-3
@@ -74,55 +71,82 @@ ACTIVATION_BYTES_PER_WIDTH = 8
 """Peak activations of a token per unit of the MLP's width, as the reference's KV room shows."""
 
 
-def estimate(model: str, accelerator: str, *, count: int = 1) -> EngineProfile:
-    """Return the estimated vLLM profile of a model on `count` accelerators.
+def estimate(engine: str, model: str, accelerator: str, *, count: int = 1) -> EngineProfile:
+    """Return the estimated profile of an engine with a model on `count` accelerators.
 
     Args:
+        engine: its name.
         model: a shipped shape's name or a file's path (`scalecert.engines.catalog`).
         accelerator: likewise.
         count: accelerators per replica, tensor parallel.
 
     Raises:
         UsageError: if there is no such model or accelerator, the model does not divide by
-            `count`, or its weights leave no room for a KV cache.
+            `count`, its weights leave no room for a KV cache, or the engine does not run on the
+            accelerator.
     """
-    return estimate_profile(load_model(model), load_accelerator(accelerator), count=count)
+    kind = engine_kind(engine)
+    return kind.estimate(load_model(model), load_accelerator(accelerator), count=count)
 
 
-def estimate_profile(
-    model: ModelShape, accelerator: Accelerator, *, count: int = 1
+def estimated_profile(
+    engine: str,
+    version: str,
+    model: ModelShape,
+    accelerator: Accelerator,
+    *,
+    count: int,
+    costs: StepCosts,
+    memory: Memory,
+    limits: DocumentPart,
 ) -> EngineProfile:
-    """Return the estimated vLLM profile of a shape; see `estimate`."""
-    if count < 1 or model.heads % count:
-        hint = f"a divisor of the model's {model.heads} attention heads"
-        raise UsageError(f"found {count} accelerators per replica", field="count", hint=hint)
+    """Return the profile of an estimate: costs, memory and limits as they are given.
+
+    Args:
+        engine: its name.
+        version: whose defaults the limits are.
+        model: its shape.
+        accelerator: of which a replica has `count`.
+        count: accelerators per replica.
+        costs: of a step (`estimate_costs`).
+        memory: of a replica (`estimate_memory`).
+        limits: as the engine's `profile_limits`.
+    """
     name = f"{accelerator.name}-x{count}" if count > 1 else accelerator.name
-    limits = _default_limits(model, accelerator)
+    price = round(accelerator.price.per_hour * count, 4)
     spec = ProfileSpec(
-        engine="vllm",
-        engine_version=ENGINE_VERSION,
+        engine=engine,
+        engine_version=version,
         model=model,
         accelerator=AcceleratorCount(accelerator.name, count),
-        costs=estimate_costs(model, accelerator, count=count),
-        limits=limits,
-        memory=_memory(model, accelerator, count),
+        costs=costs,
+        limits=msgspec.to_builtins(limits),
+        memory=memory,
         errors=_assumed_errors(),
         startup=_startup(model),
-        price=msgspec.structs.replace(
-            accelerator.price, per_hour=round(accelerator.price.per_hour * count, 4)
-        ),
+        price=msgspec.structs.replace(accelerator.price, per_hour=price),
         provenance=Provenance(
             kind="estimated",
-            what=f"vLLM, {model.name} in {model.dtype}",
+            what=f"{engine}, {model.name} in {model.dtype}",
             where=f"{count} x {accelerator.name}",
             when=load_profile(REFERENCE).spec.provenance.when,
             source=f"roofline with the efficiencies of {REFERENCE}; {accelerator.source}",
         ),
     )
-    profile = EngineProfile(
-        API_VERSION, "EngineProfile", Metadata(f"vllm_{model.name}_{name}"), spec
+    return EngineProfile(
+        API_VERSION, "EngineProfile", Metadata(f"{engine}_{model.name}_{name}"), spec
     )
-    return _with_kv_room(profile)
+
+
+def check_count(model: ModelShape, count: int) -> None:
+    """Refuse a number of accelerators that a model's attention heads can't be divided by.
+
+    Raises:
+        UsageError: then.
+    """
+    if count < 1 or model.heads % count:
+        hint = f"a divisor of the model's {model.heads} attention heads"
+        raise UsageError(f"found {count} accelerators per replica", field="count", hint=hint)
 
 
 def estimate_costs(model: ModelShape, accelerator: Accelerator, *, count: int = 1) -> StepCosts:
@@ -245,42 +269,8 @@ def _all_reduce(model: ModelShape, accelerator: Accelerator, count: int) -> tupl
     )
 
 
-def _default_limits(model: ModelShape, accelerator: Accelerator) -> EngineLimits:
-    """Return `vllm serve`'s defaults by accelerator (`vllm/engine/arg_utils.py`)."""
-    gib = accelerator.memory_bytes / 2**30
-    tokens, sequences = 2048, 256
-    if gib >= 160:
-        tokens, sequences = 16384, 1024
-    elif gib >= 70 and not accelerator.name.startswith("a100"):
-        tokens, sequences = 8192, 1024
-    return EngineLimits(
-        max_num_seqs=sequences,
-        max_num_batched_tokens=tokens,
-        max_model_len=model.max_context,
-        kv_tokens=1,
-    )
-
-
-def _with_kv_room(profile: EngineProfile) -> EngineProfile:
-    """Return the profile with the KV cache that its memory leaves.
-
-    The context is cut to that room: vLLM refuses to start with more.
-    """
-    limits = profile.spec.limits
-    room = kv_room_tokens(
-        profile,
-        gpu_memory_utilization=limits.gpu_memory_utilization,
-        max_num_batched_tokens=limits.max_num_batched_tokens,
-    )
-    limits = msgspec.structs.replace(
-        limits, kv_tokens=room, max_model_len=min(limits.max_model_len, room)
-    )
-    return msgspec.structs.replace(
-        profile, spec=msgspec.structs.replace(profile.spec, limits=limits)
-    )
-
-
-def _memory(model: ModelShape, accelerator: Accelerator, count: int) -> Memory:
+def estimate_memory(model: ModelShape, accelerator: Accelerator, *, count: int = 1) -> Memory:
+    """Return what a replica's memory goes to, beside the KV cache."""
     return Memory(
         accelerator_bytes=accelerator.memory_bytes,
         weights_bytes=round(model.weight_bytes),

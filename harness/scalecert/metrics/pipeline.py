@@ -128,7 +128,7 @@ class Pipeline:
             name: the pod's name.
             now: the time that `add_pod` or the last `scrape` returned.
             samples: what the engine exposes of `families()`; None: the server did not answer.
-            busy_seconds: `Engine.busy_seconds()`, for Resource metrics.
+            busy_seconds: in which a step was running so far, for Resource metrics.
 
         Returns:
             When the next scrape is due; inf if there is none.

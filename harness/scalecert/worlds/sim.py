@@ -140,7 +140,7 @@ class _Run:
             self._advance(pod, now)
             exposed = pod.engine.samples(self._pipeline.families())
             samples = [sample for family in exposed.values() for sample in family]
-            busy = pod.engine.busy_seconds()
+            busy = pod.engine.activity().busy_seconds
         self._schedule_scrape(pod, self._pipeline.scrape(pod.name, now, samples, busy))
 
     def _sync(self, now: float) -> None:

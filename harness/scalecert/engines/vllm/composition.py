@@ -13,15 +13,8 @@ running requests one by one.
 from __future__ import annotations
 
 from scalecert.engines.base import Status
-from scalecert.engines.vllm.batch import (
-    SERIAL_BITS,
-    SERIAL_MASK,
-    Admitted,
-    Batch,
-    Chunk,
-    Partial,
-    Request,
-)
+from scalecert.engines.decoding import SERIAL_BITS, SERIAL_MASK, Request
+from scalecert.engines.vllm.batch import Batch, Chunk, Partial
 from scalecert.engines.vllm.preemption import preempt_from_the_end
 
 _REJECTED = int(Status.REJECTED)
@@ -93,16 +86,8 @@ def _admit_quickly(batch: Batch, room: int) -> list[Chunk]:
         del queue[0]
         budget -= tokens
         request = (arrival, ident, tokens, outputs, end)
-        chosen.append((_seat(batch, request), request, tokens, 0, True))
+        chosen.append((batch.seat(request), request, tokens, 0, True))
     return chosen
-
-
-def _seat(batch: Batch, request: Admitted) -> int:
-    """Let a request run; return its serial."""
-    serial = batch.next_serial
-    batch.next_serial = serial + 1
-    batch.running[serial] = request
-    return serial
 
 
 def _admit_after_counting(batch: Batch, chosen: list[Chunk]) -> None:
@@ -203,7 +188,7 @@ def _admit_exactly(batch: Batch, chosen: list[Chunk], budget: int, free: int) ->
         budget -= tokens
         free -= kv.blocks(hit + tokens) - shared
         admitted = (*request, scheduled_at)
-        serial = _seat(batch, admitted)
+        serial = batch.seat(admitted)
         scheduled = hit + tokens
         chosen.append((serial, admitted, tokens, hit, scheduled == target))
         if hit:

@@ -14,19 +14,19 @@ end is on it, and is seen by the composition made there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from math import inf, sqrt
+from collections.abc import Sequence
+from math import inf
 
-from scalecert.engines.base import RequestLog, Sample, Status
+from scalecert.engines.base import Activity, RequestLog, Sample, Status
 from scalecert.engines.costs import StepCosts
-from scalecert.engines.vllm.batch import SERIAL_BITS, TIE_SECONDS, Batch, Chunk, Request
+from scalecert.engines.decoding import SERIAL_BITS, TIE_SECONDS
+from scalecert.engines.frontend import coming, forget_arrivals, offer
+from scalecert.engines.history import History
+from scalecert.engines.vllm.batch import Batch, Chunk
 from scalecert.engines.vllm.composition import arrive, compose
 from scalecert.engines.vllm.exposition import Exposition
-from scalecert.engines.vllm.frontend import arrival_of, forget_arrivals, take_back, take_in
-from scalecert.engines.vllm.history import History
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 
-_REJECTED = int(Status.REJECTED)
 _ABORTED = int(Status.ABORTED)
 _PACK_AFTER = 256
 """Finished requests after which they are packed."""
@@ -69,21 +69,15 @@ class VllmEngine(Batch):
         Raises:
             ValueError: for a request without input or output tokens.
         """
-        if not ids:
-            return
-        if min(input_tokens) < 1 or min(output_tokens) < 1:
-            raise ValueError("a request needs at least one input and one output token")
-        replica = self.log.replica
-        for ident in ids:
-            replica[ident] = self.ordinal
-        requests: Iterable[Request] = zip(
-            arrival_seconds, ids, input_tokens, output_tokens, strict=True
+        self.counts.rejected_as_too_long += offer(
+            self,
+            ids,
+            arrival_seconds,
+            input_tokens,
+            output_tokens,
+            ordinal=self.ordinal,
+            longest_tokens=self.longest_request,
         )
-        if max(input_tokens) + max(output_tokens) > self.longest_request:
-            requests = filter(self._fits, requests)
-        if self.pending and arrival_of(self, self.pending[-1]) > arrival_seconds[0]:
-            requests = take_back(self, arrival_seconds[0], requests)
-        take_in(self, requests)
 
     def advance(self, until_seconds: float) -> None:
         """Run to `until_seconds` (inclusive) and log every token whose step has ended by then."""
@@ -108,12 +102,8 @@ class VllmEngine(Batch):
 
     def outstanding(self) -> int:
         """Return the number of requests that were offered, have arrived and are not finished."""
-        coming = 0
-        for request in reversed(self.pending):
-            if arrival_of(self, request) <= self.now + TIE_SECONDS:
-                break
-            coming += 1
-        return len(self.running) + len(self.waiting) + len(self.pending) - coming
+        known = len(self.running) + len(self.waiting) + len(self.pending)
+        return known - coming(self, self.now)
 
     def next_finish_seconds(self) -> float:
         """Return a time before which no request finishes; inf if none is here.
@@ -125,8 +115,8 @@ class VllmEngine(Batch):
         if not self.running:
             if not (self.waiting or self.pending):
                 return inf
-            coming = self.waiting[0] if self.waiting else self.pending[0]
-            return max(self.end, coming[0] + self.lag) + self.fixed_seconds[1]
+            first = self.waiting[0] if self.waiting else self.pending[0]
+            return max(self.end, first[0] + self.lag) + self.fixed_seconds[1]
         # A step with a composition still to come lasts at least as long as one of one request.
         known = self.ahead or self.composed or self.now > self.end + 2 * TIE_SECONDS
         soonest = self._next_end() if known else self.end + self.fixed_seconds[1]
@@ -156,18 +146,16 @@ class VllmEngine(Batch):
         """Return the current samples of the metric families `names`, as `/metrics` shows them."""
         return self._exposition.samples(names)
 
-    def busy_seconds(self) -> float:
-        """Return the seconds since start in which a step was running, up to `now`."""
+    def activity(self) -> Activity:
+        """Return what the server has done since its start, up to `now`."""
         until = self.now if self.running else self.end
-        return until - self.started - self.idle_seconds
-
-    def _fits(self, request: Request) -> bool:
-        """Refuse a request that is longer than the context or the whole KV cache."""
-        if request[2] + request[3] <= self.longest_request:
-            return True
-        self.log.status[request[1]] = _REJECTED
-        self.counts.rejected_as_too_long += 1
-        return False
+        return Activity(
+            busy_seconds=until - self.started - self.idle_seconds,
+            steps=self.step,
+            computed_tokens=self._exposition.computed_tokens(),
+            context_read_tokens=self.context_read_now(),
+            held_tokens=self.held_blocks() * self.limits.block_size,
+        )
 
     def _wake(self, settled: float) -> bool:
         """Start an empty server's next step with whoever comes first, if that is by `settled`."""
@@ -210,7 +198,7 @@ class VllmEngine(Batch):
         end = self.anchor_seconds + steps * (self.linear + steps * self.quadratic)
         goal = arrival if arrival < limit else limit - 2 * TIE_SECONDS
         if end >= goal:
-            steps = self._steps_to(goal)
+            steps = self.steps_to(goal)
             end = self.anchor_seconds + steps * (self.linear + steps * self.quadratic)
             if end > limit:
                 self.step = self.anchor_step + steps - 1
@@ -227,16 +215,6 @@ class VllmEngine(Batch):
         elif arrival <= end < limit - 3 * TIE_SECONDS:
             return self._take_step(limit)
         return True
-
-    def _steps_to(self, goal: float) -> int:
-        """Return the first step after the anchor that ends at `goal` or later.
-
-        The root is good to far less than one step; the step's end itself decides.
-        """
-        wait, linear = goal - self.anchor_seconds, self.linear
-        root = sqrt(linear * linear + 4.0 * self.quadratic * wait)
-        steps = int(2.0 * wait / (linear + root))
-        return steps if self.end_after(steps) >= goal else steps + 1
 
     def _steps_that_fit(self, steps: int) -> int:
         """Return up to which step after the anchor, at most `steps`, the KV cache suffices."""

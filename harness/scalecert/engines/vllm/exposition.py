@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from scalecert.engines.base import Sample
-from scalecert.engines.vllm.batch import SERIAL_BITS, SERIAL_MASK, Batch
-from scalecert.engines.vllm.histograms import Histograms, Tally
-from scalecert.engines.vllm.history import History
+from scalecert.engines.decoding import SERIAL_BITS, SERIAL_MASK
+from scalecert.engines.history import History
+from scalecert.engines.tally import Tally
+from scalecert.engines.vllm.batch import Batch
+from scalecert.engines.vllm.histograms import Histograms
 from scalecert.engines.vllm.metrics import FAMILIES, Family, token_buckets
 
 _BY_NAME = {family.name: family for family in FAMILIES}
@@ -133,6 +135,11 @@ class Exposition:
             if waiting[1] in batch.resumed:
                 total += batch.resumed[waiting[1]][0] - waiting[2]
         return total
+
+    def computed_tokens(self) -> int:
+        """Return the tokens that went through the model, those computed anew aside."""
+        counts = self._batch.counts
+        return counts.prompt_tokens - counts.cached_prompt_tokens + self.generation_tokens()
 
     def successes(self) -> int:
         """Return the requests that finished."""

@@ -8,11 +8,12 @@ count, but takes all steps with a prompt for equal, and all without.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from scalecert.engines.base import RequestLog
-from scalecert.engines.vllm.history import History
+from scalecert.engines.history import History
+from scalecert.engines.tally import Tally
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,29 +111,3 @@ class Histograms:
         cached = [self._cached_tokens(int(tokens)) for tokens in columns["input"]]
         columns["computed"] = columns["input"] - np.array(cached)
         return columns
-
-
-class Tally:
-    """One histogram: counts by bucket, not yet summed up, and the sum of what was observed."""
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self.bounds = tuple(bounds)
-        self.counts = [0.0] * (len(self.bounds) + 1)
-        self.sum = 0.0
-        self.taken = 0
-        """Requests of the history that are in it."""
-
-    def observe(self, values: Values, weights: Values) -> None:
-        """Add observations, each as often as its weight says."""
-        import numpy as np
-
-        buckets = np.searchsorted(np.asarray(self.bounds), values, side="left")
-        added = np.bincount(buckets, weights=weights, minlength=len(self.counts))
-        self.counts = [count + float(more) for count, more in zip(self.counts, added, strict=True)]
-        self.sum += float(np.dot(values, weights))
-
-    def copy(self) -> Tally:
-        """Return another tally with the same observations."""
-        other = Tally(self.bounds)
-        other.counts, other.sum = list(self.counts), self.sum
-        return other

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePosixPath
 
+from scalecert.engines.images import image_path
+
 LATEST = "0.33.0"
 """The version whose sources the model was read from; what an unknown version is taken for."""
 
 _IMAGE = re.compile(r"(^|[^a-z0-9])vllm([^a-z0-9]|$)")
-_TAG = re.compile(r"v?(\d{1,2}\.\d{1,3}(?:\.\d{1,3})?)(?:\D.*)?")
 
 
 def is_vllm_image(image: str) -> bool:
@@ -19,7 +20,7 @@ def is_vllm_image(image: str) -> bool:
 
     `vllm/vllm-openai`, `us-docker.pkg.dev/.../pytorch-vllm-serve` and the like.
     """
-    return _IMAGE.search(_path(image).lower()) is not None
+    return _IMAGE.search(image_path(image).lower()) is not None
 
 
 def is_vllm_command(words: Sequence[str]) -> bool:
@@ -33,14 +34,6 @@ def is_vllm_command(words: Sequence[str]) -> bool:
     )
 
 
-def version_of_image(image: str) -> str | None:
-    """Return the version in an image's tag (`v0.9.1`, `0.11.0-cu128`), None if it has none."""
-    without_digest = image.split("@", 1)[0]
-    _, colon, tag = without_digest.rpartition(":")
-    match = _TAG.fullmatch(tag) if colon and "/" not in tag else None
-    return match.group(1) if match else None
-
-
 def at_least(version: str | None, since: str) -> bool:
     """Tell whether a version is `since` or later; one that is not known is the latest."""
     return _parts(version or LATEST) >= _parts(since)
@@ -49,10 +42,3 @@ def at_least(version: str | None, since: str) -> bool:
 def _parts(version: str) -> tuple[int, ...]:
     numbers = [int(number) for number in re.findall(r"\d+", version)[:3]]
     return tuple(numbers + [0] * (3 - len(numbers)))
-
-
-def _path(image: str) -> str:
-    """Return an image without tag and digest."""
-    path = image.split("@", 1)[0]
-    head, colon, tag = path.rpartition(":")
-    return head if colon and "/" not in tag else path

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from scalecert.engines.base import EngineKind, Limits, MetricInfo, RequestLog
-from scalecert.engines.profiles import EngineProfile
+from scalecert.documents import DocumentPart
+from scalecert.engines.base import EngineKind, Limits, MetricInfo, MetricsEndpoint, RequestLog
+from scalecert.engines.catalog import Accelerator
+from scalecert.engines.flags import flags_among, last_value
+from scalecert.engines.images import version_of_image
+from scalecert.engines.profiles import EngineProfile, ModelShape
 from scalecert.engines.vllm.engine import VllmEngine
-from scalecert.engines.vllm.flags import costly_flags
-from scalecert.engines.vllm.identity import is_vllm_command, is_vllm_image, version_of_image
+from scalecert.engines.vllm.estimate import estimate
+from scalecert.engines.vllm.flags import COSTLY_FLAGS
+from scalecert.engines.vllm.identity import is_vllm_command, is_vllm_image
 from scalecert.engines.vllm.metrics import families, replacement
 from scalecert.engines.vllm.model_name import model_of, served_name
+from scalecert.engines.vllm.profile_limits import VllmProfileLimits
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 from scalecert.engines.vllm.server_limits import server_limits
 
@@ -20,6 +26,7 @@ class VllmKind:
 
     name = "vllm"
     default_port = 8000
+    profile_limits: type[DocumentPart] = VllmProfileLimits
 
     def recognises(self, image: str) -> bool:
         """Tell whether a container image is a vLLM server."""
@@ -44,9 +51,22 @@ class VllmKind:
         """Return the limits of a server with the command line `args`."""
         return server_limits(profile, args, version)
 
+    def estimate(self, model: ModelShape, accelerator: Accelerator, *, count: int) -> EngineProfile:
+        """Return the estimated profile of a model on `count` accelerators per replica."""
+        return estimate(model, accelerator, count=count)
+
+    def metrics_endpoint(
+        self,
+        words: Sequence[str],
+        env: Mapping[str, str],  # noqa: ARG002 - no variable of vLLM says
+    ) -> MetricsEndpoint:
+        """Return the API's port: vLLM has one for everything."""
+        port = last_value(words, ("--port",)) or ""
+        return MetricsEndpoint(int(port) if port.isdecimal() else self.default_port)
+
     def costly_flags(self, words: Sequence[str]) -> tuple[str, ...]:
         """Return the flags that change what a step costs, and that no profile can know."""
-        return costly_flags(words)
+        return flags_among(words, COSTLY_FLAGS)
 
     def context_tokens(self, limits: Limits) -> int:
         """Return the longest request that a server with these limits takes, answer included."""

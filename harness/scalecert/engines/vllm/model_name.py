@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from scalecert.engines.flags import last_value
+
 _MODEL_FLAGS = ("--model", "--model-id", "--model_id")
 _NAME_FLAGS = ("--served-model-name", "--served_model_name")
 _MODEL_VARIABLES = ("MODEL_ID", "MODEL_NAME", "MODEL")
@@ -18,7 +20,7 @@ def model_of(words: Sequence[str], env: Mapping[str, str]) -> tuple[str, str] | 
 
     It is the value of `--model` or `--model-id`, else what follows `serve`, else a variable.
     """
-    named = _flag(words, _MODEL_FLAGS) or _served(words)
+    named = last_value(words, _MODEL_FLAGS) or _served(words)
     if named is not None:
         return named, "args"
     for name in _MODEL_VARIABLES:
@@ -30,18 +32,7 @@ def model_of(words: Sequence[str], env: Mapping[str, str]) -> tuple[str, str] | 
 def served_name(words: Sequence[str], env: Mapping[str, str]) -> str | None:
     """Return the model name that the server goes by in the API and on its metrics' labels."""
     model = model_of(words, env)
-    return _flag(words, _NAME_FLAGS) or (model[0] if model else None)
-
-
-def _flag(words: Sequence[str], names: Sequence[str]) -> str | None:
-    """Return the last value of a flag, written `--flag value` or `--flag=value`."""
-    found = None
-    for index, word in enumerate(words):
-        name, equals, value = word.partition("=")
-        if name in names:
-            following = words[index + 1] if index + 1 < len(words) else None
-            found = value if equals else following
-    return found
+    return last_value(words, _NAME_FLAGS) or (model[0] if model else None)
 
 
 def _served(words: Sequence[str]) -> str | None:

@@ -12,7 +12,8 @@ lost, and a request may even finish while it waits.
 
 from __future__ import annotations
 
-from scalecert.engines.vllm.batch import SERIAL_BITS, SERIAL_MASK, Batch, Chunk
+from scalecert.engines.decoding import SERIAL_BITS, SERIAL_MASK
+from scalecert.engines.vllm.batch import Batch, Chunk
 
 
 def preempt_from_the_end(

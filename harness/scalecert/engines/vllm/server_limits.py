@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scalecert.engines.base import Limits
+from scalecert.engines.flags import Value, parse_flags
 from scalecert.engines.profile_ranges import MOST_SEQUENCES, MOST_TOKENS
 from scalecert.engines.profiles import EngineProfile, kv_room_tokens
-from scalecert.engines.vllm.flags import Value, parse_flags
+from scalecert.engines.vllm.flags import FLAGS
 from scalecert.engines.vllm.identity import at_least
+from scalecert.engines.vllm.profile_limits import VllmProfileLimits
 from scalecert.errors import UsageError
 
 _ASYNC_SINCE = "0.14.0"
@@ -25,8 +27,8 @@ def server_limits(profile: EngineProfile, args: Sequence[str], version: str | No
     Raises:
         UsageError: for a flag that vLLM would not take or start with; it names the flag.
     """
-    flags = parse_flags(args)
-    given = profile.spec.limits
+    flags = parse_flags(args, FLAGS)
+    given = profile.limits_as(VllmProfileLimits)
     values: dict[str, Value] = {
         "max_num_seqs": given.max_num_seqs,
         "max_num_batched_tokens": given.max_num_batched_tokens,
@@ -110,26 +112,31 @@ def _kv_tokens(profile: EngineProfile, values: dict[str, Value]) -> tuple[int, s
     Other memory flags than the profile's change its figure by the calculated difference, so that
     a measured figure stays what everything is relative to.
     """
-    given = profile.spec.limits
+    given = profile.limits_as(VllmProfileLimits)
     utilization = float(values["gpu_memory_utilization"])
     budget = int(values["max_num_batched_tokens"])
     if (utilization, budget) == (given.gpu_memory_utilization, given.max_num_batched_tokens):
         return given.kv_tokens, "profile"
     try:
-        asked = kv_room_tokens(
-            profile, gpu_memory_utilization=utilization, max_num_batched_tokens=budget
-        )
+        asked = _kv_room(profile, utilization, budget)
     except UsageError as refused:
         raise UsageError(
             refused.problem, field="--gpu-memory-utilization", hint=refused.hint
         ) from None
-    usual = kv_room_tokens(
-        profile,
-        gpu_memory_utilization=given.gpu_memory_utilization,
-        max_num_batched_tokens=given.max_num_batched_tokens,
-    )
+    usual = _kv_room(profile, given.gpu_memory_utilization, given.max_num_batched_tokens)
     tokens = max(given.kv_tokens + asked - usual, 2 * int(values["block_size"]))
     return tokens, "args"
+
+
+def _kv_room(profile: EngineProfile, utilization: float, budget: int) -> int:
+    """Return the KV cache's tokens as vLLM sizes it (its worker's determine_available_memory)."""
+    return kv_room_tokens(
+        profile.spec.memory,
+        profile.spec.accelerator,
+        utilization=utilization,
+        step_tokens=budget,
+        block_size=profile.limits_as(VllmProfileLimits).block_size,
+    )
 
 
 def _fit_context(profile: EngineProfile, values: dict[str, Value], flags: dict[str, Value]) -> None:

@@ -235,6 +235,7 @@ def _slice(log: RequestLog, low: int, high: int) -> RequestLog:
     return RequestLog(
         log.first_token_seconds[low:high],
         log.last_token_seconds[low:high],
+        log.scheduled_seconds[low:high],
         log.status[low:high],
         log.replica[low:high],
     )

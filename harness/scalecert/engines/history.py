@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from scalecert.engines.vllm.batch import Admitted
+    from scalecert.engines.decoding import Admitted
 
 _ARRIVAL, _IDENT, _INPUT, _OUTPUT, _SCHEDULED = map(itemgetter, range(5))
 
