@@ -18,10 +18,15 @@ from scalecert.engines.profiles import Metadata, ModelShape, Price
 from scalecert.errors import UsageError
 
 
+AcceleratorKind = Literal["gpu", "tpu"]
+
+
 class Accelerator(DocumentPart, frozen=True, kw_only=True):
     """One kind of accelerator."""
 
     name: str
+    kind: AcceleratorKind = "gpu"
+    """What engines are built for: each runs on one of them only (`roofline.require_kind`)."""
     flops_per_second: float
     """Dense peak of the weights' type, without sparsity."""
     bytes_per_second: float

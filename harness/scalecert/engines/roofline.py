@@ -28,7 +28,13 @@ from __future__ import annotations
 import msgspec
 
 from scalecert.documents import API_VERSION, DocumentPart
-from scalecert.engines.catalog import Accelerator, load_accelerator, load_model
+from scalecert.engines.catalog import (
+    Accelerator,
+    AcceleratorKind,
+    accelerators,
+    load_accelerator,
+    load_model,
+)
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.profiles import (
     AcceleratorCount,
@@ -136,6 +142,22 @@ def estimated_profile(
     return EngineProfile(
         API_VERSION, "EngineProfile", Metadata(f"{engine}_{model.name}_{name}"), spec
     )
+
+
+def require_kind(accelerator: Accelerator, kind: AcceleratorKind, engine: str) -> None:
+    """Refuse an accelerator that an engine is not built for.
+
+    Raises:
+        UsageError: unless it is of that kind.
+    """
+    if accelerator.kind != kind:
+        found = f"{accelerator.name}, a {accelerator.kind.upper()}"
+        others = ", ".join(one.name for one in accelerators() if one.kind == kind)
+        raise UsageError(
+            f"found {found}, but {engine} is modelled on {kind.upper()}s only",
+            field="accelerator",
+            hint=f"one of {others}",
+        )
 
 
 def check_count(model: ModelShape, count: int) -> None:

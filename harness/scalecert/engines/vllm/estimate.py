@@ -17,6 +17,7 @@ from scalecert.engines.roofline import (
     estimate_costs,
     estimate_memory,
     estimated_profile,
+    require_kind,
 )
 from scalecert.engines.vllm.identity import LATEST
 from scalecert.engines.vllm.profile_limits import VllmProfileLimits
@@ -26,9 +27,10 @@ def estimate(model: ModelShape, accelerator: Accelerator, *, count: int) -> Engi
     """Return the estimated profile of a shape on `count` accelerators.
 
     Raises:
-        UsageError: if the model does not divide by `count` or its weights leave no room for a KV
-            cache.
+        UsageError: if the accelerator is no GPU, the model does not divide by `count` or its
+            weights leave no room for a KV cache.
     """
+    require_kind(accelerator, "gpu", "vllm")
     check_count(model, count)
     memory = estimate_memory(model, accelerator, count=count)
     return estimated_profile(
