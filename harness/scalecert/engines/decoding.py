@@ -147,11 +147,9 @@ class DecodingBatch:
 
     def context_read_now(self) -> int:
         """Return the tokens of context that decoding requests have read, over all steps."""
-        return self.context_read + self._read_since_anchor()
-
-    def _read_since_anchor(self) -> int:
         steps = self.step - self.anchor_step
-        return steps * self.context + self.decoding * (steps * (steps - 1) // 2)
+        read = steps * self.context + self.decoding * (steps * (steps - 1) // 2)
+        return self.context_read + read
 
     def last_start(self) -> float:
         """Return when the last completed step began."""
@@ -163,9 +161,10 @@ class DecodingBatch:
         steps = self.step - self.anchor_step
         if steps:
             before = steps - 1
+            decoding, context = self.decoding, self.context
             self.start = self.anchor_seconds + before * (self.linear + before * self.quadratic)
-            self.context_read += self._read_since_anchor()
-            self.context += steps * self.decoding
+            self.context_read += steps * context + decoding * (steps * before // 2)
+            self.context = context + steps * decoding
             self.anchor_step = self.step
         self.anchor_seconds = self.end
 

@@ -166,32 +166,14 @@ class Batch(DecodingBatch):
         """Keep what the metrics show until the next step is completed."""
         self.snapshot = self.shown()
 
-    def join(self, serial: int, request: Admitted, tokens: int) -> None:
-        """Let a request decode from the next step on; it has computed `tokens` so far."""
-        super().join(serial, request, tokens)
-        self.kv.join(tokens, self.step)
+    def count_prompt(self, tokens: int) -> None:
+        """Count a prompt whose request has its first token: it is queued no longer."""
+        self.queued_tokens -= tokens
+        self.counts.prompt_tokens += tokens
 
-    def leave(self, serial: int, finish: int) -> int:
-        """Take a decoding request out before its end; return its computed tokens."""
-        tokens = super().leave(serial, finish)
-        self.kv.leave(tokens, self.step)
-        return tokens
-
-    def sample_first(self, request: Admitted, seconds: float) -> bool:
-        """Log the first token of a request that has computed its prompt; False if it had one."""
-        first = super().sample_first(request, seconds)
-        if first:
-            self.queued_tokens -= request[2]
-            self.counts.prompt_tokens += request[2]
-        return first
-
-    def finish(self, serial: int, seconds: float) -> None:
-        """Log that a request, already out of the batch, sent its last token at `seconds`."""
-        super().finish(serial, seconds)
-        if self.kv.sharers:
-            self.kv.sharers.discard(serial)
-
-    def released(self, serial: int, tokens: int) -> None:  # noqa: ARG002 - blocks have no owner
+    def released(self, serial: int, tokens: int) -> None:
         """Give back the blocks of a request that finishes."""
-        self.kv.leave(tokens, self.step)
+        kv = self.kv
+        kv.leave(tokens, self.step)
+        kv.sharers.discard(serial)
         self.blocked = False

@@ -284,11 +284,14 @@ class VllmEngine(Batch):
             self.counts.prefill_steps += 1
         for serial, request, tokens, before, samples in prefills:
             if samples:
-                self.sample_first(request, first)
+                if self.sample_first(request, first):
+                    self.count_prompt(request[2])
                 computed = before + tokens
                 if computed < request[2] + request[3] - 1:
                     self.join(serial, request, computed)
+                    self.kv.join(computed, self.step)
                 else:
                     self.finish(serial, last)
+                    self.kv.sharers.discard(serial)
                     self.blocked = False
         self.anchor()

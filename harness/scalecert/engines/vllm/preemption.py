@@ -81,11 +81,14 @@ def _detach(
     if (part := batch.partial.pop(serial, None)) is not None:
         return part.scheduled, part.target
     if chunk is not None:
-        batch.sample_first(request, first_seconds)
+        if batch.sample_first(request, first_seconds):
+            batch.count_prompt(request[2])
         held = chunk[2] + chunk[3]
     else:
         entry = next(entry for entry in batch.finishes if entry & SERIAL_MASK == serial)
-        held = batch.leave(serial, entry >> SERIAL_BITS) + batch.ahead
+        tokens = batch.leave(serial, entry >> SERIAL_BITS)
+        batch.kv.leave(tokens, batch.step)
+        held = tokens + batch.ahead
     if held < request[2] + request[3] - 1:
         return held, held + 1
     batch.finish(serial, last_seconds)
