@@ -20,14 +20,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from policies.known_bad import (  # noqa: E402 - they lie beside the tests
-    FOLDER,
-    KnownBad,
-    findings,
-    known_bad,
-    path_of,
-)
+from policies.known_bad import KnownBad, known_bad  # noqa: E402 - they lie beside the tests
+from policies.shipped import shipped  # noqa: E402
 from policies.tables import Table, write_page  # noqa: E402
+from policies.tried import Tried  # noqa: E402
 
 from scalecert.suite import find_suite  # noqa: E402
 
@@ -40,18 +36,13 @@ class Row:
     """One policy of the matrix; `case` is the one that it belongs to, as `bad` or as `twin`."""
 
     name: str
-    policy: Path
+    tried: Tried
     role: str
     case: KnownBad | None = None
 
-    @property
-    def workload(self) -> Path | None:
-        """The load that it needs in place of the scenarios' own."""
-        return path_of(self.case.workload) if self.case and self.case.workload else None
-
     def scenarios(self) -> tuple[str, ...]:
         """Return what it is run in; with a load of its own the scenarios' shapes mean nothing."""
-        if self.case is not None and self.workload is not None:
+        if self.case is not None and self.tried.workload is not None:
             return (self.case.scenario,)
         return tuple(case.id for case in find_suite(SUITE).cases)
 
@@ -66,13 +57,7 @@ class Job:
 
     def verdicts(self) -> list[tuple[str, str]]:
         """Run it; return each check's id and verdict."""
-        found = findings(
-            self.row.policy,
-            self.scenario,
-            self.seed,
-            self.row.workload,
-            clairvoyant=self.seed == 1,
-        )
+        found = self.row.tried.findings(self.scenario, self.seed, clairvoyant=self.seed == 1)
         return [(finding.id, str(finding.verdict)) for finding in found]
 
 
@@ -81,12 +66,10 @@ Verdicts = Mapping[Job, Sequence[tuple[str, str]]]
 
 def rows() -> list[Row]:
     """Return the shipped policies, then each known-bad one with its twin."""
-    shipped = {path.resolve(): path.stem for path in sorted(FOLDER.parent.glob("*.yaml"))}
-    found = [Row(name, path, "shipped") for path, name in shipped.items()]
+    found = [Row(name, tried, "shipped") for name, tried in shipped().items()]
     for case in known_bad().cases:
-        found.append(Row(case.id, path_of(case.bad), "bad", case))
-        twin = path_of(case.twin)
-        found.append(Row(f"{case.id} (twin)", twin, "twin", case))
+        found.append(Row(case.id, case.tried(case.bad), "bad", case))
+        found.append(Row(f"{case.id} (twin)", case.tried(case.twin), "twin", case))
     return found
 
 
@@ -104,9 +87,9 @@ def run(chosen: Sequence[Row], seeds: int) -> Verdicts:
     return {job: results[_run_of(job)] for job in jobs}
 
 
-def _run_of(job: Job) -> tuple[Path, Path | None, str, int]:
+def _run_of(job: Job) -> tuple[Tried, str, int]:
     """Return what makes two jobs the same run: a shipped policy may be a twin, too."""
-    return job.row.policy, job.row.workload, job.scenario, job.seed
+    return job.row.tried, job.scenario, job.seed
 
 
 def broken(verdicts: Verdicts) -> Iterator[str]:

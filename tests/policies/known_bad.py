@@ -6,21 +6,17 @@ check says of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from policies.tried import Tried, settings
 
-from scalecert import pipeline
 from scalecert.bundled import bundled
-from scalecert.checks.finding import Finding
 from scalecert.documents import ApiVersion, DocumentPart, load_document
-from scalecert.planning.prepare import prepare
-from scalecert.recording.model import Recording
-from scalecert.suite import find_case
-from scalecert.worlds.sim import SimWorld
 
 FOLDER = bundled("fixtures", "policies", "known_bad")
 
@@ -36,7 +32,18 @@ class KnownBad(DocumentPart, frozen=True):
     scenario: str
     says: str
     why: str
+    objective: str | None = None
+    set: dict[str, str] | None = None
     workload: str | None = None
+
+    def tried(self, policy: str) -> Tried:
+        """Return one of its two policies with all that the case says of both."""
+        return Tried(
+            path_of(policy),
+            self.objective or known_bad().objective,
+            settings(self.set or {}),
+            None if self.workload is None else path_of(self.workload),
+        )
 
 
 class _Metadata(DocumentPart, frozen=True):
@@ -44,7 +51,7 @@ class _Metadata(DocumentPart, frozen=True):
 
 
 class Spec(DocumentPart, frozen=True):
-    """All cases, with the objective that they are judged by."""
+    """All cases, with the objective of those that have none of their own."""
 
     objective: str
     cases: tuple[KnownBad, ...]
@@ -68,45 +75,12 @@ def path_of(name: str) -> Path:
     return (FOLDER / name).resolve()
 
 
-def run(
-    policy: Path,
-    scenario: str,
-    seed: int,
-    workload: Path | None = None,
-    *,
-    clairvoyant: bool = False,
-) -> Recording:
-    """Return the recording of one policy in one scenario of the shipped suites."""
-    inputs = pipeline.Inputs(
-        policies=(str(policy),),
-        objective=known_bad().objective,
-        workload=None if workload is None else str(workload),
-        seed=seed,
-    )
-    (subject,) = pipeline.subjects(inputs)
-    case = find_case(scenario)
-    folder, suite = case.path.parent, case.suite
-    return SimWorld().run(prepare(subject, case.scenario, folder, suite, clairvoyant=clairvoyant))
-
-
-def findings(
-    policy: Path,
-    scenario: str,
-    seed: int,
-    workload: Path | None = None,
-    *,
-    clairvoyant: bool = False,
-) -> tuple[Finding, ...]:
-    """Return the findings of one policy in one scenario with one seed."""
-    return pipeline.judge(run(policy, scenario, seed, workload, clairvoyant=clairvoyant))
-
-
 def differences(before: Path, after: Path) -> list[str]:
     """Return the fields in which two manifests differ, as `Kind path`.
 
-    A field that only one has is one difference, whatever is below it. So is a metric's target of
-    another type, as the type names the field of its value. Adapter rules are read inside their
-    ConfigMap.
+    A field that only one has is one difference, whatever is below it. So is a metric of another
+    type, and a metric's target of another type: the type names the field that has the rest.
+    Adapter rules are read inside their ConfigMap.
     """
     pairs = zip(_documents(before), _documents(after), strict=True)
     return [
@@ -114,6 +88,10 @@ def differences(before: Path, after: Path) -> list[str]:
         for old, new in pairs
         for path in _differing(_opened(old), _opened(new), "")
     ]
+
+
+_TYPED = re.compile(r"spec\.metrics\[\d+\](\.\w+\.target)?$")
+"""What has its fields by its `type`: a metric of an HPA, and a metric's target."""
 
 
 def _documents(path: Path) -> list[dict[str, Any]]:
@@ -132,7 +110,7 @@ def _opened(document: dict[str, Any]) -> dict[str, Any]:
 
 def _differing(old: object, new: object, path: str) -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict):
-        if path.endswith(".target") and old["type"] != new["type"]:
+        if _TYPED.search(path) and old["type"] != new["type"]:
             yield path
             return
         for key in {**old, **new}:
