@@ -189,13 +189,14 @@ def make_plan(*, checks: Sequence[str | Mapping[str, Any]] = (), **changes: Any)
 
 
 def make_requests(arrival_seconds: np.ndarray | None = None, **columns: Any) -> dict[str, Any]:
-    """Return requests that were all served: TTFT 0.5 s, TPOT 20 ms, 128 tokens."""
+    """Return requests that were all served: 0.2 s queued, TTFT 0.5 s, TPOT 20 ms, 128 tokens."""
     arrivals = np.arange(0.0, DURATION, 0.1) if arrival_seconds is None else arrival_seconds
     count = arrivals.size
     tokens = np.full(count, 128, np.int32)
     found: dict[str, Any] = {
         "arrival_seconds": arrivals,
         "sent_seconds": arrivals.copy(),
+        "scheduled_seconds": arrivals + 0.2,
         "first_token_seconds": arrivals + 0.5,
         "last_token_seconds": arrivals + 0.5 + 0.02 * (tokens - 1),
         "input_tokens": np.full(count, 256, np.int32),

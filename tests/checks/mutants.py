@@ -23,7 +23,8 @@ EVERYTHING, EVERYTHING_ELSE = "every check", "every other check"
 """All findings that the sound recording has; the latter without the load generator's own."""
 
 TOO_FEW_READY = ("under-provisioning", "under-provisioned-time")
-LATENCIES = ("ttft-objective", "tpot-objective", "e2e-objective", "slo-attainment")
+MEAN_TIME = "mean-time-per-token-objective"
+LATENCIES = ("ttft-objective", "tpot-objective", MEAN_TIME, "e2e-objective", "slo-attainment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,14 @@ MUTANTS = (
         base="steady",
         story="a tenth of the requests, the short ones, get their tokens half as fast",
         change=m.decode_slower(2.0, share=0.1),
-        fails=("tpot-objective",),
+        fails=("tpot-objective", MEAN_TIME),
+    ),
+    Mutant(
+        name="short-answers-prefill-slower",
+        base="steady",
+        story="one request in 25, those with the shortest answers, is in prefill for 3 s longer",
+        change=m.prefill_slower(3.0, share=0.04),
+        fails=(MEAN_TIME,),
     ),
     Mutant(
         name="within-ttft-beyond-e2e",
@@ -82,7 +90,7 @@ MUTANTS = (
         base="steady",
         story="all tokens come half as fast",
         change=m.decode_slower(2.0, share=1.0),
-        fails=("tpot-objective", "e2e-objective", "slo-attainment"),
+        fails=("tpot-objective", MEAN_TIME, "e2e-objective", "slo-attainment"),
     ),
     Mutant(
         name="at-the-limit",
@@ -448,6 +456,20 @@ MUTANTS = (
         story="the request log lacks a column",
         change=m.without_column("first_token_seconds"),
         inconclusive=(*LATENCIES, "no-request-lost"),  # which advises by the longest answer
+    ),
+    Mutant(
+        name="no-end-of-queueing-recorded",
+        base="ramp",
+        story="the world can't tell when servers took requests in",
+        change=m.without_column("scheduled_seconds"),
+        inconclusive=(MEAN_TIME, "slo-attainment"),
+    ),
+    Mutant(
+        name="clocks-apart",
+        base="steady",
+        story="the servers' clocks are 30 s ahead: requests end before they leave the queue",
+        change=m.server_clocks_ahead(30.0),
+        inconclusive=(MEAN_TIME, "slo-attainment"),
     ),
     Mutant(
         name="no-arrivals-recorded",

@@ -84,7 +84,7 @@ def short_answers(recording: Recording, share: float, span: Span) -> np.ndarray:
 def wait_longer(
     seconds: float, *, share: float = 1.0, of: Callable[[Recording], Span] = whole_run
 ) -> Change:
-    """Return the change that holds requests back before their first token.
+    """Return the change that holds requests back in the queue, before their first token.
 
     Of those that arrive in a span, a share: the ones with the shortest answers.
     """
@@ -93,9 +93,30 @@ def wait_longer(
         delay = np.where(short_answers(recording, share, of(recording)), seconds, 0.0)
         return with_requests(
             recording,
+            scheduled_seconds=recording.requests["scheduled_seconds"] + delay,
             first_token_seconds=recording.requests["first_token_seconds"] + delay,
             last_token_seconds=recording.requests["last_token_seconds"] + delay,
         )
+
+    return change
+
+
+def prefill_slower(seconds: float, *, share: float) -> Change:
+    """Return the change after which a share of the requests computes its prompt for longer."""
+
+    def change(recording: Recording) -> Recording:
+        longer = wait_longer(seconds, share=share)(recording)
+        return with_requests(longer, scheduled_seconds=recording.requests["scheduled_seconds"])
+
+    return change
+
+
+def server_clocks_ahead(seconds: float) -> Change:
+    """Return the change of what servers, and no client, say the time of."""
+
+    def change(recording: Recording) -> Recording:
+        scheduled = recording.requests["scheduled_seconds"] + seconds
+        return with_requests(recording, scheduled_seconds=scheduled)
 
     return change
 
@@ -120,6 +141,7 @@ def lose(chosen: slice, status: Status, *, before_first_token: bool = False) -> 
         columns = {name: column.copy() for name, column in recording.requests.items()}
         columns["status"][chosen] = status
         columns["last_token_seconds"][chosen] = np.nan
+        columns["scheduled_seconds"][chosen] = np.nan
         if before_first_token:
             columns["first_token_seconds"][chosen] = np.nan
         return with_requests(recording, **columns)

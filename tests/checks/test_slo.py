@@ -22,7 +22,7 @@ from scalecert.engines.base import Status
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import ObjectiveTerm
 
-METRICS = ("ttft", "tpot", "e2e")
+METRICS = ("ttft", "tpot", "mean_time_per_token", "e2e")
 GOODNESS = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 STEADY = settings(max_examples=60, derandomize=True, deadline=None)
 
@@ -45,11 +45,18 @@ def recording_of(
     )
 
 
-@pytest.mark.parametrize(("metric", "value"), [("ttft", 0.5), ("tpot", 0.02), ("e2e", 3.04)])
+def check_of(metric: str) -> str:
+    return f"{metric.replace('_', '-')}-objective"
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [("ttft", 0.5), ("tpot", 0.02), ("mean_time_per_token", 2.84 / 128), ("e2e", 3.04)],
+)
 def test_each_metric_is_measured_as_defined(metric: str, value: float) -> None:
-    """TTFT 0.5 s, then 127 gaps of 20 ms: 3.04 s from arrival to last token."""
+    """0.2 s queued, TTFT 0.5 s, then 127 gaps of 20 ms: 3.04 s from arrival to last token."""
     recording = make_recording(objective=(ObjectiveTerm(metric, 0.95, value + 0.001),))
-    finding = find_one(recording, f"{metric}-objective")
+    finding = find_one(recording, check_of(metric))
     assert finding.measured == pytest.approx(value)
     assert finding.verdict is Verdict.PASS
     assert finding.limit == pytest.approx(value + 0.001)
@@ -60,7 +67,7 @@ def test_a_metric_outside_the_objective_has_no_finding(metric: str) -> None:
     """Nobody asked for it, so nothing is judged."""
     other = next(name for name in METRICS if name != metric)
     recording = make_recording(objective=(ObjectiveTerm(other, 0.95, 9.0),))
-    assert find_one(recording, f"{metric}-objective") is None
+    assert find_one(recording, check_of(metric)) is None
 
 
 def test_latency_counts_from_the_intended_arrival() -> None:
@@ -142,11 +149,11 @@ def test_a_share_of_all_is_a_count_not_an_estimate() -> None:
 
 
 def test_an_answer_that_broke_off_has_a_first_token_but_no_end() -> None:
-    """Killed after its first token: TTFT stands, TPOT and E2E are infinite."""
+    """Killed after its first token: TTFT stands, what needs its end is infinite."""
     objective = tuple(ObjectiveTerm(metric, 1.0, 100.0) for metric in METRICS)
     recording = recording_of([0.1] * 10, objective, status=np.full(10, Status.ABORTED, np.int8))
-    verdicts = {metric: find_one(recording, f"{metric}-objective").verdict for metric in METRICS}
-    assert verdicts == {"ttft": Verdict.PASS, "tpot": Verdict.FAIL, "e2e": Verdict.FAIL}
+    verdicts = {metric: find_one(recording, check_of(metric)).verdict for metric in METRICS}
+    assert verdicts == dict.fromkeys(METRICS, Verdict.FAIL) | {"ttft": Verdict.PASS}
 
 
 def test_requests_of_one_token_have_no_tpot() -> None:
@@ -249,9 +256,16 @@ def test_improving_a_latency_never_makes_a_verdict_worse(
     was = ttft[index]
     better = list(ttft)
     better[index] = data.draw(st.floats(0.0, 4.0 if np.isnan(was) else was))
-    objective = (ObjectiveTerm("ttft", q, 2.0), ObjectiveTerm("e2e", q, 6.0))
-    before, after = recording_of(ttft, objective), recording_of(better, objective)
-    for check in ("ttft-objective", "e2e-objective", "slo-attainment"):
+    objective = (
+        ObjectiveTerm("ttft", q, 2.0),
+        ObjectiveTerm("mean_time_per_token", q, 0.035),
+        ObjectiveTerm("e2e", q, 6.0),
+    )
+    before, after = (
+        recording_of(times, objective, scheduled_seconds=np.arange(len(times), dtype=float))
+        for times in (ttft, better)
+    )
+    for check in (*(check_of(term.metric) for term in objective), "slo-attainment"):
         was_found, found = find_one(before, check).verdict, find_one(after, check).verdict
         assert GOODNESS.index(found) >= GOODNESS.index(was_found)
 

@@ -15,10 +15,13 @@ ANNOTATED = '  name: llm\n  annotations: {scalecert.dev/objective: "ttft_p95=3s"
 
 def test_terms():
     """Each term is a metric, a percentile and a limit in seconds, in the order given."""
-    objective = parse_objective("ttft_p95=2s, tpot_p99.9=100ms,e2e_p50=1m30s", source="here")
+    objective = parse_objective(
+        "ttft_p95=2s, tpot_p99.9=100ms,mean_time_per_token_p95=300ms,e2e_p50=1m30s", source="here"
+    )
     assert objective.terms == (
         ObjectiveTerm(metric="ttft", quantile=0.95, limit_seconds=2.0),
         ObjectiveTerm(metric="tpot", quantile=0.999, limit_seconds=0.1),
+        ObjectiveTerm(metric="mean_time_per_token", quantile=0.95, limit_seconds=0.3),
         ObjectiveTerm(metric="e2e", quantile=0.5, limit_seconds=90.0),
     )
     assert parse_objective(objective.text(), source="here") == objective
@@ -43,14 +46,26 @@ def test_terms():
         ("ttft_p95=0s", "expected a limit above zero"),
         ("ttft_p95=-1s", "found '-1s', expected a duration"),
         ("ttft_p95=1s,ttft_p95.0=2s", "found ttft_p95 twice"),
-        ("xyz=2s", "(metrics are ttft, tpot, e2e)"),
+        ("xyz=2s", "(metrics are ttft, tpot, mean_time_per_token, e2e)"),
         (
             "tpot_p95=100ms,tpot_p50=50ms",
             (
                 "--objective: found tpot_p95=100ms,tpot_p50=50ms, expected a limit from arrival"
-                " too: TPOT leaves out queueing (add ttft or e2e)"
+                " too: queueing is left out of TPOT (add ttft or e2e)"
             ),
         ),
+        (
+            "mean_time_per_token_p95=300ms",
+            (
+                "--objective: found mean_time_per_token_p95=300ms, expected a limit from arrival"
+                " too: queueing is left out of mean time per token (add ttft or e2e)"
+            ),
+        ),
+        (
+            "tpot_p95=80ms,mean_time_per_token_p95=300ms",
+            "queueing is left out of TPOT and mean time per token (add ttft or e2e)",
+        ),
+        ("mean_time_per_tokn_p95=1s", "(did you mean mean_time_per_token_p95?)"),
     ],
 )
 def test_what_cannot_be_understood_is_refused(text, line):
@@ -61,10 +76,10 @@ def test_what_cannot_be_understood_is_refused(text, line):
 
 
 @pytest.mark.parametrize(
-    "text", ["ttft_p95=2s", "e2e_p99=9s,tpot_p95=80ms", "tpot_p95=80ms,ttft_p50=1s"]
+    "text", ["ttft_p95=2s", "e2e_p99=9s,tpot_p95=80ms", "mean_time_per_token_p95=80ms,ttft_p50=1s"]
 )
 def test_any_limit_from_arrival_is_enough(text):
-    """TTFT and E2E begin at the arrival, so that waiting counts; TPOT may stand beside them."""
+    """TTFT and E2E begin at the arrival, so that waiting counts; others may stand beside them."""
     assert parse_objective(text, source="here").text() == text
 
 
@@ -84,7 +99,7 @@ def test_tpot_alone_is_refused_wherever_it_is_written(load, tmp_path, place):
         policy, given, where = load(HPA), str(path), rf"{path}:1: "
     with pytest.raises(UsageError, match=where) as caught:
         resolve_objective(policy, given)
-    assert "TPOT leaves out queueing (add ttft or e2e)" in str(caught.value)
+    assert "queueing is left out of TPOT (add ttft or e2e)" in str(caught.value)
 
 
 def test_it_comes_from_the_option_then_the_annotations(load):

@@ -105,6 +105,16 @@ def test_an_unwritable_place_is_the_users_error(tmp_path: Path) -> None:
         store.save(make_recording(), tmp_path / "out" / "steady")
 
 
+def test_the_end_of_queueing_may_be_missing(tmp_path: Path) -> None:
+    """Earlier releases did not record it; read and saved again, such a recording is the same."""
+    older = make_recording(requests=without("scheduled_seconds"))
+    store.save(older, tmp_path / "older")
+    loaded = store.load(tmp_path / "older")
+    assert set(loaded.requests) == set(store.REQUEST_COLUMNS)
+    store.save(loaded, tmp_path / "again")
+    assert bytes_of(tmp_path / "older") == bytes_of(tmp_path / "again")
+
+
 def without(name: str) -> dict[str, np.ndarray]:
     columns = make_requests()
     del columns[name]

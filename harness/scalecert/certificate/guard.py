@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from scalecert.certificate.parts import CertificatePart, taken_from
+from scalecert.checks.causes import OBJECTIVES
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.guard import is_complete
 from scalecert.recording.plan import Plan
 from scalecert.recording.runs import RecordedRun
-
-_OBJECTIVES = ("ttft-objective", "tpot-objective", "e2e-objective")
 
 
 class GuardRun(CertificatePart, frozen=True):
@@ -73,7 +72,7 @@ def guard(
     margins = [
         finding.band.margin if finding.band else None
         for finding in findings
-        if finding.id in _OBJECTIVES
+        if finding.id in OBJECTIVES
     ]
     known = [margin for margin in margins if margin is not None]
     return Guard(

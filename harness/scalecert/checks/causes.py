@@ -12,10 +12,15 @@ from msgspec.structs import replace
 from scalecert.checks.band import CORNERS
 from scalecert.checks.finding import Finding, Verdict
 
-_LATE = frozenset({
-    "ttft-objective", "tpot-objective", "e2e-objective", "slo-attainment", "step-recovery",
-    "first-scale-up", "replicas-ready", "under-provisioning", "under-provisioned-time",
+OBJECTIVES = frozenset({
+    "ttft-objective", "tpot-objective", "mean-time-per-token-objective", "e2e-objective",
 })  # fmt: skip
+"""The checks of the objective's terms."""
+
+_LATE = OBJECTIVES | {
+    "slo-attainment", "step-recovery", "first-scale-up", "replicas-ready", "under-provisioning",
+    "under-provisioned-time",
+}  # fmt: skip
 _INERT = _LATE | {
     "accelerator-hours", "return-to-minimum", "signal-moves", "no-request-lost",
     "over-provisioning", "over-provisioned-time",

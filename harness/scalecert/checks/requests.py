@@ -33,15 +33,51 @@ def served(recording: Recording) -> Mask:
 
 
 def latency_seconds(recording: Recording, metric: LatencyMetric) -> Floats:
-    """Return each request's latency; inf: it never came, NaN: the request has none by nature."""
+    """Return each request's latency; inf: it never came, NaN: the request has none by nature.
+
+    Raises:
+        NoDataError: if the recording lacks what the metric is made of.
+    """
     return latencies.latency_seconds(
         metric,
         arrival=column(recording, "arrival_seconds"),
+        scheduled=_scheduled(recording, metric),
         first_token=column(recording, "first_token_seconds"),
         last_token=column(recording, "last_token_seconds"),
         output_tokens=column(recording, "output_tokens"),
         served=served(recording),
     )
+
+
+def scheduled(recording: Recording) -> Floats:
+    """Return when each request left its server's queue; NaN: it was not answered.
+
+    Raises:
+        NoDataError: if that is unknown of an answered request, or can't be (before its arrival,
+            after its last token: clocks that differ): nothing may pass for it.
+    """
+    if "scheduled_seconds" not in recording.requests:
+        raise NoDataError(
+            "the recording does not say when requests left the queue (scheduled_seconds): its world"
+            " or release could not tell"
+        )
+    found, answered = column(recording, "scheduled_seconds"), served(recording)
+    last = column(recording, "last_token_seconds")
+    credible = (column(recording, "arrival_seconds") <= found) & (found <= last)
+    unknown = int(np.count_nonzero(answered & ~credible))
+    if unknown:
+        raise NoDataError(
+            f"of {unknown:,} of {np.count_nonzero(answered):,} answered requests nobody knows when"
+            " they left the queue (scheduled_seconds)"
+        )
+    return np.where(answered, found, np.nan)
+
+
+def _scheduled(recording: Recording, metric: LatencyMetric) -> Floats:
+    """Return what the metric takes of it: other metrics are told without."""
+    if metric == "mean_time_per_token":
+        return scheduled(recording)
+    return np.full(len(column(recording, "arrival_seconds")), np.nan)
 
 
 def windows(plan: Plan) -> list[Span]:

@@ -6,7 +6,7 @@ requests, or a count that chance could have brought to either side, is inconclus
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from scalecert.checks import advice
 from scalecert.checks.confidence import LateCount
 from scalecert.checks.finding import Verdict, format_measure
+from scalecert.checks.queueing import queueing
 from scalecert.checks.registry import NoDataError, Outcome, check
 from scalecert.checks.requests import (
     Mask,
@@ -23,7 +24,7 @@ from scalecert.checks.requests import (
     keeps,
     latency_seconds,
 )
-from scalecert.recording.latencies import measure
+from scalecert.recording.latencies import in_words, measure
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import LatencyMetric, ObjectiveTerm, Plan
 from scalecert.recording.quantiles import Floats
@@ -46,6 +47,10 @@ def _limit_ttft(plan: Plan) -> float | None:
 
 def _limit_tpot(plan: Plan) -> float | None:
     return _limit_of(plan, "tpot")
+
+
+def _limit_mean_time_per_token(plan: Plan) -> float | None:
+    return _limit_of(plan, "mean_time_per_token")
 
 
 def _limit_e2e(plan: Plan) -> float | None:
@@ -83,6 +88,28 @@ def ttft_objective(recording: Recording, limit: float) -> Outcome:
 def tpot_objective(recording: Recording, limit: float) -> Outcome:
     """Judge TPOT."""
     return _objective(recording, "tpot", limit)
+
+
+@check(
+    id="mean-time-per-token-objective",
+    title="Mean time per token",
+    question="Once a server takes a request in, do its tokens come as fast as the objective asks?",
+    formula="quantile q of (last token - end of queueing) / output tokens over judged requests:"
+    f" prefill included, queueing left out{_FOR_SURE}",
+    source="TGI's tgi_request_mean_time_per_token_duration: inference time / generated tokens"
+    f" (router/src/server.rs){_BY_COUNTS}",
+    unit="s",
+    default_limit=_limit_mean_time_per_token,
+    limit_text="the objective's `mean_time_per_token_p<q>`; no finding without one",
+)
+def mean_time_per_token_objective(recording: Recording, limit: float) -> Outcome:
+    """Judge the mean time per token, and say what it leaves out."""
+    outcome, left_out = _objective(recording, "mean_time_per_token", limit), queueing(recording)
+    return replace(
+        outcome,
+        message=f"{outcome.message}; {left_out.message(recording.plan)}",
+        evidence={**outcome.evidence, **left_out.evidence()},
+    )
 
 
 @check(
@@ -163,7 +190,8 @@ def _scaled(plan: Plan, metric: LatencyMetric, limit: float) -> list[ObjectiveTe
 
 
 def _message(figure: _Figure, latencies: Floats) -> str:
-    name = f"{figure.term.metric.upper()} p{figure.term.quantile * 100:g}"
+    metric = in_words(figure.term.metric)
+    name = f"{metric[0].upper()}{metric[1:]} p{figure.term.quantile * 100:g}"
     requests = figure.count.requests
     if np.isinf(figure.value):
         lost = np.count_nonzero(np.isinf(latencies)) / requests

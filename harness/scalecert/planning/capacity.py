@@ -198,6 +198,7 @@ def _measured(
         latencies = latency_seconds(
             term.metric,
             arrival=arrivals,
+            scheduled=np.array(log.scheduled_seconds),
             first_token=np.array(log.first_token_seconds),
             last_token=np.array(log.last_token_seconds),
             output_tokens=np.array(trial.output_tokens, dtype=np.float64),

@@ -144,6 +144,7 @@ def compare(
         return latency_seconds(
             metric,
             arrival=sent,
+            scheduled=np.array(log.scheduled_seconds),
             first_token=np.array(log.first_token_seconds),
             last_token=np.array(log.last_token_seconds),
             output_tokens=outputs,

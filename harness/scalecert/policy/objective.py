@@ -3,8 +3,8 @@
 It comes from `--objective`, else from the annotation `scalecert.dev/objective` on the HPA or its
 target; `--objective` may name a file, of `kind: Objective` or of plain text.
 
-Limits on TPOT alone are refused: it begins with the first token, so that a request may wait in a
-queue for an hour and keep them.
+Limits on TPOT or mean time per token alone are refused: they begin with the first token, or when
+the server takes a request in, so that it may wait in a queue for an hour and keep them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import cast, get_args
 from scalecert.documents import DocumentPart, closest, load_document
 from scalecert.errors import UsageError
 from scalecert.policy.model import Place, Policy
+from scalecert.recording.latencies import FROM_ARRIVAL, in_words
 from scalecert.recording.plan import LatencyMetric, ObjectiveTerm
 from scalecert.units import parse_duration_seconds
 
@@ -25,7 +26,7 @@ ANNOTATION = "scalecert.dev/objective"
 METRICS: tuple[LatencyMetric, ...] = get_args(LatencyMetric)
 EXAMPLE = "ttft_p95=2s,tpot_p95=100ms"
 
-_NAME = re.compile(r"([a-z0-9]+)_p(\d+(?:\.\d+)?)")
+_NAME = re.compile(r"([a-z0-9_]+)_p(\d+(?:\.\d+)?)")
 _COMMON = (50, 90, 95, 99)
 _LOWEST_PERCENT, _HIGHEST_PERCENT = 50, 99.9
 
@@ -171,9 +172,11 @@ def _check_new(terms: list[ObjectiveTerm]) -> None:
 
 
 def _check_sees_queueing(terms: list[ObjectiveTerm]) -> None:
-    if all(term.metric == "tpot" for term in terms):
-        found = ",".join(term.text() for term in terms)
-        raise _TermError(
-            f"found {found}, expected a limit from arrival too: TPOT leaves out queueing",
-            "add ttft or e2e",
-        )
+    if any(term.metric in FROM_ARRIVAL for term in terms):
+        return
+    found = ",".join(term.text() for term in terms)
+    names = " and ".join(dict.fromkeys(in_words(term.metric) for term in terms))
+    raise _TermError(
+        f"found {found}, expected a limit from arrival too: queueing is left out of {names}",
+        f"add {' or '.join(FROM_ARRIVAL)}",
+    )

@@ -1,10 +1,15 @@
 """Request latencies at the client: each metric defined once, for checks and for capacity.
 
-Every latency counts from the intended arrival, so that a late client or a queue before the
-server can't hide (coordinated omission). A request that was never answered is infinitely late.
+TTFT and E2E count from the intended arrival, so that a late client or a queue before the server
+can't hide (coordinated omission). The other two leave queueing out: no objective is of them alone.
+A request that was never answered is infinitely late.
 
 - TTFT = first token - arrival
 - TPOT = (last token - first token) / (output tokens - 1); a request of one token has none
+- mean time per token = (last token - end of queueing) / output tokens, prefill included. TGI's
+  router reports it as `tgi_request_mean_time_per_token_duration`: inference time / generated tokens
+  (router/src/server.rs). TGI's ends at the server, this with the last token at the client:
+  one delivery, some milliseconds spread over the whole answer, is in it too.
 - E2E = last token - arrival
 """
 
@@ -16,11 +21,15 @@ import numpy.typing as npt
 from scalecert.recording.plan import LatencyMetric, ObjectiveTerm
 from scalecert.recording.quantiles import Floats, quantile
 
+FROM_ARRIVAL: tuple[LatencyMetric, ...] = ("ttft", "e2e")
+"""The metrics that queueing is part of."""
+
 
 def latency_seconds(
     metric: LatencyMetric,
     *,
     arrival: Floats,
+    scheduled: Floats,
     first_token: Floats,
     last_token: Floats,
     output_tokens: Floats,
@@ -31,6 +40,8 @@ def latency_seconds(
     Args:
         metric: which latency.
         arrival: intended arrivals, seconds, f8[n].
+        scheduled: when each left the server's queue, seconds, NaN for unknown, f8[n]. Of an
+            answered request it must be known, or its mean time per token is infinite.
         first_token: seconds, NaN for none, f8[n].
         last_token: seconds, NaN for none, f8[n].
         output_tokens: f8[n].
@@ -41,9 +52,16 @@ def latency_seconds(
     last = np.where(served, last_token, np.nan)
     if metric == "e2e":
         return _or_never(last - arrival)
+    if metric == "mean_time_per_token":
+        return _or_never((last - scheduled) / np.maximum(output_tokens, 1))
     gaps = output_tokens - 1
     single = (gaps < 1) & np.isfinite(last)
     return np.where(single, np.nan, _or_never((last - first_token) / np.maximum(gaps, 1)))
+
+
+def in_words(metric: LatencyMetric) -> str:
+    """Return a metric as people write it: `TTFT`, `mean time per token`."""
+    return metric.replace("_", " ") if "_" in metric else metric.upper()
 
 
 def measure(latencies: Floats, term: ObjectiveTerm) -> float | None:

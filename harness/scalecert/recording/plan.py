@@ -15,7 +15,7 @@ from scalecert.documents import ApiVersion, DocumentPart
 from scalecert.recording.fidelity import Fidelity
 from scalecert.scenario.model import Scenario
 
-LatencyMetric = Literal["ttft", "tpot", "e2e"]
+LatencyMetric = Literal["ttft", "tpot", "mean_time_per_token", "e2e"]
 """What an objective limits; `recording.latencies` has the formulas."""
 
 
@@ -85,7 +85,7 @@ class EngineRef(DocumentPart, frozen=True):
 
 
 class ObjectiveTerm(DocumentPart, frozen=True):
-    """`quantile` of `metric` (ttft, tpot, e2e) must not exceed `limit_seconds`."""
+    """`quantile` of `metric` (`recording.latencies`) must not exceed `limit_seconds`."""
 
     metric: LatencyMetric
     quantile: float

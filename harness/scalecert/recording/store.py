@@ -46,7 +46,10 @@ REQUEST_COLUMNS: Mapping[str, str] = {
     "status": "<i1",
     "replica": "<i4",
 }
-"""Every column of `requests.npz` and its type."""
+"""The columns that every `requests.npz` has, and their types."""
+
+OPTIONAL_COLUMNS: Mapping[str, str] = {"scheduled_seconds": "<f8"}
+"""Those that it may lack: earlier releases did not record them, and not every world can."""
 
 SERIES_GROUPS: Mapping[str, tuple[str, ...]] = {
     "pods": ("spec", "created", "bound", "ready", "terminating"),
@@ -134,8 +137,9 @@ def _problem(series: Mapping[str, Column], requests: Mapping[str, Column]) -> st
 
 
 def _requests_problem(requests: Mapping[str, Column]) -> str:
-    if set(requests) != set(REQUEST_COLUMNS):
-        return _difference("columns", set(requests), set(REQUEST_COLUMNS))
+    found = set(requests) - set(OPTIONAL_COLUMNS)
+    if found != set(REQUEST_COLUMNS):
+        return _difference("columns", found, set(REQUEST_COLUMNS))
     lengths = {column.shape for column in requests.values()}
     if len(lengths) != 1 or len(next(iter(lengths))) != 1:
         return "found columns of different lengths, expected one entry a request"
@@ -172,7 +176,8 @@ def _difference(what: str, found: set[str], expected: set[str]) -> str:
 
 
 def _typed(requests: Mapping[str, Column]) -> dict[str, Column]:
-    return {name: np.asarray(requests[name], dtype) for name, dtype in REQUEST_COLUMNS.items()}
+    types = {**REQUEST_COLUMNS, **OPTIONAL_COLUMNS}
+    return {name: np.asarray(requests[name], types[name]) for name in types if name in requests}
 
 
 def _npz_bytes(columns: Mapping[str, Column]) -> bytes:

@@ -184,6 +184,7 @@ class _Run:
         return {
             "arrival_seconds": requests.arrival_seconds,
             "sent_seconds": requests.arrival_seconds,
+            "scheduled_seconds": np.array(log.scheduled_seconds, dtype=np.float64),
             "first_token_seconds": np.array(log.first_token_seconds, dtype=np.float64),
             "last_token_seconds": np.array(log.last_token_seconds, dtype=np.float64),
             "input_tokens": requests.input_tokens,

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from scalecert.engines.base import Engine, RequestLog, Status
 from scalecert.planning.clairvoyant.schedule import Bins
-from scalecert.recording.latencies import latency_seconds
+from scalecert.recording.latencies import FROM_ARRIVAL, latency_seconds
 from scalecert.recording.plan import ObjectiveTerm
 from scalecert.recording.quantiles import Floats
 from scalecert.routing import Router
@@ -163,6 +163,7 @@ class Playback:
         latency = latency_seconds(
             term.metric,
             arrival=arrival,
+            scheduled=np.array(log.scheduled_seconds[low:high], dtype=np.float64),
             first_token=np.array(log.first_token_seconds[low:high], dtype=np.float64),
             last_token=np.array(log.last_token_seconds[low:high], dtype=np.float64),
             output_tokens=requests.output_tokens[low:high].astype(np.float64),
@@ -170,7 +171,7 @@ class Playback:
         )
         over = latency > term.limit_seconds
         still = np.equal(status, Status.PENDING) & np.isinf(latency)
-        waited = 0.0 if term.metric == "tpot" else self._now - arrival
+        waited = self._now - arrival if term.metric in FROM_ARRIVAL else 0.0
         return ~np.isnan(latency), over & (~still | (waited > term.limit_seconds))
 
     def checkpoint(self) -> Checkpoint:
@@ -196,6 +197,7 @@ class Playback:
         log, saved, span = self._log, state.log, slice(state.first, high)
         log.first_token_seconds[span] = saved.first_token_seconds + blank.first_token_seconds
         log.last_token_seconds[span] = saved.last_token_seconds + blank.last_token_seconds
+        log.scheduled_seconds[span] = saved.scheduled_seconds + blank.scheduled_seconds
         log.status[span] = saved.status + blank.status
         log.replica[span] = saved.replica + blank.replica
 
