@@ -138,6 +138,7 @@ class Exposition:
 
     def computed_tokens(self) -> int:
         """Return the tokens that went through the model, those computed anew aside."""
+        self._history.take(self._batch.finished)
         counts = self._batch.counts
         return counts.prompt_tokens - counts.cached_prompt_tokens + self.generation_tokens()
 
