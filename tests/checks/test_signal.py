@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalecert.checks.finding import Verdict
-from scalecert.checks.signal import present_statically, reachable
+from scalecert.checks.reach import reachable
+from scalecert.checks.signal import present_statically
 from scalecert.recording.model import Recording
-from scalecert.recording.plan import Signal
+from scalecert.recording.plan import Signal, UsualMaximum
 
 SYNCS = 80
 RISING = make_load((0.0, 600.0, 3.0, 3.0), (600.0, 1200.0, 9.0, 9.0))
@@ -145,9 +146,77 @@ def test_the_suggested_target_is_reachable(target: float, tolerance: float, maxi
     outcome = reachable([signal])
     assert (outcome.measured > 1) == (round(maximum / (target * (1 + tolerance)), 12) > 1)
     if outcome.measured <= 1:
-        suggested = re.search(r"(?:about|did you mean) ([^ ?]+)", outcome.next_step)
+        suggested = re.search(
+            r"(?:at most about|at most|did you mean) ([^ ?:]+)", outcome.next_step
+        )
         assert suggested
         assert float(suggested[1]) * (1 + tolerance) < maximum
+
+
+def test_a_target_within_the_tolerance_of_the_maximum_gets_the_highest_that_is_not() -> None:
+    """A fraction of slots against 0.95 never triggers, 0.9 does: the tolerance is named."""
+    slots = make_signal(metric="jetstream_slots_used_percentage", target_value=0.95, maximum=1.0)
+    outcome = reachable([slots])
+    assert outcome.measured < 1
+    assert outcome.message == (
+        "jetstream_slots_used_percentage can't exceed 1, a scale-up needs more than 1.045"
+        " (target 0.95 and 10 % tolerance): it never scales up"
+    )
+    assert outcome.next_step == (
+        "lower the target of jetstream_slots_used_percentage from 0.95 (950m) to at most 0.9"
+        " (900m): target x 1.1 must stay below 1"
+    )
+    assert reachable([make_signal(target_value=0.9, maximum=1.0)]).measured > 1
+
+
+def test_a_gauge_that_is_always_zero_is_said_to_be() -> None:
+    """A queue that the engine never fills has no target that would work."""
+    outcome = reachable([make_signal(metric="jetstream_transfer_backlog_size", maximum=0.0)])
+    assert (outcome.measured, outcome.message) == (
+        0.0,
+        "jetstream_transfer_backlog_size is always 0 on this engine: it never scales up",
+    )
+    assert outcome.next_step.startswith("scale on a metric that follows the load")
+
+
+def by_sizes(target: float, *, highest: float = 37.0, maximum: float | None = 128.0) -> Signal:
+    """Return a batch whose requests reserve so much that 35 fit."""
+    usual = UsualMaximum(value=35.0, highest=highest, input_tokens=256.3, output_tokens=128.1)
+    return make_signal(
+        metric="tgi_batch_current_size", target_value=target, maximum=maximum, usual_maximum=usual
+    )
+
+
+@pytest.mark.parametrize(("target", "room"), [(30.0, 37 / 33), (35.0, 37 / 38.5), (50.0, 37 / 55)])
+def test_the_requests_sizes_bound_a_batch(target: float, room: float) -> None:
+    """Below the engine's own limit a batch stays where its requests fill the cache."""
+    outcome = reachable([by_sizes(target)])
+    assert outcome.measured == pytest.approx(room)
+    assert "with requests of 256 tokens in and 128 out" in outcome.message
+
+
+def test_a_target_that_such_requests_never_reach_says_where_they_stay() -> None:
+    """The message has the level, what chance adds to it, and the sizes; the target comes down."""
+    outcome = reachable([by_sizes(35.0)])
+    assert outcome.message == (
+        "tgi_batch_current_size stays around 35 (37 by chance) with requests of 256 tokens in and"
+        " 128 out, however long the queue, a scale-up needs more than 38.5 (target 35 and 10 %"
+        " tolerance): it never scales up"
+    )
+    assert outcome.next_step == (
+        "lower the target of tgi_batch_current_size from 35 to at most about 27"
+    )
+
+
+def test_chance_is_enough_for_a_target_only_just_above() -> None:
+    """Random sizes lift a batch above its mean: what they reach at times is no false alarm."""
+    assert reachable([by_sizes(35.0, highest=39.0)]).measured > 1
+
+
+def test_the_engines_own_bound_is_named_where_it_alone_is_too_low() -> None:
+    """Of two reasons the one that holds for any load is said."""
+    assert "can't exceed 128" in reachable([by_sizes(120.0)]).message
+    assert reachable([by_sizes(35.0, maximum=None)]).measured < 1
 
 
 def test_an_unbounded_metric_has_no_finding() -> None:

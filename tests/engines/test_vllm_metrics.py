@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scalecert.engines.base import Limits, RequestLog, Sample
+from scalecert.engines.base import Limits, RequestLog, RequestSizes, Sample
 from scalecert.engines.profiles import load_profile
 from scalecert.engines.registry import engine_kind
 from scalecert.engines.vllm.engine import VllmEngine
@@ -235,6 +235,29 @@ def test_maxima_follow_from_the_limits() -> None:
     few = VLLM.limits(PROFILE, ["--num-gpu-blocks-override", "301"], {})
     assert maximum("vllm:num_requests_running", few) == 300
     assert reachable_running(few, 384) == 12
+
+
+@pytest.mark.parametrize(
+    ("sizes", "running", "cache"),
+    [
+        (RequestSizes(256.0, 128.0), 18, 1.0),
+        (RequestSizes(16.0, 16.0), 32, 96 / 300),
+        (RequestSizes(15.5, 0.5), 32, 64 / 300),
+    ],
+)
+def test_what_the_requests_sizes_leave_of_the_maxima(
+    sizes: RequestSizes, running: float, cache: float
+) -> None:
+    """A running request holds its prompt; all seats hold no more than whole requests."""
+    limits = VLLM.limits(PROFILE, ["--max-num-seqs=32", "--num-gpu-blocks-override=301"], {})
+    known = VLLM.metrics(None)
+    found = [
+        usual(limits, sizes)
+        for name in ("vllm:num_requests_running", "vllm:kv_cache_usage_perc")
+        if (usual := known[name].usual_maximum)
+    ]
+    assert found == [running, pytest.approx(cache)]
+    assert known["vllm:num_requests_waiting"].usual_maximum is None
 
 
 def test_token_buckets_end_with_the_context() -> None:

@@ -1,6 +1,7 @@
 """Checks of the signal that the policy scales on: there, able to ask for more, moving with load.
 
-The static halves need signals only, no recording: `scalecert lint` judges a policy with them.
+The static halves (`present_statically`, `checks.reach`) need signals only, no recording:
+`scalecert lint` judges a policy with them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from scalecert.checks import advice
 from scalecert.checks.overload import highest_under_overload
+from scalecert.checks.reach import lower_target, reachable, threshold
 from scalecert.checks.registry import NoDataError, Outcome, check
 from scalecert.checks.timeline import replicas, series
 from scalecert.recording.model import Recording
@@ -131,12 +133,13 @@ def _because(signal: Signal) -> str:
     id="signal-reachable",
     title="Signal reachable",
     question="Can every metric of the policy rise far enough to ask for more replicas?",
-    formula="highest value that the metric can show / (target x (1 + scale-up tolerance)), lowest"
-    " of all bounded metrics; the same for what the metrics rose to under overload (planned rate"
-    " above 1.1 x what the ready replicas serve saturated, for 2 min), highest of all metrics; it"
-    " must exceed 1",
+    formula="highest value that the metric can show, and that it rises to with the load's request"
+    " sizes, / (target x (1 + scale-up tolerance)), lowest of all bounded metrics; the same for what"
+    " the metrics rose to under overload (planned rate above 1.1 x what the ready replicas serve"
+    " saturated, for 2 min), highest of all metrics; it must exceed 1",
     source="HPA: no scale-up while value / target <= 1 + tolerance (replica_calculator.go);"
-    " bounds: the engine's slots, batch and cache, of which one fills first",
+    " bounds: the engine's slots, batch and cache, of which one fills first; what sizes leave of"
+    " them: mean tokens of the workload's requests, off by two standard deviations of a batch",
     unit="x",
     comparison=">",
     default_limit=1.0,
@@ -154,7 +157,7 @@ def _out_of_reach(recording: Recording, limit: float) -> Outcome | None:
     """Return the failure of a policy none of whose metrics rose enough under overload."""
     highest = highest_under_overload(recording)
     rises = [
-        (highest[signal.index] / _threshold(signal), signal)
+        (highest[signal.index] / threshold(signal), signal)
         for signal in recording.plan.signals
         if signal.index in highest and signal.target_value > 0
     ]
@@ -165,77 +168,10 @@ def _out_of_reach(recording: Recording, limit: float) -> Outcome | None:
     return Outcome(
         measured=room,
         message=f"{signal.metric} rose to {value:.4g} at most while the replicas were overloaded,"
-        f" a scale-up needs more than {_threshold(signal):.4g}: another limit of the server is"
+        f" a scale-up needs more than {threshold(signal):.4g}: another limit of the server is"
         " reached first",
-        next_step=_lower_target(signal, value),
+        next_step=lower_target(signal, value),
         evidence={"metrics": _by_metric("room", rises), "target": signal.target_value},
-    )
-
-
-def reachable(signals: Sequence[Signal]) -> Outcome | None:
-    """Return the outcome for the bounded metrics, None if there is none."""
-    there = [signal for signal in signals if signal.exists and signal.target_value > 0]
-    bounded = [signal for signal in there if signal.maximum is not None]
-    if not bounded:
-        return None
-    rooms = [(_room(signal), signal) for signal in bounded]
-    room, worst = _lowest(rooms)
-    return Outcome(
-        measured=room,
-        message=_reach_message(worst),
-        next_step=worst.hint or _reach_advice(worst),
-        evidence={
-            "metrics": _by_metric("room", rooms),
-            "maximum": worst.maximum,
-            "target": worst.target_value,
-        },
-    )
-
-
-def _threshold(signal: Signal) -> float:
-    """Return the value that the metric has to exceed for a scale-up."""
-    return signal.target_value * (1 + signal.tolerance_up)
-
-
-def _room(signal: Signal) -> float:
-    # One ulp of rounding must not make a metric that just meets its threshold exceed it.
-    return round((signal.maximum or 0.0) / _threshold(signal), 12)
-
-
-def _reach_message(signal: Signal) -> str:
-    highest, needed = f"{signal.maximum:g}", f"{_threshold(signal):.4g}"
-    if _room(signal) > 1:
-        return f"{signal.metric} can rise to {highest}, a scale-up needs more than {needed}"
-    if signal.reason:
-        return f"{signal.metric} can't rise far enough: {signal.reason}"
-    if _is_unit_mismatch(signal):
-        return (
-            f"unit mismatch: {signal.metric} is a fraction 0-{highest} against a target of"
-            f" {signal.target_value:g}, it never scales up"
-        )
-    return (
-        f"{signal.metric} can't exceed {highest}, a scale-up needs more than {needed}"
-        f" (target {signal.target_value:g} + tolerance): it never scales up"
-    )
-
-
-def _is_unit_mismatch(signal: Signal) -> bool:
-    return signal.maximum is not None and signal.maximum <= 1 < signal.target_value
-
-
-def _reach_advice(signal: Signal) -> str:
-    then = signal.target_value / 100
-    if _is_unit_mismatch(signal) and then * (1 + signal.tolerance_up) < (signal.maximum or 0.0):
-        return f"did you mean {then:g} ({then * 1000:g}m)?"
-    return _lower_target(signal, signal.maximum or 0.0)
-
-
-def _lower_target(signal: Signal, highest: float) -> str:
-    """Return the advice to leave a fifth of what the metric can rise to above the threshold."""
-    about = 0.8 * highest / (1 + signal.tolerance_up)
-    return (
-        f"lower the target of {signal.metric} from {advice.quantity(signal, signal.target_value)}"
-        f" to at most about {advice.quantity(signal, about)}"
     )
 
 

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 @click.argument("policies", metavar="POLICY...", nargs=-1, required=True)
 @click.option("--profile", metavar="NAME", help="Engine profile, name or file.")
 @click.option(
+    "--workload",
+    metavar="FILE",
+    help="Workload whose request sizes to judge by, instead of the core suite's.",
+)
+@click.option(
     "--set",
     "settings",
     metavar="NAME=VALUE",
@@ -25,14 +30,19 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    policies: tuple[str, ...], profile: str | None, settings: tuple[str, ...], as_json: bool
+    *,
+    policies: tuple[str, ...],
+    profile: str | None,
+    workload: str | None,
+    settings: tuple[str, ...],
+    as_json: bool,
 ) -> int:
     """Check manifests without running anything.
 
     POLICY is a file, a folder or - for standard input. Exit codes: 0 nothing fails, 1 a finding
     fails, 2 unusable input.
     """
-    found = _findings(policies, profile, settings)
+    found = _findings(policies, profile, workload, settings)
     if as_json:
         rendering.print_json([{"policy": name, "findings": list(one)} for name, one in found])
     else:
@@ -41,16 +51,25 @@ def command(
 
 
 def _findings(
-    policies: tuple[str, ...], profile: str | None, settings: tuple[str, ...]
+    policies: tuple[str, ...],
+    profile: str | None,
+    workload: str | None,
+    settings: tuple[str, ...],
 ) -> list[tuple[str, tuple[LintFinding, ...]]]:
     """Return the findings by HPA."""
     from scalecert.cli.linting import lint
+    from scalecert.cli.traffic import sizes_of, traffic
     from scalecert.documents.placeholders import parse_settings
     from scalecert.policy.loading import load_policies
     from scalecert.policy.resolve import resolve
 
     loaded = load_policies(policies, parse_settings(settings))
-    return [(policy.name, lint(policy, resolve(policy, profile))) for policy in loaded]
+    loads = traffic(workload)
+    found = []
+    for policy in loaded:
+        resolved = resolve(policy, profile)
+        found.append((policy.name, lint(policy, resolved, sizes_of(loads, resolved))))
+    return found
 
 
 def _print(found: list[tuple[str, tuple[LintFinding, ...]]]) -> None:

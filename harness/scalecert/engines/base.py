@@ -123,10 +123,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class RequestSizes:
-    """What a load's requests are like: means over all of them."""
+    """What a load's requests are like: means over all of them.
+
+    `spread` is the coefficient of variation of one request's tokens, input and output together.
+    """
 
     input_tokens: float
     output_tokens: float
+    spread: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from scalecert.engines.base import RequestSizes
 from scalecert.errors import UsageError
+from scalecert.planning.request_sizes import request_sizes
 from scalecert.planning.subject import Subject
 from scalecert.planning.unit_of_load import ObjectiveOutOfReach, unit_of_load
 from scalecert.policy.resolve import Resolved
@@ -22,12 +24,16 @@ from scalecert.workload.tables import Tables, load_tables
 
 @dataclass(frozen=True, slots=True)
 class OfferedLoad:
-    """The load of one run in absolute terms, beside the unit that it was stated in."""
+    """The load of one run in absolute terms, beside the unit that it was stated in.
+
+    `sizes` are what its requests are like, the same in every run.
+    """
 
     variation: Variation
     capacity: Capacity
     curve: RateCurve
     requests: Requests
+    sizes: RequestSizes
 
 
 def with_traffic(scenario: Scenario, change: WorkloadChange | None) -> Scenario:
@@ -79,7 +85,8 @@ def offered_load(
         context_tokens=resolved.context_tokens,
         tables=tables,
     )
-    return OfferedLoad(variation, capacity, curve, requests)
+    sizes = request_sizes(workload, tables, resolved.context_tokens)
+    return OfferedLoad(variation, capacity, curve, requests, sizes)
 
 
 def _capacity(

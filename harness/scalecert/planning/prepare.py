@@ -122,7 +122,7 @@ def _plan(
             duration_seconds=duration,
         ),
         signals=as_scraped(
-            signals(policy, subject.resolved, tolerance=controllers.tolerance),
+            signals(policy, subject.resolved, tolerance=controllers.tolerance, sizes=load.sizes),
             policy,
             subject.resolved,
         ),

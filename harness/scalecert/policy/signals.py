@@ -11,7 +11,7 @@ import sys
 
 from msgspec.structs import replace
 
-from scalecert.engines.base import MetricInfo
+from scalecert.engines.base import MetricInfo, RequestSizes
 from scalecert.hpa.types import MetricIdentifier, MetricSpec, MetricTarget
 from scalecert.metrics.adapter_config import effective_rules
 from scalecert.metrics.names import ParsedName, parse_metric_name
@@ -19,6 +19,7 @@ from scalecert.policy.exposure import Exposed, Exposure
 from scalecert.policy.model import Policy
 from scalecert.policy.resolve import Resolved
 from scalecert.policy.scraping import attached_labels, scrape_problem
+from scalecert.policy.usual_maximum import usual_maximum
 from scalecert.recording.plan import Signal
 from scalecert.scenario.model import Controllers
 
@@ -35,7 +36,11 @@ _OTHER_EXPORTERS = ("dcgm_", "duty_cycle", "tpu_", "container_", "node_", "kube_
 
 
 def signals(
-    policy: Policy, resolved: Resolved, *, tolerance: float = DEFAULT_TOLERANCE
+    policy: Policy,
+    resolved: Resolved,
+    *,
+    tolerance: float = DEFAULT_TOLERANCE,
+    sizes: RequestSizes | None = None,
 ) -> tuple[Signal, ...]:
     """Return the signals of a policy, in the order of `spec.metrics`.
 
@@ -43,6 +48,7 @@ def signals(
         policy: the policy.
         resolved: its engine and limits.
         tolerance: of the controller, where the HPA sets none for scaling up.
+        sizes: of the load's requests, which may bound a metric further; None if nobody knows them.
 
     Raises:
         UsageError: for a metric of a system that ScaleCert does not model (accelerators, nodes),
@@ -72,6 +78,12 @@ def signals(
                 hint=exposure.hint,
                 aggregation=_aggregation(spec, exposure),
                 fallback=exposure.query.fallback,
+                usual_maximum=usual_maximum(
+                    exposure.info,
+                    resolved.limits,
+                    sizes,
+                    pods=_pods_added_up(policy, spec, exposure),
+                ),
             )
         )
     return tuple(_averaged_twice(signal, policy.hpa.max_replicas) for signal in found)
@@ -151,17 +163,21 @@ def _resource_exposure(policy: Policy, spec: MetricSpec) -> Exposure:
 def _maximum(
     policy: Policy, resolved: Resolved, spec: MetricSpec, exposure: Exposure
 ) -> float | None:
-    """Return the highest value that the HPA can see while it runs minReplicas.
-
-    A sum over pods with a plain Value grows with them, every other kind is per pod.
-    """
+    """Return the highest value that the HPA can see while it runs minReplicas."""
     info = exposure.info
     if info is None or info.maximum is None:
         return None
-    pods = max(1, policy.hpa.min_replicas or 1)
-    summed = _aggregation(spec, exposure) == "sum" and spec.target.type == "Value"
-    highest = info.maximum(resolved.limits) * (pods if summed else 1)
+    highest = info.maximum(resolved.limits) * _pods_added_up(policy, spec, exposure)
     return highest if math.isfinite(highest) else None
+
+
+def _pods_added_up(policy: Policy, spec: MetricSpec, exposure: Exposure) -> int:
+    """Return how many pods' values make the one that is compared.
+
+    A sum over pods with a plain Value grows with them, every other kind is per pod.
+    """
+    summed = _aggregation(spec, exposure) == "sum" and spec.target.type == "Value"
+    return max(1, policy.hpa.min_replicas or 1) if summed else 1
 
 
 def _aggregation(spec: MetricSpec, exposure: Exposure) -> str:
@@ -200,6 +216,7 @@ def _averaged_twice(signal: Signal, most: int) -> Signal:
     return replace(
         signal,
         maximum=signal.maximum / (most - 1),
+        usual_maximum=None,
         reason=f"it is an average over pods, at most {signal.maximum:g}, which AverageValue divides"
         f" by the replicas once more: it never asks for more than {asked} of {most} replicas",
         hint=f"let the rule publish sum instead of avg, or use type Value for {signal.metric}",

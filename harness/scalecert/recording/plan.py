@@ -169,6 +169,18 @@ class Window(DocumentPart, frozen=True):
     drain_seconds: float
 
 
+class UsualMaximum(DocumentPart, frozen=True):
+    """How high a metric rises with requests of such sizes (mean tokens), however long the queue.
+
+    It stays around `value`; for a while random sizes lift it to `highest`.
+    """
+
+    value: float
+    highest: float
+    input_tokens: float
+    output_tokens: float
+
+
 class Signal(DocumentPart, frozen=True):
     """One metric of the HPA, as far as it is known without running anything.
 
@@ -176,6 +188,7 @@ class Signal(DocumentPart, frozen=True):
     can't exist or can't be reached; `unit` and `target_value` are in the metric's own unit.
     `aggregation` (`sum`, `avg`, ...) is how the values of pods become one, empty where they stay
     per pod; `fallback` is what the adapter's rule gives where it has no data (`or vector(0)`).
+    `usual_maximum` is what the load's request sizes leave of `maximum`, None if they bound nothing.
     """
 
     index: int
@@ -192,6 +205,7 @@ class Signal(DocumentPart, frozen=True):
     hint: str = ""
     aggregation: str = ""
     fallback: float | None = None
+    usual_maximum: UsualMaximum | None = None
 
 
 class Provenance(DocumentPart, frozen=True):

@@ -8,12 +8,13 @@ are left out, as are `*_created` and the `python_*` and `process_*` of the clien
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
-from scalecert.engines.base import Limits, MetricInfo
+from scalecert.engines.base import Limits, MetricInfo, RequestSizes
 from scalecert.engines.vllm.identity import at_least
 
 LATENCY = (
@@ -53,6 +54,7 @@ class Family:
     maximum: Callable[[Limits], float] | None = None
     since: str = "0"
     until: str | None = None
+    usual_maximum: Callable[[Limits, RequestSizes], float] | None = None
 
     def exposed_by(self, version: str | None) -> bool:
         """Tell whether a version exposes it; one that is not known is the latest."""
@@ -79,6 +81,21 @@ def reachable_running(limits: Limits, smallest_request_tokens: int) -> float:
 def _seats(limits: Limits) -> float:
     """Every running request has a seat and at least one block."""
     return reachable_running(limits, 1)
+
+
+def _seats_with_prompts(limits: Limits, sizes: RequestSizes) -> float:
+    """A request runs only while its whole prompt is in the cache; its answer may be preempted."""
+    return reachable_running(limits, math.ceil(sizes.input_tokens))
+
+
+def _cache_of_seats(limits: Limits, sizes: RequestSizes) -> float:
+    """No more of the cache is used than all seats take with whole answers.
+
+    The last block of each is full at most.
+    """
+    blocks = (sizes.input_tokens + sizes.output_tokens) / limits.integer("block_size") + 1
+    held = limits.integer("max_num_seqs") * blocks
+    return min(1.0, held / (limits.integer("num_gpu_blocks") - 1))
 
 
 def _one(_: Limits) -> float:
@@ -110,11 +127,19 @@ def _gauge(
     text: str,
     *extra: str,
     maximum: Callable[[Limits], float] | None = None,
+    usual_maximum: Callable[[Limits, RequestSizes], float] | None = None,
     span: _Span = _ALWAYS,
 ) -> Family:
-    labels = ENGINE_LABELS + extra
     return Family(
-        f"vllm:{name}", "gauge", unit, text, labels, None, maximum, span.since, span.until
+        f"vllm:{name}",
+        "gauge",
+        unit,
+        text,
+        ENGINE_LABELS + extra,
+        maximum=maximum,
+        usual_maximum=usual_maximum,
+        since=span.since,
+        until=span.until,
     )
 
 
@@ -145,7 +170,8 @@ _QUEUE_HELP = "Requests waiting to be processed, preempted ones included."
 
 FAMILIES: tuple[Family, ...] = (
     _gauge(
-        "num_requests_running", "requests", "Requests in model execution batches.", maximum=_seats
+        "num_requests_running", "requests", "Requests in model execution batches.",
+        maximum=_seats, usual_maximum=_seats_with_prompts,
     ),
     _gauge("num_requests_waiting", "requests", _QUEUE_HELP, maximum=_queue),
     _gauge(
@@ -154,11 +180,11 @@ FAMILIES: tuple[Family, ...] = (
     ),
     _gauge(
         "kv_cache_usage_perc", "fraction", "KV cache usage, 1 is full.",
-        maximum=_one, span=_NEW_CACHE_NAMES,
+        maximum=_one, usual_maximum=_cache_of_seats, span=_NEW_CACHE_NAMES,
     ),
     _gauge(
         "gpu_cache_usage_perc", "fraction", "KV cache usage, 1 is full.",
-        maximum=_one, span=_OLD_CACHE_NAMES,
+        maximum=_one, usual_maximum=_cache_of_seats, span=_OLD_CACHE_NAMES,
     ),
     _gauge("engine_sleep_state", "flag", "Which sleep state the engine is in.", "sleep_state",
            maximum=_one, span=_Span(since="0.11.0")),
@@ -241,6 +267,7 @@ def families(version: str | None) -> Mapping[str, MetricInfo]:
                 unit=family.unit,
                 labels=family.labels,
                 maximum=family.maximum,
+                usual_maximum=family.usual_maximum,
                 help=family.help,
             )
             for family in FAMILIES
