@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from scalecert.engines.images import image_path
+from scalecert.engines.images import image_path, version_parts
 
 LATEST = "0.33.0"
 """The version whose sources the model was read from; what an unknown version is taken for."""
@@ -36,9 +36,4 @@ def is_vllm_command(words: Sequence[str]) -> bool:
 
 def at_least(version: str | None, since: str) -> bool:
     """Tell whether a version is `since` or later; one that is not known is the latest."""
-    return _parts(version or LATEST) >= _parts(since)
-
-
-def _parts(version: str) -> tuple[int, ...]:
-    numbers = [int(number) for number in re.findall(r"\d+", version)[:3]]
-    return tuple(numbers + [0] * (3 - len(numbers)))
+    return version_parts(version or LATEST) >= version_parts(since)
