@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from checks.mutant_table import BASES, bases
 from factories import find_one, make_recording, make_requests, make_window
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -148,6 +149,20 @@ def test_what_was_never_answered_needs_no_end_of_queueing() -> None:
     requests["status"][:30] = Status.REJECTED
     found = finding(make_recording(requests=requests, objective=sound.plan.objective))
     assert (found.verdict, found.evidence["neverAnswered"]) == (Verdict.PASS, 30)
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_a_simulated_run_knows_it_of_every_answered_request(base: str) -> None:
+    """Between arrival and first token; a backlog is a queue, and calm servers have next to none."""
+    requests = bases()[base].requests
+    answered = requests["status"] == Status.OK
+    arrival, scheduled = requests["arrival_seconds"], requests["scheduled_seconds"]
+    assert (arrival[answered] <= scheduled[answered]).all()
+    assert (scheduled[answered] < requests["first_token_seconds"][answered]).all()
+    assert np.isnan(scheduled[~answered]).all()
+    waits = scheduled[answered] - arrival[answered]
+    assert np.median(waits) < 0.1
+    assert bool(waits.max() > 10.0) == (base == "spike")
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)

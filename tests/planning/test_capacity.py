@@ -40,7 +40,9 @@ class Queue:
             if len(self._finishes) > self.places:
                 self.log.status[request] = Status.REJECTED
                 continue
-            self._free = max(self._free, arrival) + self.service_seconds
+            begin = max(self._free, arrival)
+            self._free = begin + self.service_seconds
+            self.log.scheduled_seconds[request] = begin
             self._finishes.append(self._free)
             self.log.first_token_seconds[request] = self.log.last_token_seconds[request] = (
                 self._free
@@ -106,6 +108,16 @@ def test_capacity_is_that_of_the_queue():
     found = replica_capacity(starter(1.0), sizes, ttft(3.0))
     assert found.requests_per_second == pytest.approx(exact, rel=0.1)
     assert found.requests_per_second <= exact * 1.02
+
+
+def test_mean_time_per_token_alone_would_let_a_replica_queue_without_end():
+    """It leaves queueing out, so the saturated rate keeps it; beside TTFT, TTFT binds."""
+    mean = (ObjectiveTerm("mean_time_per_token", 0.95, 0.15),)
+    alone = replica_capacity(starter(0.1), sizes, mean)
+    assert alone.requests_per_second == pytest.approx(alone.saturated_per_second, rel=PRECISION)
+    bound = replica_capacity(starter(0.1), sizes, mean + ttft(0.3))
+    assert bound == replica_capacity(starter(0.1), sizes, ttft(0.3))
+    assert bound.requests_per_second < 0.7 * alone.requests_per_second
 
 
 @pytest.mark.parametrize("tighter", [1.5, 2.0, 4.0])
