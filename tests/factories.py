@@ -33,7 +33,7 @@ from scalecert.recording.plan import (
     SuiteRef,
     Window,
 )
-from scalecert.recording.runs import RecordedRun
+from scalecert.recording.runs import Bill, RecordedRun
 from scalecert.recording.variations import guard_band, nominal
 from scalecert.scalars import decode_hook
 from scalecert.scenario.model import Scenario
@@ -288,10 +288,16 @@ def make_certificate(*checks: str, date: str = "2026-01-01T00:00:00Z", **parts: 
     return issue("vllm", make_runs(recording.plan), judge(recording), date)
 
 
+def make_bill(**changes: Any) -> Bill:
+    """Return the bill of the good run: five accelerators for 20 min, 12,000 requests served."""
+    facts = {"accelerator_hours": 5 / 3, "cost": 7 / 6, "currency": "USD", "tokens": 4_608_000}
+    return Bill(**{**facts, **changes})
+
+
 def make_runs(*plans: Plan) -> tuple[RecordedRun, ...]:
     """Return the whole guard band of each plan."""
     return tuple(
-        RecordedRun(msgspec.structs.replace(plan, variation=variation), "sha256:3")
+        RecordedRun(msgspec.structs.replace(plan, variation=variation), "sha256:3", make_bill())
         for plan in plans
         for variation in guard_band(plan.seed, plan.engine.errors)
     )

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from scalecert.certificate.document import issue
 from scalecert.checks.band import Judged
+from scalecert.checks.billing import bill
 from scalecert.checks.finding import Finding
 from scalecert.checks.guard import guarded, undecided_corners
 from scalecert.checks.judge import judge
@@ -179,10 +180,13 @@ def judge_runs(runs: Runs) -> tuple[Finding, ...]:
 
 
 def recorded(runs: Runs) -> tuple[RecordedRun, ...]:
-    """Return the runs as a certificate knows them."""
-    return tuple(
-        RecordedRun(store.load_plan(folder), store.digest(folder)) for folder in runs.folders
-    )
+    """Return the runs as a certificate knows them.
+
+    Raises:
+        UsageError: if a recording can't be read.
+    """
+    pairs = zip(runs, runs.folders, strict=True)
+    return tuple(RecordedRun(one.plan, store.digest(folder), bill(one)) for one, folder in pairs)
 
 
 def world(name: str) -> World:
@@ -219,6 +223,7 @@ def _subject(policy: Policy, inputs: Inputs, workload: WorkloadFile | None) -> S
         seed=inputs.seed,
         world=inputs.world,
         price_per_hour=price,
+        currency=profile.price.currency,
         workload=workload.spec if workload else None,
         workload_folder=Path(inputs.workload).parent if inputs.workload else None,
         capacity_per_second=inputs.capacity_per_second,

@@ -37,6 +37,16 @@ def format_percent(share: float, digits: int = 3) -> str:
     return f"{share * 100:.{digits}g} %"
 
 
+def money_unit(currency: str) -> str:
+    """Return a currency (ISO 4217) as it stands behind a slash: `$`, `EUR`."""
+    return "$" if currency == "USD" else currency
+
+
+def format_money(amount: float, currency: str) -> str:
+    """Return an amount with its currency (ISO 4217): `$2.33`, `2.33 EUR`."""
+    return f"${amount:,.2f}" if currency == "USD" else f"{amount:,.2f} {currency}"
+
+
 def times(count: int) -> str:
     """Return how often something happened: `once`, `3 times`."""
     return "once" if count == 1 else f"{count} times"

@@ -60,6 +60,8 @@ def test_a_scenario_says_what_it_was_run_at() -> None:
         "assurance": "S1 (sim, estimated profile)",
         "peakRequestsPerSecond": "10.0",
         "meanRequestsPerSecond": "10.0",
+        "tokensPerCurrencyUnit": repr(4_608_000 / (7 / 6)),
+        "currency": "USD",
         "replicaRequestsPerSecond": "3.0",
         "replicaInputTokensPerSecond": "768.0",
         "replicaOutputTokensPerSecond": "384.0",

@@ -8,6 +8,7 @@ from fuzz.bounds import check_line
 
 from scalecert.certificate import junit, text
 from scalecert.certificate.document import Certificate, issue
+from scalecert.checks.billing import bill
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.judge import judge
 from scalecert.documents import canonical_json
@@ -29,7 +30,7 @@ def judge_and_show(recording: Recording) -> Certificate:
     findings = judge(recording)
     for finding in findings:
         check_finding(finding)
-    runs = [RecordedRun(recording.plan, "sha256:0")]
+    runs = [RecordedRun(recording.plan, "sha256:0", bill(recording))]
     certificate = issue(recording.plan.policy.name, runs, findings, DATE)
     show(certificate)
     return certificate

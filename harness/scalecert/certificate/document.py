@@ -11,7 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from scalecert.certificate.assurance import Assurance, assurance
+from scalecert.certificate.efficiency import Efficiency, efficiencies
 from scalecert.certificate.envelope import Envelope, envelope
 from scalecert.certificate.guard import Guard, RecordingRef, by_scenario, guard, recordings
 from scalecert.certificate.model_errors import ModelErrors, model_errors
@@ -112,7 +115,7 @@ class Load(CertificatePart, frozen=True):
 
 
 class ScenarioResult(CertificatePart, frozen=True):
-    """One scenario's findings; `load` is absent if it never ran."""
+    """One scenario's findings; `load` is absent if it never ran, `efficiency` without a price."""
 
     id: str
     level: Level
@@ -120,6 +123,7 @@ class ScenarioResult(CertificatePart, frozen=True):
     findings: tuple[Finding, ...]
     title: str = ""
     load: Load | None = None
+    efficiency: Efficiency | None = None
 
 
 class Counts(CertificatePart, frozen=True):
@@ -194,7 +198,7 @@ def issue(
     if len({(run.plan.policy.digest, run.plan.policy.name) for run in runs}) != 1:
         raise HarnessBug(f"{len(runs)} runs do not make one certificate")
     plans = [same[0] for same in scenarios.values()]
-    plan, results = plans[0], _results(plans, found)
+    plan, results = plans[0], _results(plans, found, efficiencies(runs))
     said = _overall(results)
     band = guard(scenarios.values(), found, said)
     every = [run.plan for run in runs]
@@ -227,12 +231,19 @@ def issue(
     )
 
 
-def _results(plans: Sequence[Plan], findings: tuple[Finding, ...]) -> tuple[ScenarioResult, ...]:
+def _results(
+    plans: Sequence[Plan],
+    findings: tuple[Finding, ...],
+    efficient: Mapping[str, Efficiency],
+) -> tuple[ScenarioResult, ...]:
     """Return a result per plan, then one per scenario that has findings but never ran."""
     by_id = {plan.scenario.metadata.name: plan for plan in plans}
     order = dict.fromkeys([*by_id, *(finding.scenario for finding in findings)])
     return tuple(
-        _result(name, by_id.get(name), tuple(f for f in findings if f.scenario == name))
+        replace(
+            _result(name, by_id.get(name), tuple(f for f in findings if f.scenario == name)),
+            efficiency=efficient.get(name),
+        )
         for name in order
     )
 

@@ -69,6 +69,9 @@ def _absolute(spec: Spec, result: ScenarioResult) -> dict[str, str]:
     if result.load is not None:
         found["peakRequestsPerSecond"] = repr(result.load.peak_per_second)
         found["meanRequestsPerSecond"] = repr(result.load.mean_per_second)
+    if result.efficiency is not None:
+        found["tokensPerCurrencyUnit"] = repr(result.efficiency.tokens_per_currency_unit)
+        found["currency"] = result.efficiency.currency
     for one in spec.capacity:
         if result.id in one.scenarios:
             found["replicaRequestsPerSecond"] = repr(one.requests_per_second)

@@ -12,12 +12,14 @@ from typing import TypeVar
 import msgspec
 
 from scalecert.certificate.document import Capacity, Certificate, Counts, Spec
+from scalecert.certificate.efficiency import Efficiency
 from scalecert.certificate.text_envelope import assurance_lines
 from scalecert.certificate.text_problems import problem_lines
 from scalecert.certificate.wrapping import wrapped
 from scalecert.checks.finding import Finding, Verdict, format_measure
 from scalecert.lines import printable
-from scalecert.units import format_percent
+from scalecert.recording.runs import Bill
+from scalecert.units import format_money, format_percent, money_unit
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -110,6 +112,7 @@ def _summary(certificate: Certificate, *, colour: bool) -> Iterator[str]:
         f"{suite}, world {spec.world}, {_runs(spec)}, scalecert {spec.harness_version}"
     )
     yield from _capacities(spec.capacity)
+    yield from _efficiencies(spec)
     width = max((len(entry.what) for entry in spec.provenance), default=0)
     for entry in spec.provenance:
         yield from wrapped(f"{entry.value}  [{entry.source}]", first=f"  {entry.what:{width}}  ")
@@ -170,3 +173,32 @@ def _at_corners(one: Capacity) -> str:
     if low is None or high is None or low == high:
         return ""
     return f", {low:.3g} to {high:.3g} within the profile's error"
+
+
+def _efficiencies(spec: Spec) -> Iterator[str]:
+    """Yield what a dollar served in each scenario, and the range of its runs."""
+    by_currency: dict[str, list[str]] = {}
+    for result in spec.scenarios:
+        if result.efficiency is not None:
+            shown = f"{result.id} {_in_millions(result.efficiency)}"
+            by_currency.setdefault(result.efficiency.currency, []).append(shown)
+    for currency, scenarios in by_currency.items():
+        yield from wrapped(f"million tokens/{money_unit(currency)}: {', '.join(scenarios)}")
+
+
+def _in_millions(one: Efficiency) -> str:
+    figures = (one.tokens_per_currency_unit, one.lowest, one.highest)
+    shown, low, high = (f"{figure / 1e6:.3g}" for figure in figures)
+    return shown if low == high else f"{shown} ({low} to {high})"
+
+
+def bill_line(bill: Bill) -> str:
+    """Return what a run cost and served: `2.1 accelerator-hours, $1.47: 4.87 million tokens/$`."""
+    paid = f"{bill.accelerator_hours:.3g} accelerator-hours"
+    rate = bill.tokens_per_currency_unit
+    if rate is None:
+        return f"{paid}, at no cost"
+    unit = money_unit(bill.currency)
+    return (
+        f"{paid}, {format_money(bill.cost, bill.currency)}: {rate / 1e6:.3g} million tokens/{unit}"
+    )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scalecert.checks import advice
+from scalecert.checks import advice, billing
 from scalecert.checks.finding import Verdict, format_measure
 from scalecert.checks.registry import NoDataError, Outcome, check
 from scalecert.checks.timeline import load_falls_seconds, planned_requests, replicas, run
 from scalecert.recording.intervals import Span
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Plan
+from scalecert.units import format_money
 
 
 @check(
@@ -28,25 +29,25 @@ from scalecert.recording.plan import Plan
 def accelerator_hours(recording: Recording, limit: float) -> Outcome:
     """Compare the paid time with the fluid minimum's."""
     plan = recording.plan
-    paid = replicas(recording, "bound").integral(run(plan)) / 3600
-    least = _fluid_replica_hours(plan)
+    paid, cost = billing.accelerator_hours(recording), billing.cost(recording)
+    each = plan.engine.accelerators_per_replica
+    least = _fluid_replica_hours(plan) * each
     if least <= 0:
         raise NoDataError("the load needs no accelerator at all")
-    ratio, each = paid / least, plan.engine.accelerators_per_replica
-    price = plan.price_per_hour
-    cost = "" if price is None else f", ${paid * each * price:,.2f}"
+    ratio = paid / least
+    costing = "" if cost is None else f", {format_money(cost, plan.currency)}"
     return Outcome(
         measured=ratio,
-        message=f"{paid * each:.3g} {plan.engine.accelerator}-hours{cost}:"
-        f" {ratio:.3g} x the fluid minimum of {least * each:.3g}",
+        message=f"{paid:.3g} {plan.engine.accelerator}-hours{costing}:"
+        f" {ratio:.3g} x the fluid minimum of {least:.3g}",
         next_step=_cheaper(recording, ratio / limit if limit > 0 else math.inf),
         evidence={
-            "acceleratorHours": paid * each,
-            "fluidMinimumHours": least * each,
+            "acceleratorHours": paid,
+            "fluidMinimumHours": least,
             "clairvoyantHours": _clairvoyant_hours(plan, each),
             "acceleratorsPerReplica": each,
-            "pricePerHour": price,
-            "cost": None if price is None else paid * each * price,
+            "pricePerHour": plan.price_per_hour,
+            "cost": cost,
         },
     )
 

@@ -77,6 +77,11 @@ class Finding(msgspec.Struct, frozen=True, rename="camel"):
     band: Band | None = None
 
 
+def finite(value: float) -> float | None:
+    """Return a finite figure to twelve digits (the rest is rounding), None for another."""
+    return float(f"{value:.12g}") if math.isfinite(value) else None
+
+
 def holds(measured: float, comparison: Comparison, limit: float) -> bool:
     """Tell whether `measured` keeps the limit; NaN keeps none."""
     return bool(_OPERATORS[comparison](measured, limit))

@@ -21,7 +21,7 @@ import numpy as np
 import scalecert.checks.shipped  # noqa: F401 - registers every check
 from scalecert.checks.canary import pipeline_failure
 from scalecert.checks.causes import explained
-from scalecert.checks.finding import Finding, Verdict, holds
+from scalecert.checks.finding import Finding, Verdict, finite, holds
 from scalecert.checks.load import GENERATOR_ON_TIME
 from scalecert.checks.registry import CHECKS, Check, NoDataError, Outcome, find, requested
 from scalecert.checks.wholeness import recording_gap
@@ -162,8 +162,8 @@ def _finding(check: Check, scenario: Scenario, outcome: Outcome, asked: float) -
         scenario=scenario.metadata.name,
         level=_level(check, scenario),
         verdict=verdict,
-        measured=_figure(outcome.measured),
-        limit=_figure(limit),
+        measured=finite(outcome.measured),
+        limit=finite(limit),
         unit=check.unit,
         comparison=check.comparison,
         message=outcome.message,
@@ -185,11 +185,6 @@ def _compared(check: Check, measured: float, limit: float) -> Verdict:
     return Verdict.PASS if holds(measured, check.comparison, limit) else Verdict.FAIL
 
 
-def _figure(value: float) -> float | None:
-    """Return a finite figure to twelve digits (the rest is rounding), None for another."""
-    return float(f"{value:.12g}") if math.isfinite(value) else None
-
-
 def _plain(value: object) -> object:
     """Return evidence as JSON has it: no NaN, no infinity, no types of numpy or of Python alone."""
     if isinstance(value, dict):
@@ -199,7 +194,7 @@ def _plain(value: object) -> object:
     if isinstance(value, np.generic | np.ndarray):
         return _plain(value.tolist())
     if isinstance(value, float):
-        return _figure(value)
+        return finite(value)
     return value if value is None or isinstance(value, str | int) else str(value)
 
 

@@ -52,12 +52,14 @@ def command(folder: Path, suite: str | None, as_json: bool) -> int:
 
 def _recheck_one(runs: Runs, *, as_json: bool) -> int:
     from scalecert import pipeline
+    from scalecert.certificate.text import bill_line
     from scalecert.checks.finding import Verdict
     from scalecert.checks.guard import is_complete
     from scalecert.checks.verdict import exit_code, overall
 
     findings = pipeline.judge_runs(runs)
-    plans = [run.plan for run in pipeline.recorded(runs)]
+    recorded = pipeline.recorded(runs)
+    plans = [run.plan for run in recorded]
     plan, complete = plans[0], is_complete(plans)
     verdict = overall(findings, level=plan.scenario.spec.level)
     code = exit_code(verdict if complete else Verdict.INCONCLUSIVE)
@@ -68,5 +70,8 @@ def _recheck_one(runs: Runs, *, as_json: bool) -> int:
     objective = ",".join(term.text() for term in plan.objective)
     count = f"{len(runs.folders)} run{'s' if len(runs.folders) > 1 else ''}"
     word = verdict if complete else f"indicative {verdict}"
-    click.echo(f"\n{word} {plan.scenario.metadata.name}: {plan.policy.name}, {objective} ({count})")
+    click.echo()
+    if recorded[0].bill is not None:
+        click.echo(bill_line(recorded[0].bill))
+    click.echo(f"{word} {plan.scenario.metadata.name}: {plan.policy.name}, {objective} ({count})")
     return code

@@ -67,10 +67,12 @@ def command(
 
 def _facts(recording: Recording) -> dict[str, Any]:
     """Return a recording in a few figures."""
+    from scalecert.checks import billing
     from scalecert.engines.base import Status
 
     status, ready = recording.requests["status"], recording.series["pods.ready"]
     plan = recording.plan
+    bill = billing.bill(recording)
     return {
         "scenario": plan.scenario.metadata.name,
         "policy": plan.policy.name,
@@ -84,10 +86,13 @@ def _facts(recording: Recording) -> dict[str, Any]:
         "readyReplicasLeast": int(ready.min()),
         "readyReplicasMost": int(ready.max()),
         "scaleEvents": sum(event["kind"] == "scale" for event in recording.events),
+        "bill": bill,
+        "tokensPerCurrencyUnit": bill.tokens_per_currency_unit if bill else None,
     }
 
 
 def _print(facts: dict[str, Any]) -> None:
+    from scalecert.certificate.text import bill_line
     from scalecert.units import format_seconds
 
     click.echo(
@@ -100,6 +105,8 @@ def _print(facts: dict[str, Any]) -> None:
         f"  {facts['readyReplicasLeast']} to {facts['readyReplicasMost']} ready replicas,"
         f" {facts['scaleEvents']} scale events"
     )
+    if facts["bill"] is not None:
+        click.echo(f"  {bill_line(facts['bill'])}")
     click.echo(f"recorded in {facts['folder']}; judge it: scalecert recheck {facts['folder']}")
 
 

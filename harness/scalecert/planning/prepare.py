@@ -130,6 +130,7 @@ def _plan(
         startup_seconds=startup,
         scrape_interval_seconds=scrape_interval_seconds(policy, scenario),
         price_per_hour=subject.price_per_hour,
+        currency=subject.currency,
         fluid_minimum=fluid_minimum(load.curve, duration, load.capacity, minimum),
     )
 

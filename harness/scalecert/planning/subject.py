@@ -20,7 +20,8 @@ from scalecert.workload.override import WorkloadChange
 class Subject:
     """One policy with all that is known of it: what scenarios are run for.
 
-    `price_per_hour` is of one accelerator. `provenance` says where everything came from.
+    `price_per_hour` is of one accelerator, in `currency` (ISO 4217). `provenance` says where
+    everything came from.
     """
 
     policy: Policy
@@ -35,6 +36,7 @@ class Subject:
     capacity_per_second: float | None = None
     quick: bool = False
     given: Given | None = None
+    currency: str = "USD"
 
     @property
     def name(self) -> str:

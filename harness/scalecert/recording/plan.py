@@ -280,8 +280,8 @@ class Plan(DocumentPart, frozen=True):
 
     `ingestion_seconds` is how long a scraped sample waits until queries see it, at the longest of
     the policy's metrics; `fidelity` is what was known of the models then; `given` is what the user
-    typed; `clairvoyant_minimum` is searched once per scenario, on its first run. Plans made before
-    these fields lack them.
+    typed; `clairvoyant_minimum` is searched once per scenario, on its first run; `currency` is the
+    price's (ISO 4217). Plans made before these fields lack them.
     """
 
     api_version: ApiVersion
@@ -307,6 +307,7 @@ class Plan(DocumentPart, frozen=True):
     fidelity: Fidelity | None = None
     given: Given | None = None
     clairvoyant_minimum: ClairvoyantMinimum | None = None
+    currency: str = "USD"
 
     @property
     def seed(self) -> int:

@@ -19,11 +19,36 @@ from scalecert.recording.plan import Plan
 from scalecert.recording.variations import place
 
 
+class Bill(DocumentPart, frozen=True, kw_only=True):
+    """What a run cost, and what was served for it; `cost` is in `currency` (ISO 4217).
+
+    `tokens` are input and output of the requests that were answered.
+    """
+
+    accelerator_hours: float
+    cost: float
+    currency: str
+    tokens: int
+
+    @property
+    def tokens_per_currency_unit(self) -> float | None:
+        """Tokens per dollar (T/$); None where nothing was paid, for that is no efficiency.
+
+        Cost efficiency as Griggs et al. define it: "Melange: Cost Efficient Large Language Model
+        Serving by Exploiting GPU Heterogeneity", arXiv 2404.14527 (2024).
+        """
+        return self.tokens / self.cost if self.cost > 0 else None
+
+
 class RecordedRun(DocumentPart, frozen=True):
-    """One run as a certificate knows it: what was planned, and the digest of what was seen."""
+    """One run as a certificate knows it: what was planned, and the digest of what was seen.
+
+    `bill` is None where no price is known, or the recording is not whole.
+    """
 
     plan: Plan
     digest: str
+    bill: Bill | None = None
 
 
 @dataclass(frozen=True, slots=True)
