@@ -134,9 +134,9 @@ def _because(signal: Signal) -> str:
     title="Signal reachable",
     question="Can every metric of the policy rise far enough to ask for more replicas?",
     formula="highest value that the metric can show, and that it rises to with the load's request"
-    " sizes, / (target x (1 + scale-up tolerance)), lowest of all bounded metrics; the same for what"
-    " the metrics rose to under overload (planned rate above 1.1 x what the ready replicas serve"
-    " saturated, for 2 min), highest of all metrics; it must exceed 1",
+    " sizes, / (target x (1 + scale-up tolerance)), lowest of all bounded metrics; the same for"
+    " what the metrics rose to under overload (planned rate above 1.1 x what the ready replicas"
+    " serve saturated, for 2 min), highest of all metrics; it must exceed 1",
     source="HPA: no scale-up while value / target <= 1 + tolerance (replica_calculator.go);"
     " bounds: the engine's slots, batch and cache, of which one fills first; what sizes leave of"
     " them: mean tokens of the workload's requests, off by two standard deviations of a batch",

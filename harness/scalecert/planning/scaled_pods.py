@@ -11,13 +11,15 @@ from scalecert.planning.pod_timing import Ordering
 from scalecert.policy import model as manifests
 from scalecert.policy.model import Policy
 from scalecert.policy.resolve import Resolved
+from scalecert.policy.scraping import metrics_endpoint
 
 
 @dataclass(frozen=True, slots=True)
 class ScaledPods:
     """The pods that the HPA scales, as controllers, scrapes and the HPA see them.
 
-    `ordering` is how the workload controller picks pods; `ports` are the engine container's.
+    `ordering` is how the workload controller picks pods; `ports` are the engine container's, with
+    the one that its metrics are on whether it is declared or not.
     """
 
     workload: str
@@ -54,7 +56,7 @@ def scaled_pods(policy: Policy, resolved: Resolved) -> ScaledPods:
         labels=target.serving.labels,
         selector=_selector(target.serving.labels),
         requests=_requests(target.serving),
-        ports=container.ports,
+        ports=_ports(container, resolved),
         container=container.name,
     )
 
@@ -67,6 +69,14 @@ def _ordering(kind: str, pod_management: str = "OrderedReady") -> Ordering:
     if kind == "StatefulSet":
         return "parallel-ordinals" if pod_management == "Parallel" else "one-by-one"
     return "parallel-ordinals" if kind == "LeaderWorkerSet" else "any"
+
+
+def _ports(container: manifests.Container, resolved: Resolved) -> Mapping[str, int]:
+    """Return the declared ports; a scrape by number reaches the server's own beside them."""
+    serves = metrics_endpoint(resolved, container).port
+    if not container.ports or serves is None or serves in container.ports.values():
+        return container.ports
+    return {**container.ports, str(serves): serves}
 
 
 def _selector(labels: Mapping[str, str]) -> str:

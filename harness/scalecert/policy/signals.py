@@ -94,7 +94,7 @@ def as_scraped(found: tuple[Signal, ...], policy: Policy, resolved: Resolved) ->
 
     Lint says the same of the monitor itself, at its line.
     """
-    problem = scrape_problem(policy, resolved.container)
+    problem = scrape_problem(policy, resolved)
     if problem is None:
         return found
     reason, hint = problem

@@ -1,0 +1,103 @@
+"""Rules on External metrics: whose series they are, and under which name they are asked for.
+
+The HPA adds up every series that the selector of an External metric leaves. Google's adapter asks
+for those of the whole project; prometheus-adapter adds the HPA's namespace by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scalecert.hpa.types import ExternalMetricSource, MetricIdentifier
+from scalecert.metrics.names import is_google, parse_metric_name
+from scalecert.policy.lint.finding import Facts, LintFinding, LintRule, finding_at
+from scalecert.policy.lint.kinds import accelerator_metric
+from scalecert.recording.plan import Signal
+
+_NAMESPACE = frozenset({"namespace", "namespace_name", "exported_namespace"})
+_WORKLOAD = frozenset({"pod", "pod_name", "exported_pod", "container", "container_name",
+                       "exported_container", "top_level_controller_name", "job", "instance",
+                       "service", "model_name"})  # fmt: skip
+
+
+def _external(facts: Facts) -> Iterator[tuple[Signal, ExternalMetricSource]]:
+    """Yield the metrics that Google's adapter answers as External ones."""
+    for signal in facts.signals:
+        source = facts.policy.hpa.metrics[signal.index].external
+        if source is not None and is_google(source.metric.name):
+            yield signal, source
+
+
+def _identity(facts: Facts) -> Iterator[LintFinding]:
+    """`external-identity`: the selector leaves no other workload's series."""
+    for signal, source in _external(facts):
+        labels = {label.rpartition(".")[2] for label in _selected(source.metric)}
+        missing = [
+            word
+            for word, known in (("namespace", _NAMESPACE), ("pods", _WORKLOAD))
+            if known.isdisjoint(labels)
+        ]
+        place = facts.place(signal)
+        if not missing:
+            message = f"the selector of {signal.metric} names namespace and pods"
+            yield finding_at(place, "external-identity", "pass", message)
+            continue
+        yield finding_at(
+            place,
+            "external-identity",
+            "fail" if len(missing) == 2 else "warning",
+            f"the selector of {signal.metric} does not name the {' or the '.join(missing)}: an"
+            " External metric adds up the series of every workload in the project that it fits",
+            f"add matchLabels {_labels_to_add(facts, signal)}",
+        )
+
+
+def _selected(metric: MetricIdentifier) -> Iterator[str]:
+    """Yield the labels whose value the selector decides."""
+    if metric.selector is not None:
+        yield from metric.selector.match_labels
+        for one in metric.selector.match_expressions:
+            if one.operator == "In":
+                yield one.key
+
+
+def _labels_to_add(facts: Facts, signal: Signal) -> str:
+    if parse_metric_name(signal.metric, "External").kind == "gke-system":
+        return "resource.labels.namespace_name and resource.labels.container_name"
+    own = "" if accelerator_metric(facts, signal) is None else "exported_"
+    return f"metric.labels.{own}namespace and metric.labels.{own}container"
+
+
+def _upper_case(facts: Facts) -> Iterator[LintFinding]:
+    """`external-upper-case`: the name is the one that is asked for."""
+    for signal, source in _external(facts):
+        name = source.metric.name
+        if name == name.lower():
+            continue
+        yield finding_at(
+            facts.place(signal),
+            "external-upper-case",
+            "warning" if signal.exists else "fail",
+            f"{name} is asked for as {name.lower()}: the API of External metrics lower-cases names",
+            "rename the series with metricRelabeling in its monitor, and write it in lower case",
+        )
+
+
+RULES = (
+    LintRule(
+        "external-identity",
+        "Does the selector of an External metric name namespace and pods?",
+        "fail",
+        "an External metric is the sum over all series that fit, neighbours' too: their load adds"
+        " replicas here; where one of the two is named it is a warning",
+        _identity,
+    ),
+    LintRule(
+        "external-upper-case",
+        "Is the name of an External metric written in lower case?",
+        "fail",
+        "the API lower-cases it, so a series such as DCGM's is never found without relabelling;"
+        " where the scrape renames it, a warning",
+        _upper_case,
+    ),
+)

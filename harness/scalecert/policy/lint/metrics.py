@@ -1,0 +1,149 @@
+"""Rules on what the HPA's metrics tell, and what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scalecert.policy.lint.finding import Facts, LintFinding, LintRule, finding_at
+from scalecert.policy.lint.kinds import accelerator_metric, is_memory, is_queue
+from scalecert.recording.plan import Signal
+
+
+def _fallbacks(facts: Facts) -> Iterator[LintFinding]:
+    """`missing-as-number`: no rule gives the HPA a number where it has no data."""
+    for signal in facts.signals:
+        if signal.fallback is not None:
+            yield finding_at(
+                facts.place(signal),
+                "missing-as-number",
+                "warning",
+                f"the rule of {signal.metric} ends in `or vector({signal.fallback:g})`: a lost"
+                f" scrape or a query without history reads as {signal.fallback:g}",
+                "remove it: the HPA takes no replica away for a metric without a value",
+            )
+
+
+def _sums(facts: Facts) -> Iterator[LintFinding]:
+    """`sum-as-value`: no sum over pods is compared as a plain Value."""
+    for signal in facts.signals:
+        if signal.aggregation == "sum" and signal.target_type == "Value":
+            yield finding_at(
+                facts.place(signal),
+                "sum-as-value",
+                "warning",
+                f"{signal.metric} is a sum over pods, of type Value: the HPA multiplies sum /"
+                " target by the pods that are ready",
+                "use AverageValue, which shares the sum out over the replicas",
+            )
+
+
+def _summed_accelerators(facts: Facts) -> Iterator[LintFinding]:
+    """`summed-accelerators`: a target for one accelerator is not compared with a pod's sum."""
+    count = facts.resolved.accelerators_per_replica
+    for signal in facts.signals:
+        metric = accelerator_metric(facts, signal)
+        summed = signal.aggregation == "sum" and signal.target_type == "AverageValue"
+        if metric is None or not summed or count < 2 or metric.info.maximum is None:
+            continue
+        one = metric.info.maximum(facts.resolved.limits)
+        target = signal.target_value
+        if not 0 < target < one:
+            continue
+        yield finding_at(
+            facts.place(signal),
+            "summed-accelerators",
+            "warning",
+            f"{signal.metric} has a series for each of a pod's {count} accelerators, and"
+            " AverageValue divides their sum by pods:"
+            f" {target:g} is {target / count:.3g} for each accelerator",
+            f"if each is meant, write {count * target:g} ({count} x {target:g}), or reducer:"
+            " REDUCE_MEAN in the selector with type Value",
+        )
+
+
+def _conflicting(facts: Facts) -> Iterator[LintFinding]:
+    """`conflicting-signals`: no queue stands beside the accelerator's memory."""
+    queues = [signal for signal in facts.signals if is_queue(signal)]
+    for signal in facts.signals:
+        metric = accelerator_metric(facts, signal)
+        if metric is None or not is_memory(metric) or not queues:
+            continue
+        yield finding_at(
+            facts.place(signal),
+            "conflicting-signals",
+            "warning",
+            f"{signal.metric} rises before {queues[0].metric} does: the HPA goes by the metric that"
+            " asks for most, so the queue's target hardly ever decides",
+            f"scale on {queues[0].metric} alone, or on the memory alone",
+        )
+
+
+_SAYS_THAT_NOT_HOW_MUCH = frozenset({"duty_cycle", "dcgm_fi_dev_gpu_util",
+                                     "dcgm_fi_prof_gr_engine_active"})  # fmt: skip
+"""Figures of the time in which anything ran: near 100 % from a tenth of the capacity on."""
+
+
+def _busy(facts: Facts) -> Iterator[LintFinding]:
+    """`busy-not-load`: the HPA does not scale on whether anything runs."""
+    for signal in facts.signals:
+        what = _busy_figure(facts, signal)
+        if what:
+            yield finding_at(
+                facts.place(signal),
+                "busy-not-load",
+                "warning",
+                f"{signal.metric} is {what}: it says that the server works, not how much",
+                "scale on the requests that a server runs or holds in its queue",
+            )
+
+
+def _busy_figure(facts: Facts, signal: Signal) -> str:
+    """Return what a signal is if it tells no load, else nothing."""
+    if signal.source_type in ("Resource", "ContainerResource"):
+        return "the pods' CPU" if signal.metric == "cpu" else ""
+    metric = accelerator_metric(facts, signal)
+    if metric is not None and metric.info.name.lower() in _SAYS_THAT_NOT_HOW_MUCH:
+        return "the time in which an accelerator did anything"
+    return ""
+
+
+RULES = (
+    LintRule(
+        "missing-as-number",
+        "Is a metric without data left without a value?",
+        "warning",
+        "missing is not zero: a number in its place takes servers away that are busy",
+        _fallbacks,
+    ),
+    LintRule(
+        "sum-as-value",
+        "Is a sum over pods shared out over the replicas?",
+        "warning",
+        "with type Value the wish grows with the pods that are ready, and runs away to maxReplicas;"
+        " meant it may be for a backlog that has to go to the target as a whole",
+        _sums,
+    ),
+    LintRule(
+        "summed-accelerators",
+        "Is the target of an accelerator's metric one for all accelerators of a pod?",
+        "warning",
+        "each accelerator has a series, their sum is shared out over pods: a target for one of them"
+        " asks for as many times the replicas",
+        _summed_accelerators,
+    ),
+    LintRule(
+        "conflicting-signals",
+        "Does a queue's target stand without one for the accelerator's memory?",
+        "warning",
+        "memory fills before a queue forms, so it decides alone and takes away the queue's thrift",
+        _conflicting,
+    ),
+    LintRule(
+        "busy-not-load",
+        "Does the HPA scale on how much is done, not on whether anything is?",
+        "warning",
+        "duty cycle, GPU utilization and CPU are high as soon as a server works and can't tell a"
+        " tenth of its capacity from all of it",
+        _busy,
+    ),
+)

@@ -1,0 +1,373 @@
+"""Rules of lint on scrapes and metrics: each has a case that it finds, and one that it lets be."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from scalecert.engines.base import MetricsEndpoint
+from scalecert.policy.lint import RULES
+from scalecert.policy.lint.finding import Facts
+from scalecert.policy.resolve import resolve
+from scalecert.policy.scraping import scrape_problem
+from scalecert.policy.signals import signals
+from scalecert.recording.plan import Signal
+
+from .conftest import DEPLOYMENT, HPA, MONITORING, WHOLE, changed, joined
+
+RUNNING = "prometheus.googleapis.com|vllm:num_requests_running|gauge"
+WAITING = RUNNING.replace("running", "waiting")
+GPU_UTIL = "prometheus.googleapis.com|dcgm_fi_dev_gpu_util|unknown"
+DUTY_CYCLE = "kubernetes.io|container|accelerator|duty_cycle"
+FB_USED = "prometheus.googleapis.com|dcgm_fi_dev_fb_used|unknown"
+OWN = ("metric.labels.namespace", "metric.labels.container")
+EXPORTED = ("metric.labels.exported_namespace", "metric.labels.exported_container")
+EXPORTER = """\
+apiVersion: monitoring.googleapis.com/v1
+kind: PodMonitoring
+metadata: {name: dcgm, namespace: gmp-public}
+spec:
+  selector:
+    matchLabels: {app.kubernetes.io/name: nvidia-dcgm-exporter}
+  endpoints:
+  - {port: metrics, interval: 15s}
+"""
+
+
+def metric(name, target="85", labels=(), type_="AverageValue"):
+    """Return an External metric of an HPA as text."""
+    selector = "".join(f"            {label}: x\n" for label in labels)
+    chosen = f"        selector:\n          matchLabels:\n{selector}" if labels else ""
+    field = {"AverageValue": "averageValue", "Value": "value"}[type_]
+    return (
+        f"  - type: External\n    external:\n      metric:\n        name: {name}\n{chosen}"
+        f'      target: {{type: {type_}, {field}: "{target}"}}\n'
+    )
+
+
+def hpa(*metrics):
+    """Return the sound policy's HPA with other metrics."""
+    return HPA[: HPA.index("  - type: Pods")] + "".join(metrics)
+
+
+def a_signal(spec, index, **facts):
+    """Return a signal of an HPA's metric: a sum over series that exists."""
+    target = spec.target.average_value or spec.target.value
+    known = {
+        "index": index,
+        "source_type": spec.type,
+        "metric": spec.name,
+        "exists": True,
+        "target_type": spec.target.type,
+        "target_value": target.as_approximate_float64() if target else 80.0,
+        "tolerance_up": 0.1,
+        "aggregation": "sum" if spec.external else "",
+    }
+    return Signal(**{**known, **facts})
+
+
+def apply(rule_id, policy, resolved=None, found=None, **facts):
+    """Return what one rule finds, on the policy's signals or on those made of its metrics."""
+    made = tuple(a_signal(spec, index, **facts) for index, spec in enumerate(policy.hpa.metrics))
+    (rule,) = (rule for rule in RULES if rule.id == rule_id)
+    return list(rule.function(Facts(policy, resolved or resolve(policy), found or made)))
+
+
+def verdicts(findings):
+    return [one.verdict for one in findings]
+
+
+def with_gpus(text, count):
+    return text.replace("nvidia.com/gpu: 1", f"nvidia.com/gpu: {count}")
+
+
+class Elsewhere:
+    """An engine that shows its metrics where a test says; all else is another's."""
+
+    def __init__(self, kind, endpoint):
+        self._kind, self._endpoint = kind, endpoint
+
+    def __getattr__(self, name):
+        return getattr(self._kind, name)
+
+    def metrics_endpoint(self, _words, _env):
+        return self._endpoint
+
+
+def served(policy, endpoint):
+    """Return what serves the policy, its metrics shown at an endpoint."""
+    resolved = resolve(policy)
+    return dataclasses.replace(resolved, kind=Elsewhere(resolved.kind, endpoint))
+
+
+# The monitors
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "  - port: http",
+            "  - port: 8001",
+            "scrapes port 8001, container vllm has http (8000)",
+        ),
+        (
+            "--max-num-seqs=64",
+            "--port=8080",
+            "scrapes port http (8000), vllm shows its metrics on 8080",
+        ),
+        (
+            "kind: PodMonitoring\nmetadata:\n",
+            "kind: PodMonitoring\nmetadata:\n  namespace: gmp-public\n",
+            "looks in the namespace gmp-public, the pods are in default",
+        ),
+    ],
+)
+def test_what_the_engine_says_of_itself_decides(load, old, new, message):
+    """Another port than the server's, declared or not, and another namespace scrape nothing."""
+    policy = load(changed(WHOLE, old, new))
+    (finding,) = apply("scrape-target", policy)
+    assert (finding.verdict, message in finding.message) == ("fail", True)
+    assert finding.hint
+    assert scrape_problem(policy, resolve(policy)) == (finding.message, finding.hint)
+
+
+def test_a_cluster_pod_monitoring_looks_in_every_namespace(load):
+    """Only a PodMonitoring is held to its own."""
+    everywhere = changed(WHOLE, "kind: PodMonitoring", "kind: ClusterPodMonitoring")
+    everywhere = everywhere.replace(
+        "kind: ClusterPodMonitoring\nmetadata:\n",
+        "kind: ClusterPodMonitoring\nmetadata:\n  namespace: gmp-public\n",
+    )
+    assert verdicts(apply("scrape-target", load(everywhere))) == ["pass"]
+
+
+@pytest.mark.parametrize(
+    ("monitor", "endpoint", "verdict"),
+    [
+        ("  - port: 9100\n    path: /", MetricsEndpoint(9100, path=None), "pass"),
+        ("  - port: 9100\n    path: /metrics", MetricsEndpoint(9100, path=None), "pass"),
+        ("  - port: 9100\n    path: /", MetricsEndpoint(9100), "fail"),
+        ("  - port: 9101\n    path: /", MetricsEndpoint(9100, path=None), "fail"),
+        ("  - port: http\n    path: /", MetricsEndpoint(9100, path=None), "fail"),
+        ("  - port: http", MetricsEndpoint(None, switch="prometheus_port=9100"), "fail"),
+    ],
+)
+def test_a_port_by_number_need_not_be_declared(load, monitor, endpoint, verdict):
+    """Managed Service for Prometheus scrapes it; where the engine serves is what counts."""
+    policy = load(changed(WHOLE, "  - port: http\n", f"{monitor}\n"))
+    assert verdicts(apply("scrape-target", policy, served(policy, endpoint))) == [verdict]
+
+
+def test_metrics_that_are_off_are_to_be_turned_on(load):
+    """Whatever scrapes the pods then finds nothing, and the engine's switch is the way out."""
+    off = MetricsEndpoint(None, switch="prometheus_port=9100")
+    for text in (WHOLE, joined(HPA, DEPLOYMENT)):
+        policy = load(text)
+        resolved = served(policy, off)
+        (finding,) = apply("scrape-target", policy, resolved)
+        assert finding.message == "vllm in container vllm shows no metrics"
+        assert finding.hint == "turn them on with prometheus_port=9100"
+        assert scrape_problem(policy, resolved) == (finding.message, finding.hint)
+
+
+def test_a_pod_monitor_takes_declared_ports_alone(load):
+    """The operator keeps only targets of a declared port with that number."""
+    operated = MONITORING.replace("monitoring.googleapis.com", "monitoring.coreos.com")
+    operated = operated.replace("PodMonitoring", "PodMonitor").replace(
+        "  endpoints:\n  - port: http", "  podMetricsEndpoints:\n  - portNumber: 9100"
+    )
+    policy = load(joined(HPA, DEPLOYMENT, operated))
+    undeclared = served(policy, MetricsEndpoint(9100))
+    assert verdicts(apply("scrape-target", policy, undeclared)) == ["fail"]
+    declared = load(joined(HPA, DEPLOYMENT.replace("8000}", "9100}"), operated))
+    assert verdicts(apply("scrape-target", declared, served(declared, MetricsEndpoint(9100)))) == [
+        "pass"
+    ]
+
+
+def test_a_declared_port_that_the_server_does_not_have(load):
+    """The command line decides; a monitor that has the right number makes the list harmless."""
+    moved = changed(WHOLE, "--max-num-seqs=64", "--port=8080")
+    (finding,) = apply("container-port", load(moved))
+    assert finding.verdict == "warning"
+    assert "declares port 8000, its server shows metrics on 8080" in finding.message
+    assert apply("container-port", load(WHOLE)) == []
+    assert apply("container-port", load(changed(moved, "- port: http", "- port: 8080"))) == []
+
+
+def test_a_monitor_of_an_exporter_is_no_fault(load):
+    """Beside the engine's own it is not looked at; alone it leaves the engine without one."""
+    assert verdicts(apply("scrape-target", load(joined(WHOLE, EXPORTER)))) == ["pass"]
+    astray = joined(WHOLE.replace("- port: http", "- port: metrics"), EXPORTER)
+    (finding,) = apply("scrape-target", load(astray))
+    assert "PodMonitoring llm scrapes port metrics" in finding.message
+    (alone,) = apply("scrape-target", load(joined(HPA, DEPLOYMENT, EXPORTER)))
+    assert alone.message == "no monitor of the input scrapes container vllm"
+
+
+def test_a_policy_of_accelerator_metrics_needs_the_exporters_monitor_alone(load):
+    """The engine's pods need none; Google Cloud's own metrics need no monitor at all."""
+    text = joined(hpa(metric(GPU_UTIL)), DEPLOYMENT)
+    assert apply("scrape-target", load(text)) == []
+    assert verdicts(apply("exporter-target", load(text))) == ["warning"]
+    assert verdicts(apply("exporter-target", load(joined(text, EXPORTER)))) == ["pass"]
+    assert apply("exporter-target", load(joined(hpa(metric(DUTY_CYCLE)), DEPLOYMENT))) == []
+    assert apply("exporter-target", load(WHOLE)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("gmp-public", "default", "looks in the namespace default, nvidia-dcgm-exporter runs in"),
+        ("port: metrics", "port: http", "scrapes port http, nvidia-dcgm-exporter has metrics"),
+    ],
+)
+def test_an_exporters_monitor_that_misses_it(load, old, new, message):
+    """It runs in a namespace of its own, on a port of its own."""
+    text = joined(hpa(metric(GPU_UTIL)), DEPLOYMENT, changed(EXPORTER, old, new))
+    (finding,) = apply("exporter-target", load(text))
+    assert (finding.verdict, message in finding.message) == ("fail", True)
+
+
+# Thresholds
+
+
+BEHAVIOR = "  behavior: {scaleUp: {policies: [{type: Pods, value: 2, periodSeconds: 60}]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "behavior", "expected"),
+    [
+        (WAITING, "5", "", ["warning"]),
+        (WAITING, "5", BEHAVIOR, ["pass"]),
+        (WAITING, "5", "  behavior: {scaleDown: {stabilizationWindowSeconds: 300}}\n", ["warning"]),
+        (WAITING, "10", "", []),
+        (RUNNING, "5", "", []),
+    ],
+)
+def test_a_short_queue_wants_policies_for_scaling_up(load, name, target, behavior, expected):
+    """Under 10 waiting requests the defaults are not a choice."""
+    text = changed(changed(WHOLE, RUNNING, name), '"10"', f'"{target}"')
+    policy = load(changed(text, "  metrics:\n", f"{behavior}  metrics:\n"))
+    found = apply("low-threshold", policy, found=signals(policy, resolve(policy)))
+    assert verdicts(found) == expected
+
+
+# Whose series
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "verdict", "message"),
+    [
+        (WAITING, (), "fail", "does not name the namespace or the pods"),
+        (WAITING, OWN[:1], "warning", "does not name the pods"),
+        (WAITING, OWN[1:], "warning", "does not name the namespace"),
+        (WAITING, OWN, "pass", "names namespace and pods"),
+        (WAITING, ("metric.labels.model_name",), "warning", "does not name the namespace"),
+        (WAITING, ("resource.labels.cluster",), "fail", "does not name the namespace or the pods"),
+        (GPU_UTIL, (), "fail", "does not name the namespace or the pods"),
+        (GPU_UTIL, EXPORTED, "pass", "names namespace and pods"),
+        (
+            DUTY_CYCLE,
+            ("resource.labels.container_name", "resource.labels.namespace_name"),
+            "pass",
+            "names namespace and pods",
+        ),
+    ],
+)
+def test_an_external_metric_is_a_sum_over_the_whole_project(load, name, labels, verdict, message):
+    """Its selector has to leave neighbours out: of other namespaces, and of the same."""
+    (finding,) = apply(
+        "external-identity", load(joined(hpa(metric(name, labels=labels)), DEPLOYMENT))
+    )
+    assert (finding.verdict, message in finding.message) == (verdict, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        (WAITING, "metric.labels.namespace and metric.labels.container"),
+        (GPU_UTIL, "metric.labels.exported_namespace and metric.labels.exported_container"),
+        (DUTY_CYCLE, "resource.labels.namespace_name and resource.labels.container_name"),
+    ],
+)
+def test_the_labels_to_add_are_those_that_such_series_have(load, name, labels):
+    """An exporter's own namespace and container are not those of the pods it tells of."""
+    (finding,) = apply("external-identity", load(joined(hpa(metric(name)), DEPLOYMENT)))
+    assert finding.hint == f"add matchLabels {labels}"
+
+
+def test_metrics_of_pods_and_of_prometheus_adapter_are_the_namespaces_own(load):
+    """Pods metrics are of the scaled pods; prometheus-adapter adds the namespace by itself."""
+    assert apply("external-identity", load(WHOLE)) == []
+    assert apply("external-identity", load(joined(hpa(metric("queue")), DEPLOYMENT))) == []
+
+
+@pytest.mark.parametrize(("exists", "verdict"), [(False, "fail"), (True, "warning")])
+def test_an_upper_case_external_name_is_asked_for_in_lower_case(load, exists, verdict):
+    """It is found only where the scrape renames the series."""
+    name = "prometheus.googleapis.com|DCGM_FI_DEV_GPU_UTIL|gauge"
+    policy = load(joined(hpa(metric(name)), DEPLOYMENT))
+    (finding,) = apply("external-upper-case", policy, exists=exists)
+    assert finding.verdict == verdict
+    assert "asked for as prometheus.googleapis.com|dcgm_fi_dev_gpu_util|gauge" in finding.message
+    assert apply("external-upper-case", load(joined(hpa(metric(GPU_UTIL)), DEPLOYMENT))) == []
+    assert apply("external-upper-case", load(WHOLE)) == []
+
+
+# What they tell
+
+
+@pytest.mark.parametrize(
+    ("gpus", "target", "type_", "expected"),
+    [
+        (4, "85", "AverageValue", ["warning"]),
+        (4, "340", "AverageValue", []),
+        (4, "85", "Value", []),
+        (1, "85", "AverageValue", []),
+    ],
+)
+def test_the_accelerators_of_a_pod_are_added_up(load, gpus, target, type_, expected):
+    """Four GPUs at 85 make 340 a pod, which AverageValue does not divide by four."""
+    text = joined(hpa(metric(GPU_UTIL, target, EXPORTED, type_)), DEPLOYMENT)
+    policy = load(with_gpus(text, gpus))
+    found = apply("summed-accelerators", policy, resolve(policy, "vllm_llama-2-7b_l4"))
+    assert verdicts(found) == expected
+    if found:
+        assert "4 accelerators" in found[0].message
+        assert "write 340 (4 x 85)" in found[0].hint
+
+
+def test_a_queue_beside_the_memory_hardly_ever_decides(load):
+    """Memory fills before requests wait; each alone has its use."""
+    queue = metric(WAITING, "10", OWN)
+    memory = metric(FB_USED, "20000", EXPORTED)
+    units = {"unit": "requests"}
+    (finding,) = apply("conflicting-signals", load(joined(hpa(queue, memory), DEPLOYMENT)), **units)
+    assert (finding.verdict, f"before {WAITING} does" in finding.message) == ("warning", True)
+    for alone in (queue, memory):
+        assert apply("conflicting-signals", load(joined(hpa(alone), DEPLOYMENT)), **units) == []
+
+
+CPU = """\
+  - type: Resource
+    resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (metric(GPU_UTIL), ["warning"]),
+        (metric(DUTY_CYCLE), ["warning"]),
+        (CPU, ["warning"]),
+        (CPU.replace("name: cpu", "name: memory"), []),
+        (metric(FB_USED), []),
+        (metric(WAITING), []),
+    ],
+)
+def test_whether_something_runs_is_no_load(load, one, expected):
+    """Duty cycle, GPU utilization and CPU say that a server works, not how much."""
+    assert verdicts(apply("busy-not-load", load(joined(hpa(one), DEPLOYMENT)))) == expected
