@@ -183,7 +183,10 @@ def test_one_recording_of_a_suite_is_no_certificate(here):
     (facts,) = json.loads(done.stdout)
     assert facts["served"] == facts["requests"] > 0
     assert facts["folder"] == "out/recordings/steady/seed-1"
+    bill = facts["bill"]
+    assert facts["tokensPerCurrencyUnit"] == bill["tokens"] / bill["cost"] > 0
     one = here("recheck", facts["folder"])
+    assert f"${bill['cost']:.2f}: " in one.stdout
     assert one.returncode in (0, 1, 3)
     assert one.stdout.splitlines()[-1].endswith("(1 run)")
     again = here("recheck", "out")
