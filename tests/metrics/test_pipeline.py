@@ -184,7 +184,7 @@ def test_renamed_by_a_monitor_is_still_found() -> None:
     monitor = ScrapeConfig(
         "PodMonitoring", "m", "default", APP, "metrics", 15.0, metric_relabelings=(rename,)
     )
-    name = "prometheus.googleapis.com|vllm_num_requests_running|gauge"
+    name = "prometheus.googleapis.com|vllm_num_requests_running|unknown"
     pipeline = make(("Pods", name), monitors=(monitor,))
     assert pipeline.families() == (RUNNING,)
     run(pipeline, 60.0, lambda *_: exposed(2.0))

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from scalecert import rng
+from scalecert.exporters.base import SystemMetrics
 from scalecert.hpa.selectors import Selector
 from scalecert.hpa.types import CrossVersionObjectReference
 from scalecert.metrics.adapter_config import effective_rules
 from scalecert.metrics.canary import with_canary
 from scalecert.metrics.conditions import GOOGLE_INGESTION_DELAY_SECONDS, MetricConditions
 from scalecert.metrics.families import Catalogue
-from scalecert.metrics.gke import GoogleAdapter
+from scalecert.metrics.gke import GoogleAdapter, SystemStore
 from scalecert.metrics.inputs import MetricsInput
 from scalecert.metrics.names import is_google
 from scalecert.metrics.needs import find_needs
@@ -33,13 +34,19 @@ class Adapters:
     Attributes:
         families: the metric families that the policy's metrics are made of.
         database: where scrapes go.
+        system: where system metrics go; None if there are none.
 
     Raises:
         UsageError: if a rule of prometheus-adapter is outside of the documented subset.
     """
 
     def __init__(
-        self, policy: MetricsInput, catalogue: Catalogue, conditions: MetricConditions, seed: int
+        self,
+        policy: MetricsInput,
+        catalogue: Catalogue,
+        conditions: MetricConditions,
+        seed: int,
+        system: SystemMetrics | None = None,
     ) -> None:
         rules = effective_rules(policy.rules)
         for config in policy.scrape_configs:
@@ -52,7 +59,10 @@ class Adapters:
         relist = float(conditions.adapter_relist_interval)
         reach = max(needs.reach_seconds, 2 * relist) + google_delay
         self.database = TimeSeriesDatabase(reach)
-        self._google = GoogleAdapter(self.database, catalogue.kinds, delay_seconds=google_delay)
+        self.system = None if system is None else SystemStore(system, reach)
+        self._google = GoogleAdapter(
+            self.database, catalogue.kinds, delay_seconds=google_delay, system=self.system
+        )
         self._prometheus = PrometheusAdapter(
             self.database,
             with_canary(rules),

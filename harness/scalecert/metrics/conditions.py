@@ -43,6 +43,25 @@ class Outage(DocumentPart, frozen=True):
         return self.start <= now < self.start + self.duration
 
 
+class Neighbours(DocumentPart, frozen=True):
+    """Pods of another namespace on the same kind of accelerators, which work all the time.
+
+    They are seen in series of accelerators only. Two by default: an External metric reads its whole
+    project, and a selector that does not name the policy's own pods is found out only where there
+    are others. `utilization` is the share of the time in which their accelerators work.
+    """
+
+    replicas: int = 2
+    utilization: float = 0.9
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no cluster has."""
+        some = 0 <= self.replicas <= 1000
+        require(some, f"found neighbours.replicas {self.replicas}, expected 0 to 1000")
+        share = 0 <= self.utilization <= 1
+        require(share, f"found neighbours.utilization {self.utilization:g}, expected 0 to 1")
+
+
 class MetricConditions(DocumentPart, frozen=True):
     """How metrics travel from a pod to the autoscaler.
 

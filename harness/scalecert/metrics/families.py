@@ -1,6 +1,7 @@
-"""Which metric families an engine exposes, under which series names, and which are wanted.
+"""Which metric families are exposed, under which series names, and which are wanted.
 
-Names in policies and rules are names of series (`..._bucket`), engines are asked for families.
+Names in policies and rules are names of series (`..._bucket`), engines and exporters are asked for
+families.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from scalecert.engines.base import MetricInfo
 from scalecert.metrics.relabel import RelabelRule, relabel
 from scalecert.metrics.tsdb import NAME_LABEL
 
+UNKNOWN = "unknown"
+"""The kind of a series of which no metadata are known."""
+
 _PARTS = {
     "histogram": ("_bucket", "_sum", "_count"),
     "summary": ("", "_sum", "_count"),
@@ -18,10 +22,10 @@ _PARTS = {
 
 
 class Catalogue:
-    """The families of one engine version.
+    """The families of one engine version, and of the exporters beside it.
 
     Args:
-        metrics: every family that the engine exposes, by name.
+        metrics: every family that is exposed, by name.
     """
 
     def __init__(self, metrics: Mapping[str, MetricInfo]) -> None:
@@ -35,11 +39,16 @@ class Catalogue:
                 self.kinds[name] = info.kind if not part else "counter"
 
     def add_names(self, rules: Sequence[RelabelRule]) -> None:
-        """Note the names that series have after a monitor's relabelling."""
+        """Note the names that series have after a monitor's relabelling.
+
+        Metadata go by the exposed name, so of a name that only relabelling made nothing is known:
+        Managed Service for Prometheus takes it for `unknown` (GoogleCloudPlatform/prometheus,
+        google/export/export.go, `withUntypedDefaultMetadata`).
+        """
         for name in list(self._family_of):
             renamed = (relabel({NAME_LABEL: name}, rules) or {}).get(NAME_LABEL, name)
             self._family_of.setdefault(renamed, self._family_of[name])
-            self.kinds.setdefault(renamed, self.kinds[name])
+            self.kinds.setdefault(renamed, UNKNOWN)
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names of all series."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scalecert.documents import Document
+from scalecert.exporters.device import Device
 from scalecert.hpa.types import HorizontalPodAutoscalerSpec
 from scalecert.metrics.scrape_config import ScrapeConfig
 
@@ -28,6 +29,8 @@ class MetricsInput:
         scrape_configs: of its monitors; empty: none in the input, the scenario's default holds.
         rules: documents of prometheus-adapter's configuration; empty: none in the input, the
             adapter's default rules hold.
+        container: the engine's container.
+        device: the accelerators of a replica; None if nobody knows them.
     """
 
     namespace: str
@@ -36,6 +39,8 @@ class MetricsInput:
     scrape_configs: tuple[ScrapeConfig, ...] = ()
     rules: tuple[Document, ...] = ()
     workload_kind: str = "Deployment"
+    container: str = ""
+    device: Device | None = None
 
     @property
     def reads_resources(self) -> bool:

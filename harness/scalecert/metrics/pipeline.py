@@ -3,6 +3,7 @@
     container started -> add_pod     -> time of its first scrape
     scrape due        -> scrape      -> time of its next scrape
     pod gone          -> remove_pod
+    pod on a node     -> accelerators.hold, look, release
     HPA sync          -> client(now) -> MetricsClient; heartbeats(client, now): the canary's
 
 A world asks its engines for the samples of `families()` only: what no rule reads is not made.
@@ -14,8 +15,10 @@ from collections.abc import Mapping, Sequence
 
 from scalecert import rng
 from scalecert.engines.base import MetricInfo, Sample
+from scalecert.exporters.registry import exporters_of, system_metrics_of
 from scalecert.hpa.metrics.client import RestMetricsClient
 from scalecert.hpa.metrics.interfaces import MetricsClient
+from scalecert.metrics.accelerators import Accelerators, Wanted
 from scalecert.metrics.adapters import Adapters
 from scalecert.metrics.api import ClusterApi
 from scalecert.metrics.canary import (
@@ -26,8 +29,9 @@ from scalecert.metrics.canary import (
     canary_pod,
     canary_scrape_config,
 )
-from scalecert.metrics.conditions import MetricConditions
+from scalecert.metrics.conditions import MetricConditions, Neighbours
 from scalecert.metrics.families import Catalogue
+from scalecert.metrics.gke.names import external_metric_type as metric_type_of
 from scalecert.metrics.inputs import MetricsInput
 from scalecert.metrics.pods import PodRegistry
 from scalecert.metrics.resource import CpuModel, MetricsServer
@@ -45,6 +49,10 @@ class Pipeline:
         conditions: how late and how often, and when which part of it is down.
         seed: of the phases at which pods are scraped (stream `scrape`, by pod and monitor).
         cpu_model: of the engine's process, for Resource metrics.
+        neighbours: who else holds such accelerators; nobody if None.
+
+    Attributes:
+        accelerators: those of the pods, for metrics that are made of them.
 
     Raises:
         UsageError: if a rule of prometheus-adapter is outside of the documented subset.
@@ -58,6 +66,7 @@ class Pipeline:
         seed: int,
         *,
         cpu_model: CpuModel | None = None,
+        neighbours: Neighbours | None = None,
     ) -> None:
         self._policy = policy
         self._conditions = conditions
@@ -67,11 +76,23 @@ class Pipeline:
         )
         self._pods = PodRegistry()
         self._resources = MetricsServer(cpu_model or CpuModel())
-        self._adapters = Adapters(policy, Catalogue(engine_metrics), conditions, seed)
+        self._engine_metrics = engine_metrics
+        self._exporters = () if policy.device is None else exporters_of(policy.device)
+        self._adapters = self._start_adapters()
         self._database = self._adapters.database
         self._schedules: dict[str, PodSchedule] = {}
         self._pods_added = 0
         self._canary = self._start_canary()
+        self.accelerators = Accelerators(
+            policy,
+            self._wanted(),
+            configs=self._configs,
+            store=self._adapters.system,
+            conditions=conditions,
+            seed=seed,
+            discover=self._discover_exporter,
+            neighbours=neighbours or Neighbours(replicas=0),
+        )
 
     @property
     def canary_paths(self) -> tuple[CanaryPath, ...]:
@@ -80,7 +101,7 @@ class Pipeline:
 
     def families(self) -> tuple[str, ...]:
         """Return the metric families to ask engines for."""
-        return self._adapters.families
+        return tuple(name for name in self._adapters.families if name in self._engine_metrics)
 
     def add_pod(
         self,
@@ -147,6 +168,9 @@ class Pipeline:
     def client(self, now: float) -> MetricsClient:
         """Return the HPA's metrics client for a sync at `now`."""
         self._canary.scrape_until(now)
+        if self.accelerators.are_read:
+            self.accelerators.catch_up(now)
+            self._database.prune(now)
         served = not self._conditions.is_down("adapter", now)
         return RestMetricsClient(
             ClusterApi(now, self._pods, self._adapters, self._resources, available=served)
@@ -155,6 +179,32 @@ class Pipeline:
     def heartbeats(self, client: MetricsClient, now: float) -> tuple[Heartbeat, ...]:
         """Return what the client of a sync at `now` gets of the canary, per path."""
         return self._canary.read(client, now)
+
+    def _start_adapters(self) -> Adapters:
+        """Return the adapters over everything that the engine and the exporters may expose."""
+        device = self._policy.device
+        exposed = dict(self._engine_metrics)
+        for exporter in self._exporters:
+            exposed |= {name: figure.info for name, figure in exporter.figures.items()}
+        system = None if device is None else system_metrics_of(device)
+        return Adapters(self._policy, Catalogue(exposed), self._conditions, self._seed, system)
+
+    def _wanted(self) -> Wanted:
+        """Return what the policy's metrics are made of beside the engine's families."""
+        names = set(self._adapters.families) - set(self._engine_metrics)
+        exporters = (
+            (exporter, tuple(sorted(names & exporter.figures.keys())))
+            for exporter in self._exporters
+        )
+        system = self._adapters.system
+        asked = {metric_type_of(metric.name) for metric in self._policy.wanted}
+        types = () if system is None else sorted(asked & system.metrics.metrics.keys())
+        return Wanted(tuple(pair for pair in exporters if pair[1]), tuple(types))
+
+    def _discover_exporter(self, pod: ScrapedPod, now: float) -> PodSchedule:
+        """Begin to scrape an exporter's pod; no adapter lists it, as no HPA scales it."""
+        targets = self._targets(pod, self._configs, now, reports_up=True)
+        return PodSchedule(pod.name, targets, None, self._conditions, started_seconds=now)
 
     def _start_canary(self) -> Canary:
         pod = canary_pod(self._policy.namespace)

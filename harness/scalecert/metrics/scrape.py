@@ -118,25 +118,36 @@ class Target:
 
     def _resolve(self, sample: Sample) -> Series | None:
         """Return the series of a sample not seen in the last scrape, None if a rule drops it."""
-        labels = self._merge(sample.labels)
-        labels[NAME_LABEL] = sample.name
-        kept = relabel(labels, self.config.metric_relabelings)
-        return None if kept is None or not kept.get(NAME_LABEL) else self._database.series(kept)
+        kept = stored_labels(sample, self.labels, self.config)
+        return None if kept is None else self._database.series(kept)
 
-    def _merge(self, exposed: Mapping[str, str]) -> dict[str, str]:
-        """Join exposed and target labels; on a clash `honorLabels` decides who keeps the name."""
-        merged = dict(self.labels)
-        for name, value in exposed.items():
-            if name in self.labels and not self.config.honor_labels:
-                merged[_exported(name, exposed)] = value
-            elif value:
-                merged[name] = value
-            elif name not in self.labels:
-                continue
-            else:
-                # An honoured empty label removes the target's.
-                del merged[name]
-        return merged
+
+def stored_labels(
+    sample: Sample, target_labels: Mapping[str, str], config: ScrapeConfig
+) -> dict[str, str] | None:
+    """Return the labels, name included, under which a sample is stored; None if a rule drops it."""
+    labels = _merged(sample.labels, target_labels, honor_labels=config.honor_labels)
+    labels[NAME_LABEL] = sample.name
+    kept = relabel(labels, config.metric_relabelings)
+    return kept if kept is not None and kept.get(NAME_LABEL) else None
+
+
+def _merged(
+    exposed: Mapping[str, str], target: Mapping[str, str], *, honor_labels: bool
+) -> dict[str, str]:
+    """Join exposed and target labels; on a clash `honorLabels` decides who keeps the name."""
+    merged = dict(target)
+    for name, value in exposed.items():
+        if name in target and not honor_labels:
+            merged[_exported(name, exposed)] = value
+        elif value:
+            merged[name] = value
+        elif name not in target:
+            continue
+        else:
+            # An honoured empty label removes the target's.
+            del merged[name]
+    return merged
 
 
 def _exported(name: str, exposed: Mapping[str, str]) -> str:

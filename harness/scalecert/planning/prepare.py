@@ -81,7 +81,7 @@ def prepare(
         requests=load.requests,
         hpa=policy.hpa,
         kind=resolved.kind,
-        metrics=_metrics_input(policy, pods),
+        metrics=_metrics_input(policy, pods, resolved),
         pods=pods,
         timing=timing,
         initial_replicas=with_headroom(float(load.curve.at(0.0)), load.capacity, subject.bounds),
@@ -152,7 +152,7 @@ def _clairvoyant_minimum(
     )
 
 
-def _metrics_input(policy: Policy, pods: ScaledPods) -> MetricsInput:
+def _metrics_input(policy: Policy, pods: ScaledPods, resolved: Resolved) -> MetricsInput:
     return MetricsInput(
         namespace=policy.namespace,
         workload=pods.workload,
@@ -160,4 +160,6 @@ def _metrics_input(policy: Policy, pods: ScaledPods) -> MetricsInput:
         scrape_configs=policy.scrape_configs,
         rules=tuple(rules.document for rules in policy.rules),
         workload_kind=pods.kind,
+        container=pods.container,
+        device=resolved.device,
     )

@@ -19,6 +19,7 @@ from scalecert.engines.base import EngineKind, Limits
 from scalecert.engines.profiles import EngineProfile, load_profile
 from scalecert.engines.registry import engine_kinds
 from scalecert.errors import UsageError
+from scalecert.exporters.device import Device, device_of
 from scalecert.policy.candidates import (
     engine_of_profile,
     no_engine,
@@ -62,6 +63,11 @@ class Resolved:
     def context_tokens(self) -> int:
         """The longest request that the server takes, answer included."""
         return self.kind.context_tokens(self.limits)
+
+    @property
+    def device(self) -> Device:
+        """The accelerators of a replica, as their metrics show them."""
+        return device_of(self.profile, self.limits, self.accelerators_per_replica)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from scalecert.documents import ApiVersion, DocumentPart, require
-from scalecert.metrics.conditions import MetricConditions, check_interval
+from scalecert.metrics.conditions import MetricConditions, Neighbours, check_interval
 from scalecert.scalars import default
 from scalecert.units import Duration
 from scalecert.workload.model import Workload
@@ -97,6 +97,7 @@ class Cluster(DocumentPart, frozen=True):
     startup: PodStartup = msgspec.field(default_factory=PodStartup)
     controllers: Controllers = msgspec.field(default_factory=Controllers)
     metrics: MetricConditions = msgspec.field(default_factory=MetricConditions)
+    neighbours: Neighbours = Neighbours()
     routing: Routing = "random"
     source: str = "warm nodes, cached base layers: 20 s image pull, model load from the profile"
 

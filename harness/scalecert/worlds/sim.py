@@ -3,7 +3,7 @@
 Who does what, in one run:
 
     Router      arrivals -> engines of the serving pods
-    Pipeline    scrapes engines, answers the HPA
+    Pipeline    scrapes engines, looks at their accelerators, answers the HPA
     Autoscaler  one sync every sync period -> Cluster.scale
     Cluster     pods come and go, and tell this run
 """
@@ -60,6 +60,7 @@ class _Run:
             trial.kind.metrics(trial.plan.engine.version),
             self._conditions.metrics,
             trial.plan.seed,
+            neighbours=self._conditions.neighbours,
         )
         self._timeline = Timeline(len(trial.hpa.metrics), self._pipeline.canary_paths)
         self._autoscaler = Autoscaler(
@@ -104,8 +105,12 @@ class _Run:
         self._route(now)
 
     def pod_changed(self, pod: Pod, what: str, now: float) -> None:
-        """Start and stop servers and scrapes with their pods."""
-        if what == "started":
+        """Start and stop servers, scrapes and looks at accelerators with their pods."""
+        if what == "bound" and pod.node is not None:
+            labels = self._trial.pods.labels
+            due = self._pipeline.accelerators.hold(pod.name, labels, pod.node, now)
+            self._schedule_look(pod, due)
+        elif what == "started":
             pods = self._trial.pods
             due = self._pipeline.add_pod(pod.name, pods.labels, pods.ports, pods.container, now)
             self._schedule_scrape(pod, due)
@@ -118,6 +123,7 @@ class _Run:
             self._timeline.pods(now, self._cluster.spec_replicas, self._cluster.pods)
 
     def _stop(self, pod: Pod, now: float) -> None:
+        self._pipeline.accelerators.release(pod.name, now)
         if pod.started is not None:
             self._pipeline.remove_pod(pod.name, now)
         if pod.engine is not None:
@@ -142,6 +148,18 @@ class _Run:
             samples = [sample for family in exposed.values() for sample in family]
             busy = pod.engine.activity().busy_seconds
         self._schedule_scrape(pod, self._pipeline.scrape(pod.name, now, samples, busy))
+
+    def _schedule_look(self, pod: Pod, due: float) -> None:
+        if due <= self._end:
+            self._kernel.at(due, Priority.SCRAPE, partial(self._look, pod))
+
+    def _look(self, pod: Pod, now: float) -> None:
+        """Let exporters see what a pod's server has done so far."""
+        if pod.gone is not None:
+            return
+        self._advance(pod, now)
+        done = None if pod.engine is None else pod.engine.activity()
+        self._schedule_look(pod, self._pipeline.accelerators.look(pod.name, now, done))
 
     def _sync(self, now: float) -> None:
         self._route(now)

@@ -14,9 +14,10 @@ from scalecert.metrics.gke.adapter import StackdriverAdapter
 from scalecert.metrics.gke.cloud_monitoring import CloudMonitoring
 from scalecert.metrics.gke.names import PREFIX, GoogleMetric
 from scalecert.metrics.gke.request import REQUEST_WINDOW_SECONDS, Cluster
+from scalecert.metrics.gke.system_metrics import SystemStore
 from scalecert.metrics.tsdb import TimeSeriesDatabase
 
-__all__ = ["PREFIX", "REQUEST_WINDOW_SECONDS", "GoogleAdapter", "GoogleMetric"]
+__all__ = ["PREFIX", "REQUEST_WINDOW_SECONDS", "GoogleAdapter", "GoogleMetric", "SystemStore"]
 
 
 class GoogleAdapter(StackdriverAdapter):
@@ -26,9 +27,16 @@ class GoogleAdapter(StackdriverAdapter):
         database: what was scraped.
         kinds: per exposed name whether it is a `gauge`, `counter` or `histogram`.
         delay_seconds: from a scrape to its visibility in Cloud Monitoring.
+        system: what Google Cloud collects by itself; None if nothing of it is read.
     """
 
     def __init__(
-        self, database: TimeSeriesDatabase, kinds: Mapping[str, str], *, delay_seconds: float
+        self,
+        database: TimeSeriesDatabase,
+        kinds: Mapping[str, str],
+        *,
+        delay_seconds: float,
+        system: SystemStore | None = None,
     ) -> None:
-        super().__init__(CloudMonitoring(database, kinds, delay_seconds=delay_seconds), Cluster())
+        monitoring = CloudMonitoring(database, kinds, delay_seconds=delay_seconds, system=system)
+        super().__init__(monitoring, Cluster())

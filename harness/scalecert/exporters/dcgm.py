@@ -1,0 +1,173 @@
+"""NVIDIA's dcgm-exporter: one page for each node, by GPU.
+
+Families, units and labels are those of NVIDIA/dcgm-exporter (etc/default-counters.csv,
+internal/pkg/rendermetrics, commit d5e5f510a1b6b393f39a43293ccd9dc985defc79) and of the counters in
+Google's example (GoogleCloudPlatform/prometheus-engine, examples/nvidia-dcgm); of these only the
+second has DCGM_FI_PROF_SM_ACTIVE, which is a comment in the first.
+
+`DCGM_FI_DEV_*` are the driver's: utilization is that of its last sample, a sixth of a second to one
+second; `DCGM_FI_PROF_*` are averages since the collection before. The exporter collects every
+`--collect-interval`, 30 s, and repeats what it has to every scrape until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from scalecert.exporters.base import Chip, Daemon, Exporter, Figure, gauge
+from scalecert.exporters.device import COPY_PER_DRAM, Device
+
+COLLECTION_SECONDS = 30.0
+"""`--collect-interval` (pkg/cmd/app.go)."""
+RECENT_SECONDS = 1.0
+"""The longest sample period of NVML's utilization (nvmlDeviceGetUtilizationRates)."""
+
+_LABELS = ("gpu", "UUID", "device", "modelName", "hostname", "container", "namespace", "pod")
+_MIB = 2**20
+
+DAEMONS = (
+    Daemon(
+        "nvidia-dcgm-exporter",
+        "gmp-public",
+        {"app.kubernetes.io/name": "nvidia-dcgm-exporter"},
+        {"metrics": 9400},
+        "nvidia-dcgm-exporter",
+    ),
+    Daemon(
+        "dcgm-exporter",
+        "gke-managed-system",
+        {"app.kubernetes.io/name": "gke-managed-dcgm-exporter"},
+        {"metrics": 9400},
+        "dcgm-exporter",
+    ),
+    Daemon(
+        "nvidia-dcgm-exporter",
+        "gpu-operator",
+        {"app": "nvidia-dcgm-exporter"},
+        {"metrics": 9400},
+        "nvidia-dcgm-exporter",
+    ),
+    Daemon(
+        "dcgm-exporter",
+        "default",
+        {"app.kubernetes.io/name": "dcgm-exporter"},
+        {"metrics": 9400},
+        "exporter",
+    ),
+)
+"""Google's example, GKE's managed one, the GPU Operator's, and NVIDIA's own chart."""
+
+
+def dcgm_exporter(device: Device) -> Exporter:
+    """Return the exporter on nodes with these GPUs."""
+    figures = _figures(device)
+    return Exporter(
+        "dcgm-exporter",
+        DAEMONS,
+        COLLECTION_SECONDS,
+        RECENT_SECONDS,
+        {figure.info.name: figure for figure in figures},
+        _labels,
+    )
+
+
+def _labels(chip: Chip) -> Mapping[str, str]:
+    return {
+        "gpu": str(chip.index),
+        "UUID": chip.uuid,
+        "device": f"nvidia{chip.index}",
+        "modelName": chip.model,
+        "hostname": chip.node,
+        "container": chip.holder.container,
+        "namespace": chip.holder.namespace,
+        "pod": chip.holder.pod,
+    }
+
+
+def _figures(device: Device) -> tuple[Figure, ...]:
+    total = device.memory_bytes / _MIB
+    return (
+        gauge(
+            "DCGM_FI_DEV_GPU_UTIL",
+            "percent",
+            _LABELS,
+            "time in which any kernel ran",
+            lambda seen: float(round(100 * seen.recent.duty)),
+            highest=100.0,
+        ),
+        gauge(
+            "DCGM_FI_DEV_MEM_COPY_UTIL",
+            "percent",
+            _LABELS,
+            "time in which device memory was read or written",
+            lambda seen: float(
+                round(100 * min(seen.recent.duty, COPY_PER_DRAM * seen.recent.dram_active))
+            ),
+            highest=100.0,
+        ),
+        gauge(
+            "DCGM_FI_DEV_FB_USED",
+            "MiB",
+            _LABELS,
+            "device memory taken",
+            lambda seen: float(round(seen.recent.memory_used_bytes / _MIB)),
+            highest=total,
+        ),
+        gauge(
+            "DCGM_FI_DEV_FB_FREE",
+            "MiB",
+            _LABELS,
+            "device memory left",
+            lambda seen: float(
+                round((seen.recent.memory_total_bytes - seen.recent.memory_used_bytes) / _MIB)
+            ),
+            highest=total,
+        ),
+        gauge(
+            "DCGM_FI_DEV_POWER_USAGE",
+            "watts",
+            _LABELS,
+            "power drawn",
+            lambda seen: round(seen.recent.power_watts, 3),
+            highest=device.power_limit_watts,
+        ),
+        *_profiling(),
+    )
+
+
+def _profiling() -> tuple[Figure, ...]:
+    """Return the profiling fields: shares from 0 to 1, averages since the collection before."""
+    return (
+        gauge(
+            "DCGM_FI_PROF_GR_ENGINE_ACTIVE",
+            "fraction",
+            _LABELS,
+            "time in which the graphics or compute engine was active",
+            lambda seen: round(seen.average.duty, 6),
+            highest=1.0,
+        ),
+        gauge(
+            "DCGM_FI_PROF_SM_ACTIVE",
+            "fraction",
+            _LABELS,
+            "cycles in which an SM had a warp, mean over SMs",
+            lambda seen: round(seen.average.sm_active, 6),
+            highest=1.0,
+        ),
+        gauge(
+            "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE",
+            "fraction",
+            _LABELS,
+            "cycles in which the tensor pipe was active",
+            lambda seen: round(seen.average.tensor_active, 6),
+            highest=1.0,
+        ),
+        gauge(
+            "DCGM_FI_PROF_DRAM_ACTIVE",
+            "fraction",
+            _LABELS,
+            "cycles in which the memory interface was active",
+            lambda seen: round(seen.average.dram_active, 6),
+            highest=1.0,
+        ),
+    )

@@ -1,0 +1,168 @@
+"""GKE's accelerator metrics: of its device plugins on port 2112, and Cloud Monitoring's own.
+
+GPU: GoogleCloudPlatform/container-engine-accelerators, pkg/gpu/nvidia/metrics/metrics.go (commit
+992db81257553607f1477945f1b3219632991829). TPU: labels and families as the TPU device plugin's live
+pages show them. Cloud Monitoring: `kubernetes.io/container/accelerator/*` in Google's list of
+Kubernetes metrics, each for a `k8s_container`.
+
+On a TPU all figures come from the runtime in the server's process: where no step ran in the window
+there are none, which is not the same as 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from scalecert.exporters.base import (
+    Chip,
+    Daemon,
+    Exporter,
+    Figure,
+    Readings,
+    SystemMetric,
+    SystemMetrics,
+    gauge,
+)
+from scalecert.exporters.device import Device
+
+PLUGIN_COLLECTION_SECONDS = 30.0
+"""`--gpu-metrics-collection-interval` (cmd/nvidia_gpu); for the TPU plugin assumed."""
+RECENT_SECONDS = 10.0
+"""The sample period of the duty cycle: 10 s in the plugin, and in Google's list of metrics."""
+SYSTEM_COLLECTION_SECONDS = 60.0
+"""Google's list of metrics says of each: sampled every 60 seconds."""
+UTILIZATION_LATE_SECONDS = 120.0
+"""And of the two utilizations: after sampling, data is not visible for up to 120 seconds. The
+longest is taken, as one who scales has to reckon with it."""
+TYPE_PREFIX = "kubernetes.io/container/accelerator"
+
+_GPU_PLUGIN = Daemon(
+    "nvidia-gpu-device-plugin",
+    "kube-system",
+    {"k8s-app": "nvidia-gpu-device-plugin"},
+    {"metrics": 2112},
+    "nvidia-gpu-device-plugin",
+)
+_TPU_PLUGIN = Daemon(
+    "tpu-device-plugin",
+    "kube-system",
+    {"k8s-app": "tpu-device-plugin"},
+    {"metrics": 2112},
+    "tpu-device-plugin",
+)
+
+
+def device_plugin(device: Device) -> Exporter:
+    """Return the device plugin of nodes with these accelerators, as an exporter."""
+    return Exporter(
+        "GPU device plugin" if device.make == "nvidia" else "TPU device plugin",
+        (_GPU_PLUGIN if device.make == "nvidia" else _TPU_PLUGIN,),
+        PLUGIN_COLLECTION_SECONDS,
+        RECENT_SECONDS,
+        {figure.info.name: figure for figure in _figures(device, _plugin_label_names(device))},
+        _plugin_labels,
+    )
+
+
+def system_metrics(device: Device) -> SystemMetrics:
+    """Return what Cloud Monitoring has of these accelerators without any monitor."""
+    metrics = [_system_metric(figure) for figure in _figures(device, _label_names(device))]
+    return SystemMetrics(
+        {metric.metric_type: metric for metric in metrics},
+        SYSTEM_COLLECTION_SECONDS,
+        RECENT_SECONDS,
+        _chip_labels,
+    )
+
+
+def _system_metric(figure: Figure) -> SystemMetric:
+    utilization = figure.info.name.endswith("_utilization")
+    return SystemMetric(
+        f"{TYPE_PREFIX}/{figure.info.name}",
+        "DOUBLE" if utilization else "INT64",
+        figure,
+        UTILIZATION_LATE_SECONDS if utilization else 0.0,
+    )
+
+
+def _chip_labels(chip: Chip) -> Mapping[str, str]:
+    labels = {"make": chip.make, "accelerator_id": chip.uuid, "model": chip.model}
+    return {**labels, "tpu_topology": chip.topology} if chip.make == "cloud-tpu" else labels
+
+
+def _plugin_labels(chip: Chip) -> Mapping[str, str]:
+    return {
+        "namespace": chip.holder.namespace,
+        "pod": chip.holder.pod,
+        "container": chip.holder.container,
+        **_chip_labels(chip),
+    }
+
+
+def _label_names(device: Device) -> tuple[str, ...]:
+    own = ("make", "accelerator_id", "model")
+    return own if device.make == "nvidia" else (*own, "tpu_topology")
+
+
+def _plugin_label_names(device: Device) -> tuple[str, ...]:
+    return ("namespace", "pod", "container", *_label_names(device))
+
+
+def _figures(device: Device, labels: tuple[str, ...]) -> list[Figure]:
+    """Return the families; the two utilizations are of TPUs alone."""
+    of_tpu = device.make == "cloud-tpu"
+
+    def shown(value: Callable[[Readings], float]) -> Callable[[Readings], float | None]:
+        return lambda seen: None if of_tpu and not seen.recent.duty else value(seen)
+
+    figures = [
+        gauge(
+            "duty_cycle",
+            "percent",
+            labels,
+            "time in which the accelerator worked",
+            shown(lambda seen: float(round(100 * seen.recent.duty))),
+            highest=100.0,
+        ),
+        gauge(
+            "memory_used",
+            "bytes",
+            labels,
+            "accelerator memory taken",
+            shown(lambda seen: float(round(seen.recent.memory_used_bytes))),
+            highest=float(device.memory_bytes),
+        ),
+        gauge(
+            "memory_total",
+            "bytes",
+            labels,
+            "accelerator memory in all",
+            shown(lambda seen: float(round(seen.recent.memory_total_bytes))),
+            highest=float(device.memory_bytes),
+        ),
+    ]
+    return [*figures, *_utilizations(labels, shown)] if of_tpu else figures
+
+
+def _utilizations(
+    labels: tuple[str, ...],
+    shown: Callable[[Callable[[Readings], float]], Callable[[Readings], float | None]],
+) -> list[Figure]:
+    return [
+        gauge(
+            "tensorcore_utilization",
+            "percent",
+            labels,
+            "operations done of those that the TensorCores could do",
+            shown(lambda seen: round(100 * seen.recent.flop_share, 6)),
+            highest=100.0,
+        ),
+        gauge(
+            "memory_bandwidth_utilization",
+            "percent",
+            labels,
+            "bytes moved of those that the memory could move",
+            shown(lambda seen: round(100 * seen.recent.dram_active, 6)),
+            highest=100.0,
+        ),
+    ]

@@ -1,0 +1,34 @@
+"""Monitored resources: what Cloud Monitoring's series are series of, and which labels that has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scalecert.metrics.gke.names import RESOURCE_LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredResource:
+    """A type of resource.
+
+    Which cluster a policy will run in is not in its manifests: conditions on the labels in
+    `of_cluster` are taken as fulfilled. `described` says that labels below `metadata` are recorded.
+    `kin` are types that a filter may name without a refusal, and without finding anything.
+    """
+
+    type: str
+    labels: tuple[str, ...]
+    of_cluster: tuple[str, ...]
+    described: bool = False
+    kin: tuple[str, ...] = ()
+
+
+PROMETHEUS_TARGET = MonitoredResource("prometheus_target", RESOURCE_LABELS, RESOURCE_LABELS[:3])
+K8S_CONTAINER = MonitoredResource(
+    "k8s_container",
+    ("project_id", "location", "cluster_name", "namespace_name", "pod_name", "container_name"),
+    ("project_id", "location", "cluster_name"),
+    described=True,
+    # Else the adapter's fallback from pods to containers would never come to its second question.
+    kin=("k8s_pod",),
+)
