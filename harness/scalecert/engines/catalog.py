@@ -17,7 +17,6 @@ from scalecert.engines.model_config import read_model_config
 from scalecert.engines.profiles import Metadata, ModelShape, Price
 from scalecert.errors import UsageError
 
-
 AcceleratorKind = Literal["gpu", "tpu"]
 
 

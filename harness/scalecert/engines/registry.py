@@ -7,7 +7,11 @@ from importlib import import_module
 
 from scalecert.engines.base import EngineKind
 
-_MODULES = {"vllm": "scalecert.engines.vllm.kind"}
+_MODULES = {
+    "jetstream": "scalecert.engines.jetstream.kind",
+    "tgi": "scalecert.engines.tgi.kind",
+    "vllm": "scalecert.engines.vllm.kind",
+}
 """Where each engine's `KIND` is; imported when first asked for."""
 
 

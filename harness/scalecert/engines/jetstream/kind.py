@@ -1,0 +1,143 @@
+"""JetStream as an engine kind: all that the rest of ScaleCert asks of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf
+
+from scalecert.documents import DocumentPart
+from scalecert.engines.base import EngineKind, Limits, MetricInfo, MetricsEndpoint, RequestLog
+from scalecert.engines.catalog import Accelerator
+from scalecert.engines.flags import last_value
+from scalecert.engines.images import version_of_image
+from scalecert.engines.jetstream.arguments import costly_arguments, is_of_pytorch
+from scalecert.engines.jetstream.engine import JetStreamEngine
+from scalecert.engines.jetstream.estimate import estimate
+from scalecert.engines.jetstream.identity import (
+    has_http_entry_point,
+    is_jetstream_command,
+    is_jetstream_image,
+)
+from scalecert.engines.jetstream.metrics import families, replacement
+from scalecert.engines.jetstream.model_name import model_of
+from scalecert.engines.jetstream.pipeline_limits import PipelineLimits
+from scalecert.engines.jetstream.profile_limits import JetStreamProfileLimits
+from scalecert.engines.jetstream.server_limits import server_limits
+from scalecert.engines.profiles import EngineProfile, ModelShape
+
+_HTTP_METRICS_PORT = 9988
+"""Of JetStream's own HTTP entry point, which has them on."""
+
+
+class JetStreamKind:
+    """JetStream with MaxText or PyTorch, prefill and decode interleaved."""
+
+    name = "jetstream"
+    default_port = 9000
+    """gRPC; HTTP is another container's, or another entry point's."""
+    profile_limits: type[DocumentPart] = JetStreamProfileLimits
+
+    def recognises(self, image: str) -> bool:
+        """Tell whether a container image is a JetStream server, not the HTTP server in front."""
+        return is_jetstream_image(image)
+
+    def is_started_by(self, words: Sequence[str]) -> bool:
+        """Tell whether a command line starts a JetStream server."""
+        return is_jetstream_command(words)
+
+    def version_of(self, image: str) -> str | None:
+        """Return the version by the image's tag, None if the tag does not say."""
+        return version_of_image(image)
+
+    def limits(
+        self,
+        profile: EngineProfile,
+        args: Sequence[str],
+        env: Mapping[str, str],  # noqa: ARG002 - no variable of JetStream sets a limit
+        *,
+        version: str | None = None,  # noqa: ARG002 - the defaults are those of all versions
+    ) -> Limits:
+        """Return the limits of a server with the arguments `args`."""
+        return server_limits(profile, args)
+
+    def estimate(self, model: ModelShape, accelerator: Accelerator, *, count: int) -> EngineProfile:
+        """Return the estimated profile of a model on `count` accelerators per replica."""
+        return estimate(model, accelerator, count=count)
+
+    def metrics_endpoint(
+        self,
+        words: Sequence[str],
+        env: Mapping[str, str],  # noqa: ARG002 - no variable of JetStream says
+    ) -> MetricsEndpoint:
+        """Return the metrics' own port, which answers on any path; it is off if nothing sets it."""
+        written = last_value(words, ("prometheus_port", "--prometheus_port", "--prometheus-port"))
+        on = written is not None and written.isdecimal() and int(written) > 0
+        port = int(written) if written and on else None
+        if written is None and has_http_entry_point(words):
+            port = _HTTP_METRICS_PORT
+        switch = "--prometheus_port=9100" if is_of_pytorch(words) else "prometheus_port=9100"
+        return MetricsEndpoint(port, path=None, switch=switch)
+
+    def costly_flags(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the arguments that change what a step costs, and that no profile can know."""
+        return costly_arguments(words)
+
+    def context_tokens(self, limits: Limits) -> int:
+        """Return the room of a slot: prompt and answer have a part of it each."""
+        return limits.integer("max_target_length")
+
+    def drain_seconds(self, limits: Limits) -> float:  # noqa: ARG002 - none of them says
+        """Return infinity: the server works on until the kubelet kills it.
+
+        Neither server handles SIGTERM (jetstream/core/server_lib.py), and the first process of a
+        container, be it the images' shell script or Python, is not ended by a signal that it does
+        not handle.
+        """
+        return inf
+
+    def model_of(
+        self,
+        words: Sequence[str],
+        env: Mapping[str, str],  # noqa: ARG002 - no variable of JetStream says
+    ) -> tuple[str, str] | None:
+        """Return the model that the server loads and where that is said."""
+        return model_of(words)
+
+    def served_name(
+        self,
+        words: Sequence[str],  # noqa: ARG002 - the API names no model
+        env: Mapping[str, str],  # noqa: ARG002
+    ) -> str | None:
+        """Return None: there is no model name in the API, nor on MaxText's metrics."""
+        return None
+
+    def metrics(self, version: str | None) -> Mapping[str, MetricInfo]:
+        """Return every metric family that this version exposes, by name."""
+        return families(version)
+
+    def replaced_by(self, name: str, version: str | None) -> str | None:
+        """Return what this version calls a metric that it does not have under `name`."""
+        return replacement(name, version)
+
+    def start(
+        self,
+        profile: EngineProfile,
+        limits: Limits,
+        log: RequestLog,
+        *,
+        ordinal: int,
+        model_name: str,  # noqa: ARG002 - see `served_name`
+        now: float,
+    ) -> JetStreamEngine:
+        """Return a started, idle engine whose first prefill can begin at `now`."""
+        return JetStreamEngine(
+            PipelineLimits.of(limits),
+            profile.spec.costs,
+            log,
+            ordinal=ordinal,
+            now=now,
+            load_seconds=profile.spec.startup.model_load_seconds,
+        )
+
+
+KIND: EngineKind = JetStreamKind()
