@@ -28,7 +28,7 @@ MODES: dict[str, tuple[tuple[str, ...], ...]] = {
         (),
         ("--no-async-scheduling",),
         ("--max-num-seqs", "3", "--max-num-batched-tokens", "64"),
-        ("--num-gpu-blocks-override", "40", "--max-model-len", "auto"),
+        ("--num-gpu-blocks-override", "28", "--max-model-len", "auto"),
     ),
 }
 """Flags under which an engine schedules in another way, or runs out of something soon."""
@@ -115,10 +115,11 @@ def loads(draw: st.DrawFn) -> Load:
     """Draw requests that come together, one after the other, and after everything has ended."""
     load: Load = []
     clock = 0.0
-    for _ in range(draw(st.integers(1, 24))):
-        clock += draw(st.sampled_from([0.0, 0.0, 1.0])) * draw(st.floats(0.0, 1.5))
-        clock += draw(st.sampled_from([0.0] * 15 + [100.0]))
-        load.append((clock, draw(st.integers(1, 300)), draw(st.integers(1, 80))))
+    for _ in range(draw(st.integers(1, 30))):
+        clock += draw(st.sampled_from([0.0, 0.0, 0.1, 1.0, 100.0])) * draw(st.floats(0.1, 1.5))
+        inputs = draw(st.one_of(st.integers(1, 300), st.sampled_from([1, 64, 199, 300])))
+        outputs = draw(st.one_of(st.integers(1, 80), st.sampled_from([1, 2, 80])))
+        load.append((clock, inputs, outputs))
     return load
 
 
