@@ -174,7 +174,7 @@ def test_a_gauge_that_is_always_zero_is_said_to_be() -> None:
     outcome = reachable([make_signal(metric="jetstream_transfer_backlog_size", maximum=0.0)])
     assert (outcome.measured, outcome.message) == (
         0.0,
-        "jetstream_transfer_backlog_size is always 0 on this engine: it never scales up",
+        "jetstream_transfer_backlog_size can't exceed 0: it is always 0, so it never scales up",
     )
     assert outcome.next_step.startswith("scale on a metric that follows the load")
 

@@ -90,7 +90,7 @@ def _message(bound: _Bound) -> str:
     if signal.reason:
         return f"{signal.metric} can't rise far enough: {signal.reason}"
     if bound.highest <= 0:
-        return f"{signal.metric} is always 0 on this engine: it never scales up"
+        return f"{signal.metric} can't exceed 0: it is always 0, so it never scales up"
     if _is_unit_mismatch(signal):
         return (
             f"unit mismatch: {signal.metric} is a fraction 0-{signal.maximum:g} against a target of"
