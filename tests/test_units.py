@@ -1,10 +1,17 @@
-"""Durations, within what a run can tell apart; shares and counts as people read them."""
+"""Durations, within what a run can tell apart; shares, money and counts as people read them."""
 
 from __future__ import annotations
 
 import pytest
 
-from scalecert.units import LONGEST_SECONDS, Duration, format_percent, times
+from scalecert.units import (
+    LONGEST_SECONDS,
+    Duration,
+    format_money,
+    format_percent,
+    money_unit,
+    times,
+)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("1m30s", 90.0), ("100ms", 0.1), (5, 5.0)])
@@ -23,6 +30,14 @@ def test_what_is_no_duration_is_refused(value: object):
 def test_once_is_no_plural():
     """Counts in messages read as people say them."""
     assert [times(count) for count in (0, 1, 2)] == ["0 times", "once", "2 times"]
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "unit"), [("USD", "$1,234.50", "$"), ("EUR", "1,234.50 EUR", "EUR")]
+)
+def test_money_has_its_currency(currency: str, amount: str, unit: str):
+    """Dollars are written as dollars are, every other currency by its code."""
+    assert (format_money(1234.5, currency), money_unit(currency)) == (amount, unit)
 
 
 def test_a_share_is_read_as_percent():

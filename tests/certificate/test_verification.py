@@ -65,6 +65,14 @@ def test_a_certificate_that_is_recomputed_the_same_is_genuine():
     assert (step.state, step.text) == ("ok", "pass, as recomputed from the recordings")
 
 
+def test_what_is_edited_has_every_part_of_a_scenario():
+    """Load, tokens per dollar and findings are there to be edited, down to their figures."""
+    scenario = ("spec", "scenarios", 0)
+    parts = {path[3] for path in LEAVES if path[:3] == scenario}
+    assert parts == {"id", "level", "verdict", "title", "load", "efficiency", "findings"}
+    assert (*scenario, "efficiency", "tokensPerCurrencyUnit") in LEAVES
+
+
 @settings(max_examples=100, derandomize=True, deadline=None)
 @given(path=st.sampled_from(LEAVES), removed=st.booleans())
 def test_no_edit_escapes(path: tuple[Any, ...], removed: bool):
