@@ -9,13 +9,14 @@ files against the roofline.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "harness"))
 
+from scalecert.engines.jetstream.estimate import with_load  # noqa: E402
 from scalecert.engines.profiles import EngineProfile, profile_text  # noqa: E402
 from scalecert.engines.roofline import REFERENCE, estimate  # noqa: E402
 
@@ -27,9 +28,13 @@ class Row(NamedTuple):
     models: tuple[str, ...]
     accelerators: tuple[str, ...]
     count: int = 1
+    variants: tuple[Callable[[EngineProfile], EngineProfile], ...] = ()
+    """What else ships of each: another profile made of it."""
 
 
 SHIPPED = (
+    Row("jetstream", ("llama-2-7b", "gemma-7b"), ("v5e",), variants=(with_load,)),
+    Row("jetstream", ("llama-2-7b", "gemma-7b"), ("v5e",), count=8, variants=(with_load,)),
     Row("vllm", ("llama-2-7b", "llama-3.1-8b"), ("l4", "a10g", "a100-80g", "h100", "h200")),
 )
 
@@ -41,7 +46,8 @@ def profiles(engines: tuple[str, ...]) -> Iterator[EngineProfile]:
             continue
         for model in row.models:
             for accelerator in row.accelerators:
-                yield estimate(row.engine, model, accelerator, count=row.count)
+                profile = estimate(row.engine, model, accelerator, count=row.count)
+                yield from (profile, *(variant(profile) for variant in row.variants))
 
 
 def main() -> None:

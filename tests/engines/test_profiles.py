@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -39,7 +40,12 @@ def test_a_shipped_profile_is_sound(name: str) -> None:
     """It is named for its parts, says where it comes from, and its limits fit each other."""
     profile = load_profile(name)
     spec = profile.spec
-    assert profile.name == name == f"{spec.engine}_{spec.model.name}_{spec.accelerator.name}"
+    count = f"-x{spec.accelerator.count}" if spec.accelerator.count > 1 else ""
+    plain = f"{spec.engine}_{spec.model.name}_{spec.accelerator.name}{count}"
+    variant = name.removeprefix(plain)
+    assert profile.name == name
+    assert name.startswith(plain)
+    assert re.fullmatch(r"(_[a-z][a-z-]*)?", variant)
     assert spec.provenance.source
     assert spec.price.source
     assert spec.price.per_hour > 0
@@ -159,7 +165,9 @@ def test_the_schema_can_be_described() -> None:
         ("nvidia-h200-141gb", "h200"),
         ("NVIDIA-A10G", "a10g"),
         ("nvidia-tesla-a100", None),
-        ("tpu-v5-lite-podslice", None),
+        ("tpu-v5-lite-podslice", "v5e"),
+        ("tpu-v5-lite-device", "v5e"),
+        ("tpu-v6e-slice", None),
     ],
 )
 def test_node_labels_name_accelerators(label: str, accelerator: str | None) -> None:

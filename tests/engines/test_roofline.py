@@ -29,11 +29,26 @@ def test_the_reference_is_reproduced() -> None:
     assert estimated == pytest.approx(measured, rel=2e-3)
 
 
-@pytest.mark.parametrize("name", sorted(set(profile_names()) - {REFERENCE}))
+PLAIN = [name for name in profile_names() if name != REFERENCE and name.count("_") == 2]
+
+
+@pytest.mark.parametrize("name", PLAIN)
 def test_shipped_estimates_are_of_this_roofline(name: str) -> None:
     """Files of estimated profiles are what the code makes (tools/estimate_profiles.py)."""
-    engine, model, accelerator = name.split("_")
-    assert load_profile(name) == estimate(engine, model, accelerator)
+    engine, model, accelerators = name.split("_")
+    accelerator, _, count = accelerators.partition("-x")
+    assert load_profile(name) == estimate(engine, model, accelerator, count=int(count or 1))
+
+
+@pytest.mark.parametrize(
+    ("engine", "accelerator", "expected"), [("vllm", "v5e", "GPU"), ("jetstream", "l4", "TPU")]
+)
+def test_an_engine_runs_on_its_kind_of_accelerator(
+    engine: str, accelerator: str, expected: str
+) -> None:
+    """vLLM on a TPU and JetStream on a GPU are refused with one line that names the others."""
+    with pytest.raises(UsageError, match=rf"modelled on {expected}s only \(one of "):
+        estimate(engine, "llama-2-7b", accelerator)
 
 
 def test_efficiencies_are_physical() -> None:

@@ -13,21 +13,28 @@ from scalecert.policy.hardware import Hardware
 from scalecert.policy.model import Policy
 from scalecert.policy.model_ids import means_model
 
+_PLAIN = 2
+"""Parts of a profile's name after the engine: model and accelerators."""
+
 
 def pick_profile(
     policy: Policy, engine: str, model: str | None, hardware: Hardware
 ) -> EngineProfile:
     """Return the shipped profile of an engine, a model (as the manifest names it) and hardware.
 
+    Variants of a profile, with a fourth part in their names, are for `--profile` alone.
+
     Raises:
         UsageError: if no profile fits; it names those that nearly do.
     """
-    names = [name for name in profile_names() if name.split("_")[0] == engine]
-    of_model = [name for name in names if model and means_model(model, name.split("_")[1])]
-    fitting = [name for name in of_model if name.split("_")[2] == hardware.name]
+    parts = {name: name.split("_") for name in profile_names()}
+    names = [name for name, (of, *rest) in parts.items() if of == engine and len(rest) == _PLAIN]
+    of_model = [name for name in names if model and means_model(model, parts[name][1])]
+    profiles = [load_profile(name) for name in of_model]
+    fitting = [one for one in profiles if one.spec.accelerator.name == hardware.name]
     if not fitting:
         raise _no_profile(policy, engine, model, hardware, of_model or names)
-    for profile in map(load_profile, fitting):
+    for profile in fitting:
         if hardware.count in (0, profile.spec.accelerator.count):
             return profile
     raise _error(
