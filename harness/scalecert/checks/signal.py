@@ -139,7 +139,7 @@ def _because(signal: Signal) -> str:
     " serve saturated, for 2 min), highest of all metrics; it must exceed 1",
     source="HPA: no scale-up while value / target <= 1 + tolerance (replica_calculator.go);"
     " bounds: the engine's slots, batch and cache, of which one fills first; what sizes leave of"
-    " them: mean tokens of the workload's requests, off by two standard deviations of a batch",
+    " them: mean tokens of the workload's requests, off by 1.5 standard deviations of a batch",
     unit="x",
     comparison=">",
     default_limit=1.0,
