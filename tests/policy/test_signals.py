@@ -225,8 +225,10 @@ def test_an_absurd_target_is_a_finite_one(load):
 @pytest.mark.parametrize(
     "name",
     [
-        "kubernetes.io|container|accelerator|duty_cycle",
-        "prometheus.googleapis.com|DCGM_FI_DEV_GPU_UTIL|gauge",
+        "kubernetes.io|node|accelerator|duty_cycle",
+        "prometheus.googleapis.com|DCGM_FI_DEV_GPU_TEMP|gauge",
+        "container_memory_working_set_bytes",
+        "kube_pod_status_phase",
     ],
 )
 def test_metrics_of_other_exporters_are_not_called_absent(load, name):

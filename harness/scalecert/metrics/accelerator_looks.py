@@ -19,6 +19,10 @@ from scalecert.metrics.conditions import MetricConditions
 from scalecert.metrics.gke import SystemStore
 from scalecert.metrics.schedule import PodSchedule
 
+OPENING_SECONDS = 10.0
+"""When pods that a run begins with are collected first, all at once: they have been there for long,
+so that a run must not begin with figures of some of them."""
+
 
 class Collector(Protocol):
     """Who looks at accelerators again and again."""
@@ -114,18 +118,29 @@ class Meter:
     collector: Collector
     started_seconds: float
     number: int = field(init=False)
+    at_opening: bool = field(init=False)
+    """Whether the next collection is the one of pods that the run begins with."""
     opening: tuple[float, Activity | None] | None = None
     """The look at the start of the short window, if it has been."""
     last: tuple[float, Activity | None] | None = None
     """The look of the collection before."""
 
     def __post_init__(self) -> None:
-        elapsed = self.started_seconds - self.collector.phase_seconds
+        self.at_opening = self.started_seconds == 0.0
+        first = OPENING_SECONDS if self.at_opening else self.started_seconds
+        elapsed = first - self.collector.phase_seconds
         self.number = max(0, math.ceil(elapsed / self.collector.collection_seconds))
 
     def collection_at(self) -> float:
         """Return the time of the next collection."""
+        if self.at_opening:
+            return OPENING_SECONDS
         return self.collector.phase_seconds + self.number * self.collector.collection_seconds
+
+    def collected(self) -> None:
+        """Go on to the collection after the next."""
+        self.number += 0 if self.at_opening else 1
+        self.at_opening = False
 
     def next_seconds(self) -> float:
         """Return the time of the next look."""
@@ -147,5 +162,5 @@ class Meter:
         recent = device.reading(before, activity, now - start)
         average = device.reading(then, activity, now - since)
         self.collector.collect(chips, Readings(recent, average), now)
-        self.number += 1
+        self.collected()
         self.opening, self.last = None, (now, activity)

@@ -168,7 +168,7 @@ class Accelerators:
         for meter in held.meters:
             while (due := meter.collection_at()) <= now:
                 meter.collector.collect(held.chips, Readings(steady, steady), due)
-                meter.number += 1
+                meter.collected()
 
     def _add_neighbour(self, device: Device, number: int) -> None:
         """Add a pod of another namespace: its container is called as the policy's."""

@@ -103,7 +103,7 @@ def _plan(
         harness_version=__version__,
         world=subject.world,
         variation=load.variation,
-        ingestion_seconds=ingestion_seconds(policy, scenario),
+        ingestion_seconds=ingestion_seconds(policy, subject.resolved, scenario),
         fidelity=shipped_fidelity(),
         given=subject.given,
         scenario=scenario,

@@ -9,7 +9,9 @@ import numpy.typing as npt
 from scalecert.documents import sha256_digest
 from scalecert.engines.profiles import RelativeError
 from scalecert.engines.roofline import ASSUMED_ERROR
+from scalecert.exporters.registry import system_metrics_of
 from scalecert.metrics.conditions import GOOGLE_INGESTION_DELAY_SECONDS
+from scalecert.metrics.gke.names import external_metric_type
 from scalecert.metrics.inputs import wanted_metrics
 from scalecert.metrics.names import is_google
 from scalecert.planning.fluid import peak_per_second, segments
@@ -126,18 +128,23 @@ def scrape_interval_seconds(policy: Policy, scenario: Scenario) -> float:
     return max(intervals, default=float(scenario.spec.cluster.metrics.scrape_interval))
 
 
-def ingestion_seconds(policy: Policy, scenario: Scenario) -> float:
-    """Return how long a scraped sample waits until queries see it, at the longest.
+def ingestion_seconds(policy: Policy, resolved: Resolved, scenario: Scenario) -> float:
+    """Return how long a sample waits until queries see it, at the longest.
 
     What the scenario says, else what Managed Service for Prometheus takes where a monitor or the
-    name of a metric is Google's, as `metrics.adapters` has it.
+    name of a metric is Google's, as `metrics.adapters` has it; some metrics that Google Cloud
+    collects by itself come later still.
     """
+    wanted = [metric.name for metric in wanted_metrics(policy.hpa)]
+    system = system_metrics_of(resolved.device).metrics
+    types = (external_metric_type(name) for name in wanted)
+    late = max((system[one].late_seconds for one in types if one in system), default=0.0)
     given = scenario.spec.cluster.metrics.ingestion_delay
     if given is not None:
-        return float(given)
+        return float(given) + late
     managed = any(config.google for config in policy.scrape_configs)
-    named = any(is_google(wanted.name) for wanted in wanted_metrics(policy.hpa))
-    return GOOGLE_INGESTION_DELAY_SECONDS if managed or named else 0.0
+    google = managed or any(map(is_google, wanted))
+    return (GOOGLE_INGESTION_DELAY_SECONDS if google else 0.0) + late
 
 
 def provisioning_seconds(scenario: Scenario) -> float:

@@ -1,13 +1,13 @@
-"""Whether the engine's version exposes what an HPA's metric is made of, and if not, why.
+"""Whether what an HPA's metric is made of is exposed, and if not, why.
 
-Google's names carry the series' name and kind; all others go through the rules of
-prometheus-adapter.
+Google's names carry the series' name and kind, or are Cloud Monitoring's own; all others go through
+the rules of prometheus-adapter. Series are the engine's, or those of accelerators.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from scalecert.documents import closest
 from scalecert.engines.base import EngineKind, MetricInfo
@@ -17,12 +17,19 @@ from scalecert.hpa.types import MetricIdentifier, MetricSpec
 from scalecert.metrics.adapter_config import AdapterRules
 from scalecert.metrics.adapter_rules import DiscoveryRule
 from scalecert.metrics.families import Catalogue
+from scalecert.metrics.gke.names import external_metric_type
 from scalecert.metrics.kube_resources import find_resource
-from scalecert.metrics.names import ParsedName
+from scalecert.metrics.names import ParsedName, parse_metric_name
 from scalecert.metrics.promql.syntax import Expression
+from scalecert.metrics.relabel import RelabelRule
+from scalecert.policy.accelerators import (
+    NO_ACCELERATORS,
+    AcceleratorMetrics,
+    never_asked_for,
+    not_of_pods,
+)
+from scalecert.policy.exposed_metric import Exposure, google_name, selected_labels
 from scalecert.policy.rule_queries import (
-    PLAIN,
-    RuleQuery,
     label_never_there,
     read_query,
     written_fallback,
@@ -34,35 +41,16 @@ SCRAPE_LABELS = frozenset({"pod", "container", "namespace", "job", "instance", "
 """Labels that a scrape may add to a series."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """Whether a metric can exist.
-
-    Attributes:
-        exists: whether it can.
-        series: the Prometheus series behind it, as far as known.
-        info: what is known of the series; None where a query makes something else of it.
-        query: what a rule of prometheus-adapter makes of the series.
-        reason: why it can't exist.
-        hint: what to write instead.
-    """
-
-    exists: bool
-    series: str | None = None
-    info: MetricInfo | None = None
-    query: RuleQuery = PLAIN
-    reason: str = ""
-    hint: str = ""
-
-
 class Exposed:
-    """What one version of an engine exposes, through one cluster's adapters.
+    """What one version of an engine and its accelerators expose, through one cluster's adapters.
 
     Args:
         kind: the engine.
         version: its version.
         rules: of prometheus-adapter.
         attached: labels that the policy's monitors attach; None if any may be among them.
+        beside: what the accelerators expose.
+        relabelings: of each monitor, on the series that it stores.
     """
 
     def __init__(
@@ -71,30 +59,45 @@ class Exposed:
         version: str | None,
         rules: AdapterRules,
         attached: Collection[str] | None = (),
+        *,
+        beside: AcceleratorMetrics = NO_ACCELERATORS,
+        relabelings: Iterable[Sequence[RelabelRule]] = (),
     ) -> None:
         self._kind, self._version, self._rules = kind, version, rules
         self._attached = attached
         self._known: Mapping[str, MetricInfo] = kind.metrics(version)
+        self._beside = beside
         self._catalogue = Catalogue(self._known)
+        for one in relabelings:
+            self._catalogue.add_names(one)
 
-    def knows(self, series: str) -> bool:
-        """Tell whether the engine exposes a series of this name."""
-        return series in self._catalogue.kinds
+    def knows(self, name: str, parsed: ParsedName) -> bool:
+        """Tell whether something is known of the series that an HPA's metric names."""
+        series = parsed.prometheus_name or name
+        return series in self._catalogue.kinds or self._beside.knows(name, parsed)
 
     def look_up(self, spec: MetricSpec, parsed: ParsedName) -> Exposure:
         """Return whether the metric of an HPA can exist; its selector is not looked at."""
         if parsed.kind == "adapter":
             return self._through_rules(spec)
+        if spec.external is not None:
+            # The API asks for an External metric in lower case (`ClusterApi`).
+            lower = parse_metric_name(spec.name.lower(), spec.type)
+            if lower != parsed and not self.knows(spec.name.lower(), lower):
+                return never_asked_for(self._beside, parsed.prometheus_name or spec.name)
+            parsed = lower
+        if not parsed.problem and self._beside.knows(spec.name, parsed):
+            return self._beside.exposure(spec, parsed)
         series = parsed.prometheus_name or ""
         info = self._known.get(series)
         if parsed.problem:
-            return Exposure(False, series or None, reason=parsed.problem, hint=_google_name(info))
+            return Exposure(False, series or None, reason=parsed.problem, hint=google_name(info))
         if series not in self._catalogue.kinds:
             return self._absent(series)
         kind = self._catalogue.kinds[series]
         if kind != parsed.metric_type:
             reason = f"{series} is a {kind}, the name says {parsed.metric_type}"
-            return Exposure(False, series, reason=reason, hint=_google_name(info))
+            return Exposure(False, series, reason=reason, hint=google_name(info))
         return Exposure(True, series, self._family(series))
 
     def _through_rules(self, spec: MetricSpec) -> Exposure:
@@ -103,14 +106,27 @@ class Exposed:
         wanted = spec.name.lower() if external else spec.name  # External ones are lower-cased
         found = None
         for rule in self._rules.external if external else self._rules.rules:
-            for series in self._catalogue:
+            for series in (*self._catalogue, *self._beside.scraped):
                 if rule.takes(series) and rule.api_name(series) == wanted:
                     found = rule, series
         if found is not None:
-            return self._by_rule(found[1], _query(found[0], found[1], spec))
+            exposure = self._by_rule(found[1], _query(found[0], found[1], spec))
+            return self._for_pods(exposure, found[0], spec)
+        if self._beside.knows(spec.name, parse_metric_name(spec.name, spec.type)):
+            return self._beside.missing(spec.name)
         absent = self._absent(spec.name)
         reason = "no rule of prometheus-adapter makes it of what the engine exposes"
         return replace(absent, reason=f"{reason}; {absent.reason}")
+
+    def _for_pods(self, exposure: Exposure, rule: DiscoveryRule, spec: MetricSpec) -> Exposure:
+        """Return an exposure with what only series of accelerators have looked at."""
+        series = self._beside.scraped.get(exposure.series or "")
+        if series is None:
+            return exposure
+        by_pod = spec.pods is not None and _pod_label(rule) == "pod"
+        if exposure.exists and by_pod and not series.of_pods:
+            return replace(exposure, exists=False, reason=not_of_pods(series), hint=_MAP_PODS)
+        return replace(exposure, accelerators=self._beside.per_replica)
 
     def _by_rule(self, series: str, query: Expression) -> Exposure:
         """Return what a rule's query makes of a series, if it selects any."""
@@ -124,8 +140,8 @@ class Exposed:
             reason += f"; {written_fallback(read.fallback)} hides it from the HPA's conditions"
         return Exposure(False, series, reason=reason, hint=_label_hint(label, self._family(series)))
 
-    def with_labels(self, exposure: Exposure, identifier: MetricIdentifier) -> Exposure:
-        """Return the exposure of a metric with its selector's labels looked at."""
+    def with_labels(self, exposure: Exposure, name: str, identifier: MetricIdentifier) -> Exposure:
+        """Return the exposure of a metric, as the HPA names it, with its selector looked at."""
         if not exposure.exists:
             return exposure
         try:
@@ -134,19 +150,22 @@ class Exposed:
             reason = f"the HPA can't select series by its selector: {error}"
             hint = "leave the label out: a label's value has letters, digits, - _ and . only"
             return replace(exposure, exists=False, reason=reason, hint=hint)
-        there = self._labels(exposure.series)
+        there = self._labels(exposure.series or external_metric_type(name))
         if exposure.info is None or there is None:
             return exposure
-        for label in _selected_labels(identifier):
+        for label in selected_labels(identifier):
             bare = label.removeprefix("metric.labels.")
             if bare not in there and not label.startswith(("resource.", "metadata.", "reducer")):
-                reason = f"{exposure.series} has no label {bare}"
+                reason = f"{exposure.info.name} has no label {bare}"
                 hint = _label_hint(bare, exposure.info)
                 return replace(exposure, exists=False, reason=reason, hint=hint)
         return exposure
 
     def _labels(self, series: str | None) -> Collection[str] | None:
-        """Return the labels that a series of the engine can have, None if nobody knows."""
+        """Return the labels that a series can have, None if nobody knows."""
+        beside = self._beside.stored(series or "")
+        if beside is not None:
+            return beside.labels
         info = self._family(series) if series else None
         if info is None or self._attached is None:
             return None
@@ -168,7 +187,21 @@ class Exposed:
         return Exposure(False, series, reason=reason, hint=f"did you mean {near}?" if near else "")
 
     def _family(self, series: str) -> MetricInfo | None:
+        beside = self._beside.scraped.get(series)
+        if beside is not None:
+            return beside.info
         return next((self._known[name] for name in self._catalogue.families([series])), None)
+
+
+_MAP_PODS = "map exported_namespace and exported_pod to namespace and pod in the rule's overrides"
+
+
+def _pod_label(rule: DiscoveryRule) -> str:
+    """Return the label by which a rule finds a pod's series, empty if it has none."""
+    try:
+        return rule.mapping.label_of("pods")
+    except MetricsError:
+        return ""
 
 
 def _query(rule: DiscoveryRule, series: str, spec: MetricSpec) -> Expression:
@@ -185,24 +218,9 @@ def _query(rule: DiscoveryRule, series: str, spec: MetricSpec) -> Expression:
     return rule.sample_query(series)
 
 
-def _selected_labels(identifier: MetricIdentifier) -> Iterable[str]:
-    """Yield the labels that a metric's series must have."""
-    if identifier.selector is not None:
-        yield from identifier.selector.match_labels
-        for one in identifier.selector.match_expressions:
-            if one.operator in ("In", "Exists"):
-                yield one.key
-
-
 def _label_hint(label: str, info: MetricInfo | None) -> str:
     """Return which of a family's own labels is meant, else what there is."""
     own = info.labels if info is not None else ()
     longer = next((one for one in own if label in one), None)
     near = longer or closest(label, own)
     return f"did you mean {near}?" if near else f"labels: {', '.join(own)}"
-
-
-def _google_name(info: MetricInfo | None) -> str:
-    if info is None or info.kind == "histogram":
-        return ""
-    return f"write prometheus.googleapis.com|{info.name}|{info.kind}"

@@ -14,8 +14,10 @@ from msgspec.structs import replace
 from scalecert.engines.base import MetricInfo, RequestSizes
 from scalecert.hpa.types import MetricIdentifier, MetricSpec, MetricTarget
 from scalecert.metrics.adapter_config import effective_rules
-from scalecert.metrics.names import ParsedName, parse_metric_name
-from scalecert.policy.exposure import Exposed, Exposure
+from scalecert.metrics.names import ParsedName, is_google, parse_metric_name
+from scalecert.policy.accelerators import AcceleratorMetrics, accelerator_metrics
+from scalecert.policy.exposed_metric import Exposure
+from scalecert.policy.exposure import Exposed
 from scalecert.policy.model import Policy
 from scalecert.policy.resolve import Resolved
 from scalecert.policy.scraping import attached_labels, scrape_problem
@@ -32,7 +34,7 @@ _REDUCERS = {
     "REDUCE_COUNT": "count",
 }
 
-_OTHER_EXPORTERS = ("dcgm_", "duty_cycle", "tpu_", "container_", "node_", "kube_")
+_OTHER_EXPORTERS = ("dcgm_", "tpu_", "container_", "node_", "kube_")
 
 
 def signals(
@@ -51,11 +53,18 @@ def signals(
         sizes: of the load's requests, which may bound a metric further; None if nobody knows them.
 
     Raises:
-        UsageError: for a metric of a system that ScaleCert does not model (accelerators, nodes),
-            or adapter rules outside of the documented subset.
+        UsageError: for a metric of a system that ScaleCert does not model (nodes, cAdvisor), or
+            adapter rules outside of the documented subset.
     """
     rules = effective_rules([one.document for one in policy.rules])
-    exposed = Exposed(resolved.kind, resolved.version, rules, attached_labels(policy))
+    exposed = Exposed(
+        resolved.kind,
+        resolved.version,
+        rules,
+        attached_labels(policy),
+        beside=accelerator_metrics(policy, resolved),
+        relabelings=[config.metric_relabelings for config in policy.scrape_configs],
+    )
     behavior = policy.hpa.behavior
     own = behavior.scale_up.tolerance if behavior and behavior.scale_up else None
     tolerance_up = tolerance if own is None else own.as_approximate_float64()
@@ -98,12 +107,21 @@ def as_scraped(found: tuple[Signal, ...], policy: Policy, resolved: Resolved) ->
     if problem is None:
         return found
     reason, hint = problem
+    beside = accelerator_metrics(policy, resolved)
     return tuple(
         replace(signal, exists=False, reason=reason, hint=hint)
-        if signal.exists and signal.source_type not in ("Resource", "ContainerResource")
+        if signal.exists and _is_scraped_of_engine(signal, beside)
         else signal
         for signal in found
     )
+
+
+def _is_scraped_of_engine(signal: Signal, beside: AcceleratorMetrics) -> bool:
+    """Tell whether a signal comes from the engine's own page."""
+    if signal.source_type in ("Resource", "ContainerResource"):
+        return False
+    series = signal.prometheus_name
+    return series not in beside.scraped if series is not None else not is_google(signal.metric)
 
 
 def _target_value(target: MetricTarget) -> float:
@@ -125,14 +143,15 @@ def _exposure(policy: Policy, exposed: Exposed, index: int, spec: MetricSpec) ->
     if identifier is None:
         return _resource_exposure(policy, spec)
     parsed = parse_metric_name(name, spec.type)
-    if _is_foreign(name, parsed) and not exposed.knows(parsed.prometheus_name or name):
+    if _is_foreign(name, parsed) and not exposed.knows(name, parsed):
         path = f"spec.metrics[{index}]"
         raise policy.document.error(
-            f"found {name}, expected a metric of the engine",
+            f"found {name}, expected a metric of the engine or of its accelerators",
             field=path,
-            hint="metrics of accelerators, nodes and other exporters are not modelled",
+            hint="metrics of nodes, of cAdvisor and of kube-state-metrics are not modelled;"
+            " docs/accelerators.md lists those of accelerators",
         )
-    return exposed.with_labels(exposed.look_up(spec, parsed), identifier)
+    return exposed.with_labels(exposed.look_up(spec, parsed), name, identifier)
 
 
 def _is_foreign(name: str, parsed: ParsedName) -> bool:
@@ -168,6 +187,8 @@ def _maximum(
     if info is None or info.maximum is None:
         return None
     highest = info.maximum(resolved.limits) * _pods_added_up(policy, spec, exposure)
+    if exposure.accelerators and _aggregation(spec, exposure) in ("", "sum"):
+        highest *= exposure.accelerators  # each has a series, and they are added up
     return highest if math.isfinite(highest) else None
 
 

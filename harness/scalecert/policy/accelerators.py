@@ -1,0 +1,231 @@
+"""Which series of accelerators a policy's metrics can be made of, known without running anything.
+
+Exporters run beside the policy's pods and are no part of its manifests; its monitors decide which
+of their series are stored, under which names and with which labels. Google Cloud's own metrics need
+no monitor. `policy.exposure` asks here for what the engine does not expose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from scalecert.engines.base import MetricInfo
+from scalecert.exporters.base import Chip, Exporter, Holder, Maker, Readings
+from scalecert.exporters.device import Device
+from scalecert.exporters.registry import exporters_of, system_metrics_of
+from scalecert.hpa.types import MetricIdentifier, MetricSpec
+from scalecert.metrics.exporter_pods import exporter_pod
+from scalecert.metrics.families import UNKNOWN
+from scalecert.metrics.gke import PREFIX
+from scalecert.metrics.gke.names import external_metric_type
+from scalecert.metrics.names import ParsedName
+from scalecert.metrics.scrape import stored_labels
+from scalecert.metrics.scrape_config import ScrapeConfig, ScrapedPod, default_scrape_config
+from scalecert.metrics.tsdb import NAME_LABEL
+from scalecert.policy.exposed_metric import Exposure, google_name, selected_labels
+from scalecert.policy.model import Policy
+from scalecert.policy.resolve import Resolved
+
+
+@dataclass(frozen=True, slots=True)
+class AcceleratorSeries:
+    """A series of accelerators as it is stored.
+
+    Attributes:
+        info: of the family, under the name that is stored.
+        labels: names of all its labels.
+        of_pods: whether its pod label names the pod that holds the accelerator.
+        exporter: whose it is; empty for a system metric.
+        origin: the name as exposed.
+    """
+
+    info: MetricInfo
+    labels: frozenset[str]
+    of_pods: bool
+    exporter: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceleratorMetrics:
+    """Everything that a policy can read of its accelerators.
+
+    Attributes:
+        scraped: by the name that is stored.
+        system: Google Cloud's own, by metric type.
+        absent: names that are known and not there, with the reason and what to do.
+        per_replica: accelerators of a replica.
+    """
+
+    scraped: Mapping[str, AcceleratorSeries]
+    system: Mapping[str, AcceleratorSeries]
+    absent: Mapping[str, tuple[str, str]]
+    per_replica: int
+
+    def knows(self, name: str, parsed: ParsedName) -> bool:
+        """Tell whether something is known of what a metric's name means."""
+        own = _own_name(name, parsed)
+        return own in self.scraped or own in self.system or own in self.absent
+
+    def stored(self, name: str) -> AcceleratorSeries | None:
+        """Return the series of a name or metric type, None if there is none."""
+        return self.scraped.get(name) or self.system.get(name)
+
+    def renamed(self, origin: str) -> str | None:
+        """Return another name under which a family is stored, None if there is none."""
+        names = (name for name, one in self.scraped.items() if one.origin == origin)
+        return next((name for name in names if name != origin), None)
+
+    def missing(self, name: str) -> Exposure:
+        """Return why nothing makes a metric of a series that is known."""
+        reason, hint = self.absent.get(name, (f"no rule of prometheus-adapter shows {name}", ""))
+        return Exposure(False, name, reason=reason, hint=hint)
+
+    def exposure(self, spec: MetricSpec, parsed: ParsedName) -> Exposure:
+        """Return whether a metric by one of Google's names can exist, if `knows` has it.
+
+        Neighbours have such series too: without a condition on whose they are, nobody knows how
+        high an External metric rises.
+        """
+        name = _own_name(spec.name, parsed)
+        series = self.stored(name)
+        if series is None:
+            return replace(self.missing(name), series=parsed.prometheus_name)
+        if parsed.prometheus_name is not None and not _writes(series.info.kind, parsed.metric_type):
+            reason = f"{name} is of kind {series.info.kind}, the name says {parsed.metric_type}"
+            return Exposure(False, name, reason=reason, hint=google_name(series.info))
+        if spec.external is None and not series.of_pods:
+            return Exposure(False, name, reason=not_of_pods(series), hint=_USE_EXTERNAL)
+        info = series.info
+        if spec.external is not None and not _names_holder(spec.external.metric):
+            info = replace(info, maximum=None)
+        return Exposure(True, parsed.prometheus_name, info, accelerators=self.per_replica)
+
+
+NO_ACCELERATORS = AcceleratorMetrics({}, {}, {}, 1)
+
+_USE_EXTERNAL = "use type External, and metric.labels.exported_namespace in its selector"
+_HOLDERS = frozenset({"exported_namespace", "exported_pod", "namespace_name", "pod_name"})
+"""Labels that say whose accelerators a series is of."""
+
+
+def _own_name(name: str, parsed: ParsedName) -> str:
+    """Return the name by which series or metric types are kept here."""
+    return parsed.prometheus_name or external_metric_type(name)
+
+
+def not_of_pods(series: AcceleratorSeries) -> str:
+    """Return why a series has no value for the pods that are scaled."""
+    return f"the pod of {series.info.name} is the exporter's, not the one that is scaled"
+
+
+def _names_holder(identifier: MetricIdentifier) -> bool:
+    """Tell whether a selector keeps the series of other pods out."""
+    return any(
+        label.rpartition(".")[2] in _HOLDERS or label.startswith("metadata.")
+        for label in selected_labels(identifier)
+    )
+
+
+def _writes(kind: str, metric_type: str) -> bool:
+    """Tell whether a series of a kind has such a suffix in its metric type."""
+    return metric_type == kind or (kind == UNKNOWN and metric_type == f"{UNKNOWN}:counter")
+
+
+def never_asked_for(beside: AcceleratorMetrics, series: str) -> Exposure:
+    """Return why an External metric with upper-case letters is never found."""
+    renamed = beside.renamed(series) or series.lower()
+    return Exposure(
+        False,
+        series,
+        reason=f"the HPA asks for External metrics in lower case, and there is no {series.lower()}",
+        hint=f"let the monitor's metricRelabeling rename {series} to {renamed}, and write"
+        f" {PREFIX}|{renamed}|{UNKNOWN}",
+    )
+
+
+def accelerator_metrics(policy: Policy, resolved: Resolved) -> AcceleratorMetrics:
+    """Return what a policy can read of its accelerators."""
+    device = resolved.device
+    container = resolved.container.name if resolved.container is not None else "inference-server"
+    chip = _chip(device, Holder(policy.namespace, "pod", container, {}))
+    configs = policy.scrape_configs or (default_scrape_config(15.0),)
+    scraped: dict[str, AcceleratorSeries] = {}
+    absent = _of_others(device)
+    for exporter in exporters_of(device):
+        pod = exporter_pod(exporter, configs)
+        absent |= dict.fromkeys(exporter.figures, _dropped(exporter))
+        selecting = [one for one in configs if one.target_labels(pod) is not None]
+        if not selecting:
+            absent |= dict.fromkeys(exporter.figures, _unscraped(exporter))
+        for config in selecting:
+            scraped |= {one.info.name: one for one in _stored(exporter, config, pod, device, chip)}
+    return AcceleratorMetrics(scraped, _system(device), absent, device.count)
+
+
+def _unscraped(exporter: Exporter) -> tuple[str, str]:
+    usual = exporter.daemons[0]
+    labels = ",".join(f"{name}={value}" for name, value in usual.labels.items())
+    port = next(iter(usual.ports.values()))
+    return (
+        f"no monitor of the input scrapes the {exporter.name}",
+        f"add a PodMonitoring in {usual.namespace} that selects {labels}, port {port}",
+    )
+
+
+def _dropped(exporter: Exporter) -> tuple[str, str]:
+    reason = f"the monitor of the {exporter.name} drops or renames it"
+    return reason, "check its metricRelabeling"
+
+
+def _of_others(device: Device) -> dict[str, tuple[str, str]]:
+    """Return the names that only accelerators of another make have."""
+    found: dict[str, tuple[str, str]] = {}
+    others: tuple[Maker, ...] = ("nvidia", "cloud-tpu")
+    for make in others:
+        other = replace(device, make=make)
+        names = {name for exporter in exporters_of(other) for name in exporter.figures}
+        whose = "NVIDIA GPUs" if make == "nvidia" else "TPUs"
+        reason = f"only {whose} have it, the replicas run on {device.model}"
+        found |= dict.fromkeys((*names, *system_metrics_of(other).metrics), (reason, ""))
+    own = {name for exporter in exporters_of(device) for name in exporter.figures}
+    return {name: why for name, why in found.items() if name not in own | set(_system(device))}
+
+
+def _chip(device: Device, holder: Holder) -> Chip:
+    return Chip("node", 0, device.make, device.model, device.topology, holder)
+
+
+def _stored(
+    exporter: Exporter, config: ScrapeConfig, pod: ScrapedPod, device: Device, chip: Chip
+) -> Iterator[AcceleratorSeries]:
+    """Yield what one monitor stores of an exporter's page: by making a page and storing it."""
+    target = config.target_labels(pod) or {}
+    busy = device.steady(1.0)
+    for sample in exporter.samples(exporter.figures, chip, Readings(busy, busy)):
+        labels = stored_labels(sample, target, config)
+        if labels is None:
+            continue
+        name, info = labels.pop(NAME_LABEL), exporter.figures[sample.name].info
+        holder = (labels.get("namespace"), labels.get("pod"))
+        yield AcceleratorSeries(
+            info if name == info.name else replace(info, name=name, kind=UNKNOWN),
+            frozenset(labels),
+            of_pods=holder == (chip.holder.namespace, chip.holder.pod),
+            exporter=exporter.name,
+            origin=sample.name,
+        )
+
+
+def _system(device: Device) -> dict[str, AcceleratorSeries]:
+    return {
+        metric_type: AcceleratorSeries(
+            replace(metric.figure.info, name=metric_type),
+            frozenset(metric.figure.info.labels),
+            of_pods=True,
+            exporter="",
+            origin=metric.figure.info.name,
+        )
+        for metric_type, metric in system_metrics_of(device).metrics.items()
+    }
