@@ -7,12 +7,10 @@ import dataclasses
 import pytest
 
 from scalecert.engines.base import MetricsEndpoint
-from scalecert.policy.lint import RULES
-from scalecert.policy.lint.finding import Facts
+from scalecert.policy.lint import RULES, facts_of
 from scalecert.policy.resolve import resolve
 from scalecert.policy.scraping import scrape_problem
 from scalecert.policy.signals import signals
-from scalecert.recording.plan import Signal
 
 from .conftest import DEPLOYMENT, HPA, MONITORING, WHOLE, changed, joined
 
@@ -31,8 +29,14 @@ spec:
   selector:
     matchLabels: {app.kubernetes.io/name: nvidia-dcgm-exporter}
   endpoints:
-  - {port: metrics, interval: 15s}
+  - port: metrics
+    metricRelabeling:
+    - {sourceLabels: [__name__], regex: DCGM_FI_DEV_GPU_UTIL, targetLabel: __name__,
+       replacement: dcgm_fi_dev_gpu_util}
+    - {sourceLabels: [__name__], regex: DCGM_FI_DEV_FB_USED, targetLabel: __name__,
+       replacement: dcgm_fi_dev_fb_used}
 """
+IN_CAPITALS = EXPORTER[: EXPORTER.index("    metricRelabeling")]
 
 
 def metric(name, target="85", labels=(), type_="AverageValue"):
@@ -51,27 +55,10 @@ def hpa(*metrics):
     return HPA[: HPA.index("  - type: Pods")] + "".join(metrics)
 
 
-def a_signal(spec, index, **facts):
-    """Return a signal of an HPA's metric: a sum over series that exists."""
-    target = spec.target.average_value or spec.target.value
-    known = {
-        "index": index,
-        "source_type": spec.type,
-        "metric": spec.name,
-        "exists": True,
-        "target_type": spec.target.type,
-        "target_value": target.as_approximate_float64() if target else 80.0,
-        "tolerance_up": 0.1,
-        "aggregation": "sum" if spec.external else "",
-    }
-    return Signal(**{**known, **facts})
-
-
-def apply(rule_id, policy, resolved=None, found=None, **facts):
-    """Return what one rule finds, on the policy's signals or on those made of its metrics."""
-    made = tuple(a_signal(spec, index, **facts) for index, spec in enumerate(policy.hpa.metrics))
+def apply(rule_id, policy, resolved=None):
+    """Return what one rule finds."""
     (rule,) = (rule for rule in RULES if rule.id == rule_id)
-    return list(rule.function(Facts(policy, resolved or resolve(policy), found or made)))
+    return list(rule.function(facts_of(policy, resolved or resolve(policy))))
 
 
 def verdicts(findings):
@@ -212,6 +199,7 @@ def test_a_policy_of_accelerator_metrics_needs_the_exporters_monitor_alone(load)
     text = joined(hpa(metric(GPU_UTIL)), DEPLOYMENT)
     assert apply("scrape-target", load(text)) == []
     assert verdicts(apply("exporter-target", load(text))) == ["warning"]
+    assert verdicts(apply("exporter-target", load(joined(text, MONITORING)))) == ["fail"]
     assert verdicts(apply("exporter-target", load(joined(text, EXPORTER)))) == ["pass"]
     assert apply("exporter-target", load(joined(hpa(metric(DUTY_CYCLE)), DEPLOYMENT))) == []
     assert apply("exporter-target", load(WHOLE)) == []
@@ -251,8 +239,7 @@ def test_a_short_queue_wants_policies_for_scaling_up(load, name, target, behavio
     """Under 10 waiting requests the defaults are not a choice."""
     text = changed(changed(WHOLE, RUNNING, name), '"10"', f'"{target}"')
     policy = load(changed(text, "  metrics:\n", f"{behavior}  metrics:\n"))
-    found = apply("low-threshold", policy, found=signals(policy, resolve(policy)))
-    assert verdicts(found) == expected
+    assert verdicts(apply("low-threshold", policy)) == expected
 
 
 # Whose series
@@ -269,6 +256,7 @@ def test_a_short_queue_wants_policies_for_scaling_up(load, name, target, behavio
         (WAITING, ("resource.labels.cluster",), "fail", "does not name the namespace or the pods"),
         (GPU_UTIL, (), "fail", "does not name the namespace or the pods"),
         (GPU_UTIL, EXPORTED, "pass", "names namespace and pods"),
+        (GPU_UTIL, OWN, "fail", "does not name the namespace or the pods"),
         (
             DUTY_CYCLE,
             ("resource.labels.container_name", "resource.labels.namespace_name"),
@@ -279,9 +267,8 @@ def test_a_short_queue_wants_policies_for_scaling_up(load, name, target, behavio
 )
 def test_an_external_metric_is_a_sum_over_the_whole_project(load, name, labels, verdict, message):
     """Its selector has to leave neighbours out: of other namespaces, and of the same."""
-    (finding,) = apply(
-        "external-identity", load(joined(hpa(metric(name, labels=labels)), DEPLOYMENT))
-    )
+    text = joined(hpa(metric(name, labels=labels)), DEPLOYMENT, EXPORTER)
+    (finding,) = apply("external-identity", load(text))
     assert (finding.verdict, message in finding.message) == (verdict, True)
 
 
@@ -295,7 +282,7 @@ def test_an_external_metric_is_a_sum_over_the_whole_project(load, name, labels, 
 )
 def test_the_labels_to_add_are_those_that_such_series_have(load, name, labels):
     """An exporter's own namespace and container are not those of the pods it tells of."""
-    (finding,) = apply("external-identity", load(joined(hpa(metric(name)), DEPLOYMENT)))
+    (finding,) = apply("external-identity", load(joined(hpa(metric(name)), DEPLOYMENT, EXPORTER)))
     assert finding.hint == f"add matchLabels {labels}"
 
 
@@ -305,15 +292,20 @@ def test_metrics_of_pods_and_of_prometheus_adapter_are_the_namespaces_own(load):
     assert apply("external-identity", load(joined(hpa(metric("queue")), DEPLOYMENT))) == []
 
 
-@pytest.mark.parametrize(("exists", "verdict"), [(False, "fail"), (True, "warning")])
-def test_an_upper_case_external_name_is_asked_for_in_lower_case(load, exists, verdict):
-    """It is found only where the scrape renames the series."""
-    name = "prometheus.googleapis.com|DCGM_FI_DEV_GPU_UTIL|gauge"
-    policy = load(joined(hpa(metric(name)), DEPLOYMENT))
-    (finding,) = apply("external-upper-case", policy, exists=exists)
+@pytest.mark.parametrize(
+    ("monitor", "verdict", "exists"), [(IN_CAPITALS, "fail", False), (EXPORTER, "warning", True)]
+)
+def test_an_upper_case_external_name_is_asked_for_in_lower_case(load, monitor, verdict, exists):
+    """It is found only where the scrape renames the series, and so is the name in lower case."""
+    capitals = "prometheus.googleapis.com|DCGM_FI_DEV_GPU_UTIL|unknown"
+    policy = load(joined(hpa(metric(capitals)), DEPLOYMENT, monitor))
+    (finding,) = apply("external-upper-case", policy)
     assert finding.verdict == verdict
-    assert "asked for as prometheus.googleapis.com|dcgm_fi_dev_gpu_util|gauge" in finding.message
-    assert apply("external-upper-case", load(joined(hpa(metric(GPU_UTIL)), DEPLOYMENT))) == []
+    assert f"asked for as {GPU_UTIL}" in finding.message
+    lower = load(joined(hpa(metric(GPU_UTIL)), DEPLOYMENT, monitor))
+    assert apply("external-upper-case", lower) == []
+    (signal,) = signals(lower, resolve(lower))
+    assert (signal.exists, "renames it to lower case" in signal.reason) == (exists, not exists)
     assert apply("external-upper-case", load(WHOLE)) == []
 
 
@@ -331,7 +323,7 @@ def test_an_upper_case_external_name_is_asked_for_in_lower_case(load, exists, ve
 )
 def test_the_accelerators_of_a_pod_are_added_up(load, gpus, target, type_, expected):
     """Four GPUs at 85 make 340 a pod, which AverageValue does not divide by four."""
-    text = joined(hpa(metric(GPU_UTIL, target, EXPORTED, type_)), DEPLOYMENT)
+    text = joined(hpa(metric(GPU_UTIL, target, EXPORTED, type_)), DEPLOYMENT, EXPORTER)
     policy = load(with_gpus(text, gpus))
     found = apply("summed-accelerators", policy, resolve(policy, "vllm_llama-2-7b_l4"))
     assert verdicts(found) == expected
@@ -344,11 +336,12 @@ def test_a_queue_beside_the_memory_hardly_ever_decides(load):
     """Memory fills before requests wait; each alone has its use."""
     queue = metric(WAITING, "10", OWN)
     memory = metric(FB_USED, "20000", EXPORTED)
-    units = {"unit": "requests"}
-    (finding,) = apply("conflicting-signals", load(joined(hpa(queue, memory), DEPLOYMENT)), **units)
+    both = load(joined(hpa(queue, memory), DEPLOYMENT, MONITORING, EXPORTER))
+    (finding,) = apply("conflicting-signals", both)
     assert (finding.verdict, f"before {WAITING} does" in finding.message) == ("warning", True)
     for alone in (queue, memory):
-        assert apply("conflicting-signals", load(joined(hpa(alone), DEPLOYMENT)), **units) == []
+        text = joined(hpa(alone), DEPLOYMENT, MONITORING, EXPORTER)
+        assert apply("conflicting-signals", load(text)) == []
 
 
 CPU = """\
@@ -370,4 +363,6 @@ CPU = """\
 )
 def test_whether_something_runs_is_no_load(load, one, expected):
     """Duty cycle, GPU utilization and CPU say that a server works, not how much."""
-    assert verdicts(apply("busy-not-load", load(joined(hpa(one), DEPLOYMENT)))) == expected
+    assert (
+        verdicts(apply("busy-not-load", load(joined(hpa(one), DEPLOYMENT, EXPORTER)))) == expected
+    )

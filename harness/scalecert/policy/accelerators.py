@@ -155,10 +155,11 @@ def accelerator_metrics(policy: Policy, resolved: Resolved) -> AcceleratorMetric
     absent = _of_others(device)
     for exporter in exporters_of(device):
         pod = exporter_pod(exporter, configs)
-        absent |= dict.fromkeys(exporter.figures, _dropped(exporter))
+        lower = {name.lower(): _in_capitals(exporter, name) for name in exporter.figures}
+        absent |= lower | dict.fromkeys(exporter.figures, _dropped(exporter))
         selecting = [one for one in configs if one.target_labels(pod) is not None]
         if not selecting:
-            absent |= dict.fromkeys(exporter.figures, _unscraped(exporter))
+            absent |= dict.fromkeys((*lower, *exporter.figures), _unscraped(exporter))
         for config in selecting:
             scraped |= {one.info.name: one for one in _stored(exporter, config, pod, device, chip)}
     return AcceleratorMetrics(scraped, _system(device), absent, device.count)
@@ -172,6 +173,12 @@ def _unscraped(exporter: Exporter) -> tuple[str, str]:
         f"no monitor of the input scrapes the {exporter.name}",
         f"add a PodMonitoring in {usual.namespace} that selects {labels}, port {port}",
     )
+
+
+def _in_capitals(exporter: Exporter, name: str) -> tuple[str, str]:
+    """Return why a family that the exporter writes in capitals is not there in lower case."""
+    reason = f"the {exporter.name} calls it {name}, and no monitor renames it to lower case"
+    return reason, f"rename {name} to {name.lower()} by metricRelabeling in the exporter's monitor"
 
 
 def _dropped(exporter: Exporter) -> tuple[str, str]:

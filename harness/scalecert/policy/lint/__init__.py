@@ -6,6 +6,7 @@ by `scalecert.checks.signal`, for lint as for a recording. One module per theme 
 
 from __future__ import annotations
 
+from scalecert.policy.accelerators import accelerator_metrics
 from scalecert.policy.lint import identity, metrics, pods, scaling, scraping
 from scalecert.policy.lint.finding import Facts, LintFinding, LintRule, Verdict, finding_at
 from scalecert.policy.model import Policy
@@ -24,5 +25,11 @@ def lint_manifests(policy: Policy, resolved: Resolved) -> tuple[LintFinding, ...
     Raises:
         UsageError: for metrics or adapter rules that are not modelled.
     """
-    facts = Facts(policy, resolved, signals(policy, resolved))
+    facts = facts_of(policy, resolved)
     return tuple(finding for rule in RULES for finding in rule.function(facts))
+
+
+def facts_of(policy: Policy, resolved: Resolved) -> Facts:
+    """Return what the rules are given."""
+    known = signals(policy, resolved)
+    return Facts(policy, resolved, known, accelerator_metrics(policy, resolved))

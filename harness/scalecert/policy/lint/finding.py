@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from scalecert.policy.accelerators import AcceleratorMetrics
 from scalecert.policy.model import Place, Policy
 from scalecert.policy.resolve import Resolved
 from scalecert.recording.plan import Signal
@@ -20,6 +21,7 @@ class Facts:
     policy: Policy
     resolved: Resolved
     signals: tuple[Signal, ...]
+    accelerators: AcceleratorMetrics
 
     def place(self, signal: Signal) -> Place:
         """Return where a metric stands in the HPA."""

@@ -11,13 +11,21 @@ from collections.abc import Iterator
 from scalecert.hpa.types import ExternalMetricSource, MetricIdentifier
 from scalecert.metrics.names import is_google, parse_metric_name
 from scalecert.policy.lint.finding import Facts, LintFinding, LintRule, finding_at
-from scalecert.policy.lint.kinds import accelerator_metric
+from scalecert.policy.lint.kinds import accelerator_series
 from scalecert.recording.plan import Signal
 
-_NAMESPACE = frozenset({"namespace", "namespace_name", "exported_namespace"})
-_WORKLOAD = frozenset({"pod", "pod_name", "exported_pod", "container", "container_name",
-                       "exported_container", "top_level_controller_name", "job", "instance",
-                       "service", "model_name"})  # fmt: skip
+_Words = tuple[frozenset[str], frozenset[str]]
+"""Labels that tell namespaces apart, and those that tell pods apart."""
+
+_OF_POD_SCRAPES: _Words = (
+    frozenset({"namespace"}),
+    frozenset({"pod", "container", "top_level_controller_name", "job", "instance", "service",
+               "model_name"}),
+)  # fmt: skip
+_OF_CONTAINERS: _Words = (
+    frozenset({"namespace_name"}),
+    frozenset({"pod_name", "container_name"}),
+)
 
 
 def _external(facts: Facts) -> Iterator[tuple[Signal, ExternalMetricSource]]:
@@ -32,9 +40,10 @@ def _identity(facts: Facts) -> Iterator[LintFinding]:
     """`external-identity`: the selector leaves no other workload's series."""
     for signal, source in _external(facts):
         labels = {label.rpartition(".")[2] for label in _selected(source.metric)}
+        words = _telling_apart(facts, signal)
         missing = [
-            word
-            for word, known in (("namespace", _NAMESPACE), ("pods", _WORKLOAD))
+            what
+            for what, known in zip(("namespace", "pods"), words, strict=True)
             if known.isdisjoint(labels)
         ]
         place = facts.place(signal)
@@ -61,11 +70,30 @@ def _selected(metric: MetricIdentifier) -> Iterator[str]:
                 yield one.key
 
 
-def _labels_to_add(facts: Facts, signal: Signal) -> str:
+def _telling_apart(facts: Facts, signal: Signal) -> _Words:
+    """Return the labels by which a metric's series are told apart.
+
+    Those of an exporter's page tell of other pods than its own: where a scrape attaches a label
+    that the page has too, the page's is called `exported_...`.
+    """
     if parse_metric_name(signal.metric, "External").kind == "gke-system":
-        return "resource.labels.namespace_name and resource.labels.container_name"
-    own = "" if accelerator_metric(facts, signal) is None else "exported_"
-    return f"metric.labels.{own}namespace and metric.labels.{own}container"
+        return _OF_CONTAINERS
+    series = accelerator_series(facts, signal)
+    if series is None:
+        return _OF_POD_SCRAPES
+    pages = {word: _exported(word, series.labels) for word in ("namespace", "pod", "container")}
+    return frozenset({pages["namespace"]}), frozenset({pages["pod"], pages["container"]})
+
+
+def _exported(word: str, labels: frozenset[str]) -> str:
+    return f"exported_{word}" if f"exported_{word}" in labels else word
+
+
+def _labels_to_add(facts: Facts, signal: Signal) -> str:
+    namespace, pods = _telling_apart(facts, signal)
+    of = "resource" if pods is _OF_CONTAINERS[1] else "metric"
+    container = next(word for word in pods if "container" in word)
+    return f"{of}.labels.{next(iter(namespace))} and {of}.labels.{container}"
 
 
 def _upper_case(facts: Facts) -> Iterator[LintFinding]:

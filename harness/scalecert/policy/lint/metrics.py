@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scalecert.policy.lint.finding import Facts, LintFinding, LintRule, finding_at
-from scalecert.policy.lint.kinds import accelerator_metric, is_memory, is_queue
+from scalecert.policy.lint.kinds import accelerator_series, is_memory, is_queue, is_resource
 from scalecert.recording.plan import Signal
 
 
@@ -41,11 +41,11 @@ def _summed_accelerators(facts: Facts) -> Iterator[LintFinding]:
     """`summed-accelerators`: a target for one accelerator is not compared with a pod's sum."""
     count = facts.resolved.accelerators_per_replica
     for signal in facts.signals:
-        metric = accelerator_metric(facts, signal)
+        series = accelerator_series(facts, signal)
         summed = signal.aggregation == "sum" and signal.target_type == "AverageValue"
-        if metric is None or not summed or count < 2 or metric.info.maximum is None:
+        if series is None or not summed or count < 2 or series.info.maximum is None:
             continue
-        one = metric.info.maximum(facts.resolved.limits)
+        one = series.info.maximum(facts.resolved.limits)
         target = signal.target_value
         if not 0 < target < one:
             continue
@@ -65,8 +65,8 @@ def _conflicting(facts: Facts) -> Iterator[LintFinding]:
     """`conflicting-signals`: no queue stands beside the accelerator's memory."""
     queues = [signal for signal in facts.signals if is_queue(signal)]
     for signal in facts.signals:
-        metric = accelerator_metric(facts, signal)
-        if metric is None or not is_memory(metric) or not queues:
+        series = accelerator_series(facts, signal)
+        if series is None or not is_memory(series) or not queues:
             continue
         yield finding_at(
             facts.place(signal),
@@ -78,8 +78,8 @@ def _conflicting(facts: Facts) -> Iterator[LintFinding]:
         )
 
 
-_SAYS_THAT_NOT_HOW_MUCH = frozenset({"duty_cycle", "dcgm_fi_dev_gpu_util",
-                                     "dcgm_fi_prof_gr_engine_active"})  # fmt: skip
+_SAYS_THAT_NOT_HOW_MUCH = frozenset({"duty_cycle", "DCGM_FI_DEV_GPU_UTIL",
+                                     "DCGM_FI_PROF_GR_ENGINE_ACTIVE"})  # fmt: skip
 """Figures of the time in which anything ran: near 100 % from a tenth of the capacity on."""
 
 
@@ -99,10 +99,10 @@ def _busy(facts: Facts) -> Iterator[LintFinding]:
 
 def _busy_figure(facts: Facts, signal: Signal) -> str:
     """Return what a signal is if it tells no load, else nothing."""
-    if signal.source_type in ("Resource", "ContainerResource"):
+    if is_resource(signal):
         return "the pods' CPU" if signal.metric == "cpu" else ""
-    metric = accelerator_metric(facts, signal)
-    if metric is not None and metric.info.name.lower() in _SAYS_THAT_NOT_HOW_MUCH:
+    series = accelerator_series(facts, signal)
+    if series is not None and series.origin in _SAYS_THAT_NOT_HOW_MUCH:
         return "the time in which an accelerator did anything"
     return ""
 

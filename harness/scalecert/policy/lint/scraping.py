@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scalecert.exporters.base import Daemon, Exporter
+from scalecert.exporters.registry import exporters_of
 from scalecert.metrics.scrape_config import ScrapeConfig, ScrapedPod
 from scalecert.policy.lint.finding import Facts, LintFinding, LintRule, finding_at
-from scalecert.policy.lint.kinds import accelerator_metric, exporters
+from scalecert.policy.lint.kinds import accelerator_series, exporter_of, is_resource
 from scalecert.policy.model import Monitor
 from scalecert.policy.scraping import (
     Server,
@@ -49,8 +50,7 @@ def _by_monitor(facts: Facts, server: Server) -> Iterator[LintFinding]:
         message = f"{right.kind} {right.name} scrapes container {server.pod.container}"
         yield finding_at(right.place, "scrape-target", "pass", message)
         return
-    own = exporters(facts.resolved)
-    meant = [(one, problem) for one, problem in problems if not _of_exporter(one, own)]
+    meant = [(one, problem) for one, problem in problems if not _of_exporter(facts, one)]
     for monitor, problem in meant:
         yield finding_at(monitor.place, "scrape-target", "fail", *(problem or ("",)))
     if not meant:
@@ -60,9 +60,11 @@ def _by_monitor(facts: Facts, server: Server) -> Iterator[LintFinding]:
 
 
 def _reads_engine(facts: Facts) -> bool:
+    """Tell whether a metric is the engine's: neither Kubernetes' nor of accelerators."""
     return any(
-        signal.source_type not in ("Resource", "ContainerResource")
-        and accelerator_metric(facts, signal) is None
+        not is_resource(signal)
+        and accelerator_series(facts, signal) is None
+        and exporter_of(facts, signal) is None
         for signal in facts.signals
     )
 
@@ -70,7 +72,7 @@ def _reads_engine(facts: Facts) -> bool:
 def _container_port(facts: Facts) -> Iterator[LintFinding]:
     """`container-port`: the port with the metrics is declared, or a monitor has its number."""
     server, container = server_of(facts.policy, facts.resolved), facts.resolved.container
-    if server is None or container is None or not container.ports:
+    if server is None or container is None or not container.ports or not _reads_engine(facts):
         return
     serves = metrics_endpoint(facts.resolved, container).port
     if serves is None or serves in container.ports.values():
@@ -90,9 +92,8 @@ def _container_port(facts: Facts) -> Iterator[LintFinding]:
 
 def _exporter_target(facts: Facts) -> Iterator[LintFinding]:
     """`exporter-target`: some monitor scrapes the exporter of an accelerator's metric."""
-    found = (accelerator_metric(facts, signal) for signal in facts.signals)
-    read = {one.exporter.name: one.exporter for one in found if one and one.exporter}
-    for exporter in read.values():
+    found = (exporter_of(facts, signal) for signal in facts.signals)
+    for exporter in {one.name: one for one in found if one is not None}.values():
         yield _of_one_exporter(facts, exporter)
 
 
@@ -108,13 +109,17 @@ def _of_one_exporter(facts: Facts, exporter: Exporter) -> LintFinding:
             near = near or finding_at(monitor.place, id_, "fail", problem)
     if near is not None:
         return near
-    message = f"no monitor of the input scrapes {exporter.name}: one is assumed"
+    if facts.policy.monitors:
+        message = f"no monitor of the input scrapes {exporter.name}"
+        return finding_at(facts.policy.place(), id_, "fail", message, "add the exporter's monitor")
+    message = f"no monitor in the input: a scrape of {exporter.name} is assumed"
     hint = "add the exporter's monitor, so that its interval and relabelling are tested too"
     return finding_at(facts.policy.place(), id_, "warning", message, hint)
 
 
-def _of_exporter(monitor: Monitor, known: tuple[Exporter, ...]) -> bool:
+def _of_exporter(facts: Facts, monitor: Monitor) -> bool:
     """Tell whether a monitor is meant for an exporter's pods."""
+    known = exporters_of(facts.resolved.device)
     return any(True for exporter in known for _ in _selected(monitor, exporter))
 
 
@@ -161,8 +166,8 @@ RULES = (
         "exporter-target",
         "Does a monitor scrape the exporter of each accelerator metric?",
         "fail",
-        "these metrics come from an exporter's pods, in a namespace of their own; without a"
-        " monitor of theirs in the input it is a warning, and one is assumed",
+        "these metrics come from an exporter's pods, in a namespace of their own; without any"
+        " monitor in the input it is a warning, and their scrape is assumed",
         _exporter_target,
     ),
 )
