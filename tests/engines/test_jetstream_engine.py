@@ -117,6 +117,14 @@ def test_equals_the_step_by_step_reference(case: Case) -> None:
         assert log.first_token_seconds[ident] == pytest.approx(request.first, rel=1e-9)
         assert log.last_token_seconds[ident] == pytest.approx(request.last, rel=1e-9)
         assert log.scheduled_seconds[ident] == pytest.approx(request.dequeued, rel=1e-9)
+    served = reference.requests
+    taken = [one.prefilled - one.dequeued for one in served]
+    queued = [
+        one.dequeued - one.visible + one.inserted - one.prefilled
+        for one in sorted(served, key=lambda one: one.inserted)
+    ]
+    assert list(engine.observed.prefill_seconds) == pytest.approx(taken, abs=1e-9)
+    assert list(engine.observed.queue_seconds) == pytest.approx(queued, abs=1e-9)
     if any(one.inserted > one.prefilled for one in reference.requests):
         event("parks")
 
