@@ -46,7 +46,7 @@ def test_a_workload_of_long_prompts_puts_a_target_out_of_reach(
     (failed,) = [one for one in policy["findings"] if one["verdict"] == "fail"]
     assert failed["id"] == "signal-reachable"
     assert "stays around 5 with requests of 3000 tokens in and 128 out" in failed["message"]
-    assert failed["hint"].endswith("from 16 to at most about 2.9")
+    assert failed["hint"].endswith("from 16 to at most about 3.6")
 
 
 def test_a_trace_by_itself_has_the_sizes_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

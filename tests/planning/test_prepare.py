@@ -155,3 +155,15 @@ def test_an_objective_out_of_the_profiles_reach_is_refused() -> None:
     """Without a corner there is no other load to fall back to."""
     with pytest.raises(ObjectiveOutOfReach, match="loosen the limit"):
         trial_of(subject_of("ttft_p95=2s,tpot_p95=20ms"), rate=IN_CAPACITY)
+
+
+def test_the_plan_bounds_the_signal_by_the_requests_sizes(pinned: Subject) -> None:
+    """Where 256 tokens in fill the cache before all seats are taken: the checks read it there."""
+    plans = [trial_of(pinned, one).plan for one in (None, OFF)]
+    for plan in plans:
+        (signal,) = plan.signals
+        assert signal.usual_maximum is not None
+        assert signal.maximum is not None
+        assert signal.usual_maximum.value < signal.maximum
+        assert signal.usual_maximum.input_tokens == 256.0
+    assert plans[0].signals == plans[1].signals
