@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import msgspec
 from hypothesis import strategies as st
@@ -23,18 +24,43 @@ from scalecert.rng import stream
 Load = list[tuple[float, int, int]]
 """Arrival in seconds, input and output tokens of each request; by arrival."""
 
-MODES: dict[str, tuple[tuple[str, ...], ...]] = {
+
+class Mode(NamedTuple):
+    """Words of a command line and variables, by which a server schedules in some way."""
+
+    words: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+
+
+USUAL = Mode()
+MODES = {
+    "jetstream": (
+        USUAL,
+        Mode(("--batch-size=3", "--max-input-length=512", "--max-output-length=128")),
+    ),
+    "tgi": (
+        USUAL,
+        Mode(("--max-batch-prefill-tokens=400",)),
+        Mode(variables=(("PREFILL_CHUNKING", "0"),)),
+        Mode(
+            ("--max-batch-prefill-tokens=300", "--cuda-memory-fraction=0.67"),
+            (("ATTENTION", "flashdecoding"),),
+        ),
+    ),
     "vllm": (
-        (),
-        ("--no-async-scheduling",),
-        ("--max-num-seqs", "3", "--max-num-batched-tokens", "64"),
-        ("--num-gpu-blocks-override", "28", "--max-model-len", "auto"),
+        USUAL,
+        Mode(("--no-async-scheduling",)),
+        Mode(("--max-num-seqs=3", "--max-num-batched-tokens=64")),
+        Mode(("--num-gpu-blocks-override=28", "--max-model-len=auto")),
     ),
 }
-"""Flags under which an engine schedules in another way, or runs out of something soon."""
-
-QUEUE: dict[str, tuple[str, ...]] = {}
-"""Flags under which an engine lets any number of requests wait, where it would refuse some."""
+"""Where an engine schedules in another way, or runs out of something soon."""
+PATIENT = {"tgi": Mode(("--max-concurrent-requests=4096",))}
+"""Where an engine lets requests wait that it would refuse."""
+PADDED = frozenset({"jetstream"})
+"""Engines that compute on more than their requests: prompts and batches of fixed lengths."""
+LINGERING = {"jetstream": "max_concurrent_decodes"}
+"""Engines that compute a step for a request whose last token is out; of so many requests."""
 
 _ENDPOINT_COSTS = (
     "arrival_seconds", "arrival_request_seconds", "delivery_seconds", "delivery_request_seconds",
@@ -52,6 +78,19 @@ class Server:
 
     def __repr__(self) -> str:
         return f"{self.profile.name} with {dict(self.limits.values)}"
+
+    @property
+    def room_tokens(self) -> int:
+        """Tokens that the KV cache holds."""
+        return self.limits.integer("kv_tokens")
+
+    @property
+    def lingering_seconds(self) -> float:
+        """Longest step that is computed for a request after its last token."""
+        if self.kind.name not in LINGERING:
+            return 0.0
+        batch = self.limits.integer(LINGERING[self.kind.name])
+        return self.costs.decode_seconds(batch, self.room_tokens)
 
     @property
     def costs(self) -> StepCosts:
@@ -91,23 +130,23 @@ def profile_of(kind: EngineKind) -> str:
 
 
 @cache
-def server(engine: str, flags: tuple[str, ...] = ()) -> Server:
+def server(engine: str, mode: Mode = USUAL) -> Server:
     """Return the server of an engine's cheapest profile."""
     kind = engine_kind(engine)
     profile = load_profile(profile_of(kind))
-    return Server(kind, profile, kind.limits(profile, flags, {}))
+    return Server(kind, profile, kind.limits(profile, mode.words, dict(mode.variables)))
 
 
 @cache
-def ideal(engine: str, flags: tuple[str, ...] = ()) -> Server:
+def ideal(engine: str, mode: Mode = USUAL) -> Server:
     """Return the same whose endpoints take no time, and whose steps cost the same after a rest."""
-    real = server(engine, flags)
+    real = server(engine, mode)
     return real.costing(msgspec.structs.replace(real.costs, **dict.fromkeys(_ENDPOINT_COSTS, 0.0)))
 
 
 def ideals(engine: str) -> st.SearchStrategy[Server]:
     """Draw an ideal server in one of the engine's modes."""
-    return st.sampled_from([ideal(engine, flags) for flags in MODES.get(engine, ((),))])
+    return st.sampled_from([ideal(engine, mode) for mode in MODES.get(engine, (USUAL,))])
 
 
 @st.composite

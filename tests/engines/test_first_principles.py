@@ -12,7 +12,9 @@ from collections.abc import Callable
 
 import pytest
 from engines.servers import (
-    QUEUE,
+    PADDED,
+    PATIENT,
+    USUAL,
     Load,
     Server,
     ideal,
@@ -53,13 +55,18 @@ def test_a_server_works_exactly_while_requests_are_in_it(engine, data, load: Loa
     observed, _ = under_test.offered(load)
     for look in [*sorted(looks), max(log.last_token_seconds) + 1.0]:
         observed.advance(look)
-        stays = [
-            (request[0], min(last, look))
-            for request, last in zip(load, log.last_token_seconds, strict=True)
-            if request[0] < look
-        ]
         busy = observed.activity().busy_seconds
-        assert busy == pytest.approx(union_seconds(stays), abs=ROUNDING)
+        assert busy >= busy_until(look, load, log) - ROUNDING
+        assert busy <= busy_until(look, load, log, under_test.lingering_seconds) + ROUNDING
+
+
+def busy_until(look: float, load: Load, log: RequestLog, longer: float = 0.0) -> float:
+    """Return the seconds up to `look` in which some request was there, or had just left."""
+    stays = [
+        (request[0], min(last + longer, look))
+        for request, last in zip(load, log.last_token_seconds, strict=True)
+    ]
+    return union_seconds((begin, end) for begin, end in stays if begin < look)
 
 
 @each_engine
@@ -131,7 +138,7 @@ def test_a_server_never_holds_more_than_it_has(engine, data, load: Load) -> None
     counted: dict[tuple[str, str], float] = {}
     for look in sorted({*log.first_token_seconds, *log.last_token_seconds}):
         observed.advance(look)
-        assert 0 <= observed.activity().held_tokens <= held_tokens_at_most(under_test)
+        assert 0 <= observed.activity().held_tokens <= under_test.room_tokens
         for name, samples in observed.samples(tuple(most)).items():
             assert all(0 <= sample.value <= most[name] + 1e-9 for sample in samples), name
         for samples in observed.samples(counters).values():
@@ -139,11 +146,6 @@ def test_a_server_never_holds_more_than_it_has(engine, data, load: Load) -> None
                 key = (sample.name, repr(sorted(sample.labels.items())))
                 assert sample.value >= counted.get(key, 0.0), sample
                 counted[key] = sample.value
-
-
-def held_tokens_at_most(under_test: Server) -> int:
-    """Return the tokens that the KV cache of a server has room for."""
-    return under_test.limits.integer("kv_tokens")
 
 
 @each_engine
@@ -154,13 +156,16 @@ def test_every_token_is_computed_and_nothing_is_kept(engine, data, load: Load) -
     under_test = data.draw(ideals(engine))
     served, _ = under_test.served(load)
     done = served.activity()
-    tokens = sum(inputs + outputs for _, inputs, outputs in load)
-    read = sum(
-        (outputs - 1) * inputs + (outputs - 1) * (outputs - 2) // 2 for _, inputs, outputs in load
-    )
-    assert done.computed_tokens == tokens
-    assert done.context_read_tokens <= read
+    after_first = [(inputs, outputs - 1) for _, inputs, outputs in load]
+    computed = sum(inputs + further for inputs, further in after_first)
+    read = sum(further * inputs + further * (further - 1) // 2 for inputs, further in after_first)
     assert done.held_tokens == 0
+    if engine in PADDED:
+        assert done.computed_tokens >= computed
+        assert done.context_read_tokens >= read
+    else:
+        assert done.computed_tokens == computed
+        assert done.context_read_tokens <= read
 
 
 @each_engine
@@ -171,7 +176,7 @@ def test_no_step_is_cheaper_than_its_work(engine, data, load: Load) -> None:
     under_test = data.draw(ideals(engine))
     observed, log = under_test.served(load)
     done = observed.activity()
-    assert done.busy_seconds >= least_seconds(under_test.costs, done, requests=len(load))
+    assert done.busy_seconds >= least_seconds(under_test.costs, done)
     observed, _ = under_test.offered(load)
     before = observed.activity()
     for look in sorted(log.last_token_seconds):
@@ -182,14 +187,13 @@ def test_no_step_is_cheaper_than_its_work(engine, data, load: Load) -> None:
         before = done
 
 
-def least_seconds(costs: StepCosts, done: Activity, *, requests: int) -> float:
+def least_seconds(costs: StepCosts, done: Activity) -> float:
     """Return the seconds below which no schedule does what has been done.
 
-    The blend of two sums is never more than the sum of the blends (Minkowski's inequality). A
-    request's last token is counted, but never computed on.
+    The blend of two sums is never more than the sum of the blends (Minkowski's inequality).
     """
     streaming = done.steps * costs.weights_seconds
-    computing = (done.computed_tokens - requests) * costs.token_seconds
+    computing = done.computed_tokens * costs.token_seconds
     bounds = (streaming**costs.blend + computing**costs.blend) ** (1 / costs.blend)
     return (
         bounds
@@ -201,13 +205,14 @@ def least_seconds(costs: StepCosts, done: Activity, *, requests: int) -> float:
 @each_engine
 def test_throughput_follows_the_load_up_to_saturation_and_stays_there(engine) -> None:
     """INV-19: below saturation all that comes is served, above it what could be at once."""
-    under_test, count = ideal(engine, QUEUE.get(engine, ())), 400
+    under_test, count = ideal(engine, PATIENT.get(engine, USUAL)), 400
     saturated = throughput(under_test, steady(count, 1e9))
     alone = sojourns(steady(1, 1.0), under_test.served(steady(1, 1.0))[1])[0]
     served = {share: throughput(under_test, steady(count, share * saturated)) for share in LOADS}
     assert list(served.values()) == pytest.approx(sorted(served.values()), rel=0.02)
-    assert max(served.values()) <= 1.02 * saturated
-    assert served[LOADS[-1]] >= 0.95 * saturated
+    # Equal requests that all come at once go in waves, which waste a little.
+    assert saturated == pytest.approx(max(served.values()), rel=0.06)
+    assert served[LOADS[-1]] >= 0.97 * max(served.values())
     for share in (share for share in LOADS if share <= 0.5):
         seconds = count / (share * saturated)
         assert count / served[share] <= seconds + 3 * alone
@@ -248,7 +253,7 @@ def test_in_light_load_everyone_is_alone(engine, start) -> None:
 @each_engine
 def test_waiting_grows_with_the_load(engine) -> None:
     """INV-21: of the same requests closer together each is longer in the system, on average."""
-    under_test = ideal(engine, QUEUE.get(engine, ()))
+    under_test = ideal(engine, PATIENT.get(engine, USUAL))
     saturated = throughput(under_test, steady(300, 1e9))
     stays, waits = [], []
     for share in LOADS:

@@ -36,6 +36,8 @@ class Counts:
 
     preemptions: int = 0
     prefill_steps: int = 0
+    prompts: int = 0
+    """Computed to the end, so that their requests have a first token."""
     prompt_tokens: int = 0
     cached_prompt_tokens: int = 0
     prefix_queries: int = 0
@@ -170,6 +172,7 @@ class Batch(DecodingBatch):
         """Count a prompt whose request has its first token: it is queued no longer."""
         self.queued_tokens -= tokens
         self.counts.prompt_tokens += tokens
+        self.counts.prompts += 1
 
     def released(self, serial: int, tokens: int) -> None:
         """Give back the blocks of a request that finishes."""

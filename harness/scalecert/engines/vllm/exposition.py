@@ -137,10 +137,15 @@ class Exposition:
         return total
 
     def computed_tokens(self) -> int:
-        """Return the tokens that went through the model, those computed anew aside."""
+        """Return the tokens that went through the model, those computed anew aside.
+
+        The last of a prompt's tokens makes the first of the answer, and the answer's last is sent
+        without being computed on.
+        """
         self._history.take(self._batch.finished)
         counts = self._batch.counts
-        return counts.prompt_tokens - counts.cached_prompt_tokens + self.generation_tokens()
+        decoded = self.generation_tokens() - counts.prompts
+        return counts.prompt_tokens - counts.cached_prompt_tokens + decoded
 
     def successes(self) -> int:
         """Return the requests that finished."""
