@@ -35,6 +35,8 @@ class Row(NamedTuple):
 SHIPPED = (
     Row("jetstream", ("llama-2-7b", "gemma-7b"), ("v5e",), variants=(with_load,)),
     Row("jetstream", ("llama-2-7b", "gemma-7b"), ("v5e",), count=8, variants=(with_load,)),
+    Row("tgi", ("llama-2-7b", "gemma-7b"), ("l4", "a100-80g", "h100")),
+    Row("tgi", ("gemma-7b",), ("l4",), count=2),
     Row("vllm", ("llama-2-7b", "llama-3.1-8b"), ("l4", "a10g", "a100-80g", "h100", "h200")),
 )
 

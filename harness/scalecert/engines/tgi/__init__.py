@@ -1,0 +1,1 @@
+"""The Text Generation Inference (TGI) engine model, backend v3."""

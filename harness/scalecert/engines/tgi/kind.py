@@ -1,0 +1,111 @@
+"""TGI as an engine kind: all that the rest of ScaleCert asks of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from scalecert.documents import DocumentPart
+from scalecert.engines.base import EngineKind, Limits, MetricInfo, MetricsEndpoint, RequestLog
+from scalecert.engines.catalog import Accelerator
+from scalecert.engines.profiles import EngineProfile, ModelShape
+from scalecert.engines.tgi.engine import TgiEngine
+from scalecert.engines.tgi.estimate import estimate
+from scalecert.engines.tgi.flags import costly_flags, value_of
+from scalecert.engines.tgi.identity import is_tgi_command, is_tgi_image, version_of
+from scalecert.engines.tgi.metrics import families, replacement
+from scalecert.engines.tgi.profile_limits import TgiProfileLimits
+from scalecert.engines.tgi.scheduler_limits import SchedulerLimits
+from scalecert.engines.tgi.server_limits import server_limits
+
+
+class TgiKind:
+    """Text Generation Inference, backend v3."""
+
+    name = "tgi"
+    default_port = 80
+    """Of the image (`ENV PORT`); the launcher's own is 3000, but it is rarely started outside."""
+    profile_limits: type[DocumentPart] = TgiProfileLimits
+
+    def recognises(self, image: str) -> bool:
+        """Tell whether a container image is a TGI server."""
+        return is_tgi_image(image)
+
+    def is_started_by(self, words: Sequence[str]) -> bool:
+        """Tell whether a command line starts a TGI server."""
+        return is_tgi_command(words)
+
+    def version_of(self, image: str) -> str | None:
+        """Return the version by the image's tag or name, None if neither says."""
+        return version_of(image)
+
+    def limits(
+        self,
+        profile: EngineProfile,
+        args: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        version: str | None = None,
+    ) -> Limits:
+        """Return the limits of a server with the command line `args` and variables `env`."""
+        return server_limits(profile, args, env, version)
+
+    def estimate(self, model: ModelShape, accelerator: Accelerator, *, count: int) -> EngineProfile:
+        """Return the estimated profile of a model on `count` accelerators per replica."""
+        return estimate(model, accelerator, count=count)
+
+    def metrics_endpoint(self, words: Sequence[str], env: Mapping[str, str]) -> MetricsEndpoint:
+        """Return the API's port: `--prometheus-port` is taken, but nothing listens there."""
+        port = (value_of("--port", words, env) or value_of("-p", words, {}) or ("", ""))[0]
+        return MetricsEndpoint(int(port) if port.isdecimal() else self.default_port)
+
+    def costly_flags(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the flags that change what a step costs, and that no profile can know."""
+        return costly_flags(words)
+
+    def context_tokens(self, limits: Limits) -> int:
+        """Return the longest request that a server with these limits takes, answer included."""
+        return SchedulerLimits.of(limits).longest_request
+
+    def drain_seconds(self, limits: Limits) -> float:
+        """Return `--graceful-termination-timeout`.
+
+        On SIGTERM the launcher passes it on to the router, which takes no more connections and
+        serves those that it has, queue included; after that time both are killed
+        (launcher/src/main.rs, terminate).
+        """
+        return float(limits.values["graceful_termination_timeout"])
+
+    def model_of(self, words: Sequence[str], env: Mapping[str, str]) -> tuple[str, str] | None:
+        """Return the model that the server loads and where that is said."""
+        return value_of("--model-id", words, env)
+
+    def served_name(self, words: Sequence[str], env: Mapping[str, str]) -> str | None:
+        """Return the model's name in the API; the metrics have none."""
+        model = self.model_of(words, env)
+        return model[0] if model else None
+
+    def metrics(self, version: str | None) -> Mapping[str, MetricInfo]:  # noqa: ARG002 - all alike
+        """Return every metric family, by name."""
+        return families()
+
+    def replaced_by(self, name: str, version: str | None) -> str | None:  # noqa: ARG002 - likewise
+        """Return what TGI calls a metric that it does not have under `name`."""
+        return replacement(name)
+
+    def start(
+        self,
+        profile: EngineProfile,
+        limits: Limits,
+        log: RequestLog,
+        *,
+        ordinal: int,
+        model_name: str,  # noqa: ARG002 - no label has it
+        now: float,
+    ) -> TgiEngine:
+        """Return a started, idle engine whose first step can begin at `now`."""
+        return TgiEngine(
+            SchedulerLimits.of(limits), profile.spec.costs, log, ordinal=ordinal, now=now
+        )
+
+
+KIND: EngineKind = TgiKind()
