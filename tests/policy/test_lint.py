@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from scalecert.engines.base import MetricsEndpoint
+from scalecert.metrics.gke.resources import K8S_CONTAINER
 from scalecert.policy.lint import RULES, facts_of
 from scalecert.policy.resolve import resolve
 from scalecert.policy.scraping import scrape_problem
@@ -19,7 +20,7 @@ WAITING = RUNNING.replace("running", "waiting")
 GPU_UTIL = "prometheus.googleapis.com|dcgm_fi_dev_gpu_util|unknown"
 DUTY_CYCLE = "kubernetes.io|container|accelerator|duty_cycle"
 FB_USED = "prometheus.googleapis.com|dcgm_fi_dev_fb_used|unknown"
-OWN = ("metric.labels.namespace", "metric.labels.container")
+OWN = ("resource.labels.namespace", "metric.labels.container")
 EXPORTED = ("metric.labels.exported_namespace", "metric.labels.exported_container")
 EXPORTER = """\
 apiVersion: monitoring.googleapis.com/v1
@@ -253,6 +254,8 @@ def test_a_short_queue_wants_policies_for_scaling_up(load, name, target, behavio
         (WAITING, OWN[1:], "warning", "does not name the namespace"),
         (WAITING, OWN, "pass", "names namespace and pods"),
         (WAITING, ("metric.labels.model_name",), "warning", "does not name the namespace"),
+        (WAITING, (*OWN[:1], "resource.labels.job"), "pass", "names namespace and pods"),
+        (WAITING, ("metadata.user_labels.app",), "warning", "does not name the namespace"),
         (WAITING, ("resource.labels.cluster",), "fail", "does not name the namespace or the pods"),
         (GPU_UTIL, (), "fail", "does not name the namespace or the pods"),
         (GPU_UTIL, EXPORTED, "pass", "names namespace and pods"),
@@ -275,7 +278,7 @@ def test_an_external_metric_is_a_sum_over_the_whole_project(load, name, labels, 
 @pytest.mark.parametrize(
     ("name", "labels"),
     [
-        (WAITING, "metric.labels.namespace and metric.labels.container"),
+        (WAITING, "resource.labels.namespace and metric.labels.container"),
         (GPU_UTIL, "metric.labels.exported_namespace and metric.labels.exported_container"),
         (DUTY_CYCLE, "resource.labels.namespace_name and resource.labels.container_name"),
     ],
@@ -284,6 +287,47 @@ def test_the_labels_to_add_are_those_that_such_series_have(load, name, labels):
     """An exporter's own namespace and container are not those of the pods it tells of."""
     (finding,) = apply("external-identity", load(joined(hpa(metric(name)), DEPLOYMENT, EXPORTER)))
     assert finding.hint == f"add matchLabels {labels}"
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "reason", "hint"),
+    [
+        (
+            WAITING,
+            "metric.labels.namespace",
+            "namespace is a label of its resource, not of the metric",
+            "write resource.labels.namespace",
+        ),
+        (
+            WAITING,
+            "resource.labels.pod",
+            "its resource, a prometheus_target, has no label pod",
+            "resource.labels: project_id, location, cluster, namespace, job, instance",
+        ),
+        (
+            DUTY_CYCLE,
+            "resource.labels.namespace",
+            "its resource, a k8s_container, has no label namespace",
+            f"resource.labels: {', '.join(K8S_CONTAINER.labels)}",
+        ),
+    ],
+)
+def test_a_label_is_the_metrics_or_its_resources(load, name, label, reason, hint):
+    """Under the other prefix it selects nothing, and the metric has no value."""
+    policy = load(joined(hpa(metric(name, labels=(label,))), DEPLOYMENT))
+    (signal,) = signals(policy, resolve(policy))
+    assert (signal.exists, signal.reason, signal.hint) == (False, reason, hint)
+
+
+def test_labels_in_their_places_select(load):
+    """Each of a metric's own and of its resource's labels is taken."""
+    for name, labels in (
+        (WAITING, (*OWN, "resource.labels.job", "metric.labels.model_name")),
+        (DUTY_CYCLE, ("resource.labels.container_name", "metric.labels.model")),
+    ):
+        policy = load(joined(hpa(metric(name, labels=labels)), DEPLOYMENT))
+        (signal,) = signals(policy, resolve(policy))
+        assert signal.exists, signal.reason
 
 
 def test_metrics_of_pods_and_of_prometheus_adapter_are_the_namespaces_own(load):

@@ -17,9 +17,11 @@ from scalecert.hpa.types import MetricIdentifier, MetricSpec
 from scalecert.metrics.adapter_config import AdapterRules
 from scalecert.metrics.adapter_rules import DiscoveryRule
 from scalecert.metrics.families import Catalogue
+from scalecert.metrics.gke import PREFIX
 from scalecert.metrics.gke.names import external_metric_type
+from scalecert.metrics.gke.resources import K8S_CONTAINER, PROMETHEUS_TARGET
 from scalecert.metrics.kube_resources import find_resource
-from scalecert.metrics.names import ParsedName, parse_metric_name
+from scalecert.metrics.names import ParsedName, is_google, parse_metric_name
 from scalecert.metrics.promql.syntax import Expression
 from scalecert.metrics.relabel import RelabelRule
 from scalecert.policy.accelerators import (
@@ -154,11 +156,13 @@ class Exposed:
         if exposure.info is None or there is None:
             return exposure
         for label in selected_labels(identifier):
-            bare = label.removeprefix("metric.labels.")
+            bare = label.removeprefix(_METRIC)
             if bare not in there and not label.startswith(("resource.", "metadata.", "reducer")):
                 reason = f"{exposure.info.name} has no label {bare}"
                 hint = _label_hint(bare, exposure.info)
                 return replace(exposure, exists=False, reason=reason, hint=hint)
+            if wrong := _misplaced(label, name):
+                return replace(exposure, exists=False, reason=wrong[0], hint=wrong[1])
         return exposure
 
     def _labels(self, series: str | None) -> Collection[str] | None:
@@ -193,6 +197,24 @@ class Exposed:
         return next((self._known[name] for name in self._catalogue.families([series])), None)
 
 
+def _misplaced(label: str, name: str) -> tuple[str, str] | None:
+    """Return why a label of one of Google's metrics selects nothing, and what to write instead.
+
+    The monitored resource has some labels, all others are the metric's; None if it may select.
+    """
+    if not is_google(name):
+        return None
+    resource = PROMETHEUS_TARGET if name.startswith(PREFIX) else K8S_CONTAINER
+    bare = label.removeprefix(_RESOURCE).removeprefix(_METRIC)
+    if label.startswith(_RESOURCE) and bare not in resource.labels:
+        labels = ", ".join(resource.labels)
+        return f"its resource, a {resource.type}, has no label {bare}", f"resource.labels: {labels}"
+    if label.startswith(_METRIC) and bare in resource.labels:
+        return f"{bare} is a label of its resource, not of the metric", f"write {_RESOURCE}{bare}"
+    return None
+
+
+_METRIC, _RESOURCE = "metric.labels.", "resource.labels."
 _MAP_PODS = "map exported_namespace and exported_pod to namespace and pod in the rule's overrides"
 
 
@@ -223,4 +245,6 @@ def _label_hint(label: str, info: MetricInfo | None) -> str:
     own = info.labels if info is not None else ()
     longer = next((one for one in own if label in one), None)
     near = longer or closest(label, own)
-    return f"did you mean {near}?" if near else f"labels: {', '.join(own)}"
+    if near:
+        return f"did you mean {near}?"
+    return f"labels: {', '.join(own)}" if own else "it has none of its own"

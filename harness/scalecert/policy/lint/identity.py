@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scalecert.hpa.types import ExternalMetricSource, MetricIdentifier
+from scalecert.metrics.gke.resources import K8S_CONTAINER, PROMETHEUS_TARGET
 from scalecert.metrics.names import is_google, parse_metric_name
 from scalecert.policy.lint.finding import Facts, LintFinding, LintRule, finding_at
 from scalecert.policy.lint.kinds import accelerator_series
@@ -20,11 +21,11 @@ _Words = tuple[frozenset[str], frozenset[str]]
 _OF_POD_SCRAPES: _Words = (
     frozenset({"namespace"}),
     frozenset({"pod", "container", "top_level_controller_name", "job", "instance", "service",
-               "model_name"}),
+               "model_name", "metadata"}),
 )  # fmt: skip
 _OF_CONTAINERS: _Words = (
     frozenset({"namespace_name"}),
-    frozenset({"pod_name", "container_name"}),
+    frozenset({"pod_name", "container_name", "metadata"}),
 )
 
 
@@ -39,7 +40,7 @@ def _external(facts: Facts) -> Iterator[tuple[Signal, ExternalMetricSource]]:
 def _identity(facts: Facts) -> Iterator[LintFinding]:
     """`external-identity`: the selector leaves no other workload's series."""
     for signal, source in _external(facts):
-        labels = {label.rpartition(".")[2] for label in _selected(source.metric)}
+        labels = set(_selected(source.metric))
         words = _telling_apart(facts, signal)
         missing = [
             what
@@ -62,12 +63,11 @@ def _identity(facts: Facts) -> Iterator[LintFinding]:
 
 
 def _selected(metric: MetricIdentifier) -> Iterator[str]:
-    """Yield the labels whose value the selector decides."""
+    """Yield the labels whose value the selector decides, those of metadata as `metadata`."""
     if metric.selector is not None:
-        yield from metric.selector.match_labels
-        for one in metric.selector.match_expressions:
-            if one.operator == "In":
-                yield one.key
+        chosen = [one.key for one in metric.selector.match_expressions if one.operator == "In"]
+        for label in (*metric.selector.match_labels, *chosen):
+            yield "metadata" if label.startswith("metadata.") else label.rpartition(".")[2]
 
 
 def _telling_apart(facts: Facts, signal: Signal) -> _Words:
@@ -90,10 +90,17 @@ def _exported(word: str, labels: frozenset[str]) -> str:
 
 
 def _labels_to_add(facts: Facts, signal: Signal) -> str:
-    namespace, pods = _telling_apart(facts, signal)
-    of = "resource" if pods is _OF_CONTAINERS[1] else "metric"
-    container = next(word for word in pods if "container" in word)
-    return f"{of}.labels.{next(iter(namespace))} and {of}.labels.{container}"
+    """Return a label that tells namespaces apart and one that tells pods apart."""
+    words = _telling_apart(facts, signal)
+    namespace, container = (
+        next(word for word in known if what in word)
+        for known, what in zip(words, ("namespace", "container"), strict=True)
+    )
+    of_resource = {*PROMETHEUS_TARGET.labels, *K8S_CONTAINER.labels}
+    return " and ".join(
+        f"{'resource' if word in of_resource else 'metric'}.labels.{word}"
+        for word in (namespace, container)
+    )
 
 
 def _upper_case(facts: Facts) -> Iterator[LintFinding]:
