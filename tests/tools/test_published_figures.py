@@ -40,10 +40,10 @@ def with_series(*changes: tuple[float, int], **series: Any) -> Recording:
 
 
 def test_phases_are_told_by_the_load():
-    """Before, in and after the highest constant rate."""
+    """The first constant rate, the highest one, and what follows."""
     plan = make_plan(load=PEAK)
     assert phase(plan, "run") == RUN
-    assert phase(plan, "before") == Span(0.0, 300.0)
+    assert phase(plan, "start") == Span(0.0, 300.0)
     assert phase(plan, "peak") == Span(300.0, 900.0)
     assert phase(plan, "after") == Span(900.0, 1200.0)
 

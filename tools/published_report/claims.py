@@ -18,8 +18,9 @@ from published_report.verdicts import Expected
 from scalecert.bundled import bundled
 from scalecert.documents import ApiVersion, DocumentPart, load_document, require
 
-Phase = Literal["run", "before", "peak", "after"]
-"""The whole run, or its part before, in and after the (last) span of the highest constant rate."""
+Phase = Literal["run", "start", "peak", "after"]
+"""The whole run; its first span of constant rate; the last span of the highest constant rate, and
+what follows it."""
 
 FOLDER = bundled("suites", "published")
 

@@ -9,13 +9,13 @@ from scalecert.recording.plan import Plan
 
 
 def phase(plan: Plan, name: Phase) -> Span:
-    """Return a phase of a run; the peak is the last span of the highest constant rate."""
-    whole = run(plan)
+    """Return a phase of a run, as `claims` has them."""
+    whole, constant = run(plan), constant_spans(plan)
     if name == "run":
         return whole
-    peak = max(constant_spans(plan), key=lambda pair: (pair[1], pair[0].start_seconds))[0]
-    if name == "before":
-        return Span(whole.start_seconds, peak.start_seconds)
+    if name == "start":
+        return constant[0][0]
+    peak = max(constant, key=lambda pair: (pair[1], pair[0].start_seconds))[0]
     return peak if name == "peak" else Span(peak.end_seconds, whole.end_seconds)
 
 
