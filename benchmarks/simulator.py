@@ -11,6 +11,10 @@ Usage: python benchmarks/simulator.py [--json FILE] [--only NAME ...]
     sim.tokens_cost_ratio        the same for the whole simulation: requests that take 100 times as
                                  long are seen by 100 times as many scrapes and syncs
     sim.preemption_cost_ratio    cost per request with the KV cache exhausted over that without
+    engine.requests_per_second.E requests per second of one core of the engine E alone: 256 tokens
+                                 in and 128 out at 0.8 x maximum throughput
+    engine.cost_ratio.E          its cost per request over vLLM's; at most 1.5
+    sim.cost_ratio.E             the same of whole simulations, with a shipped policy of each engine
     sim.quick_seconds            `certify --quick`, the core suite of the H200 policy, all cores
     sim.guarded_suite_seconds    the same with its guard band: five runs a scenario
     sim.guarded_l4_seconds       the same of the L4 policy, which its estimated profile leaves
@@ -27,77 +31,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-import numpy as np
+from engine_costs import engines
+from measuring import (
+    OBJECTIVE,
+    POLICY,
+    engine_seconds_per_request,
+    seconds_per_request,
+    subject,
+    trial,
+)
 
 from scalecert.bundled import bundled
-from scalecert.engines.base import RequestLog
-from scalecert.pipeline import Inputs, Subject, subjects
-from scalecert.planning.prepare import prepare
-from scalecert.planning.trial import Trial
-from scalecert.planning.unit_of_load import EngineStarter
-from scalecert.recording.plan import SuiteRef
-from scalecert.scenario.model import CheckRequest, Metadata, Scenario, ScenarioSpec
-from scalecert.units import Duration
-from scalecert.workload.model import ConstantRate, Fixed, Sizes, Workload
-from scalecert.workload.stated_rate import Rate
-from scalecert.worlds.sim import SimWorld
 
-POLICY = bundled("fixtures", "policies") / "vllm-num-requests-running.yaml"
-OBJECTIVE = "ttft_p95=2s,tpot_p95=100ms"
 FAST_POLICY = bundled("fixtures", "policies") / "vllm-h200-num-requests-running.yaml"
 FAST_OBJECTIVE = "ttft_p95=500ms,tpot_p95=20ms"
-RUNS = 3
-
-
-def subject(replicas: int, profile: str) -> Subject:
-    """Return the shipped policy, held at `replicas`, on an engine profile."""
-    inputs = Inputs((str(POLICY),), objective=OBJECTIVE, profile=profile, capacity_per_second=0.01)
-    (one,) = subjects(inputs)
-    hpa = msgspec.structs.replace(one.policy.hpa, min_replicas=replicas, max_replicas=replicas)
-    return replace(one, policy=replace(one.policy, hpa=hpa))
-
-
-def throughput_per_second(one: Subject, input_tokens: int, output_tokens: int) -> float:
-    """Return the highest requests per second of one replica, everything waiting at once."""
-    count = 2000
-    log = RequestLog.of_size(count)
-    engine = EngineStarter(one.resolved)(log)
-    engine.offer(range(count), [0.0] * count, [input_tokens] * count, [output_tokens] * count)
-    engine.advance(float("inf"))
-    return count / float(np.nanmax(log.last_token_seconds))
-
-
-def trial(one: Subject, share: float, tokens: tuple[int, int], requests: int) -> Trial:
-    """Return a trial at a share of the fleet's maximum throughput."""
-    replicas = one.policy.hpa.max_replicas
-    rate = share * replicas * throughput_per_second(one, *tokens)
-    sizes = Sizes(Fixed(tokens[0]), Fixed(tokens[1]))
-    workload = Workload(rate=ConstantRate(Rate(f"{rate:.6f}/s")), sizes=sizes)
-    spec = ScenarioSpec(
-        why="speed",
-        workload=workload,
-        duration=Duration(requests / rate),
-        checks=(CheckRequest("generator-on-time"),),
-    )
-    scenario = Scenario("scalecert.dev/v1", "Scenario", Metadata("speed"), spec)
-    return prepare(one, scenario, Path(), SuiteRef("benchmark", "0", ""))
-
-
-def seconds_per_request(planned: Trial, runs: int = RUNS) -> float:
-    """Return the least CPU seconds per request over some runs."""
-    count = len(planned.requests.arrival_seconds)
-    return min(_cpu_seconds(lambda: SimWorld().run(planned)) for _ in range(runs)) / count
-
-
-def _cpu_seconds(action: Callable[[], object]) -> float:
-    start = time.process_time()
-    action()
-    return time.process_time() - start
 
 
 def simulator() -> dict[str, float]:
@@ -136,27 +85,6 @@ def preemption() -> dict[str, float]:
     return {"sim.preemption_cost_ratio": seconds_per_request(pressed) / seconds_per_request(calm)}
 
 
-def engine_seconds_per_request(planned: Trial, runs: int = RUNS) -> float:
-    """Return the least CPU seconds per request of the engines alone, requests dealt in turn."""
-    columns = planned.requests
-    count = len(columns.arrival_seconds)
-
-    def serve() -> None:
-        log = RequestLog.of_size(count)
-        for pod in range(10):
-            engine = planned.start_engine(log, pod, 0.0)
-            turns = slice(pod, None, 10)
-            engine.offer(
-                range(count)[turns],
-                columns.arrival_seconds[turns].tolist(),
-                columns.input_tokens[turns].tolist(),
-                columns.output_tokens[turns].tolist(),
-            )
-            engine.advance(float("inf"))
-
-    return min(_cpu_seconds(serve) for _ in range(runs)) / count
-
-
 def suite() -> dict[str, float]:
     """Measure the core suite as a user runs it."""
     seconds = {
@@ -181,7 +109,8 @@ def _certify_seconds(policy: Path, objective: str, *more: str) -> float:
     return elapsed
 
 
-MEASUREMENTS = {each.__name__: each for each in (simulator, replicas, tokens, preemption, suite)}
+ALL = (simulator, replicas, tokens, preemption, engines, suite)
+MEASUREMENTS = {each.__name__: each for each in ALL}
 
 
 def main() -> None:
@@ -194,7 +123,7 @@ def main() -> None:
     for name in given.only:
         for key, value in MEASUREMENTS[name]().items():
             figures[key] = round(value, 3)
-            print(f"{key:28} {value:12.3f}", flush=True)
+            print(f"{key:38} {value:12.3f}", flush=True)
     if given.json:
         given.json.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n")
 
