@@ -12,7 +12,7 @@ from scalecert.hpa.types import ExternalMetricSource, MetricIdentifier
 from scalecert.metrics.gke.resources import K8S_CONTAINER, PROMETHEUS_TARGET
 from scalecert.metrics.names import is_google, parse_metric_name
 from scalecert.policy.lint.finding import Facts, LintFinding, LintRule, finding_at
-from scalecert.policy.lint.kinds import accelerator_series
+from scalecert.policy.lint.kinds import accelerator_series, exporter_of
 from scalecert.recording.plan import Signal
 
 _Words = tuple[frozenset[str], frozenset[str]]
@@ -23,6 +23,10 @@ _OF_POD_SCRAPES: _Words = (
     frozenset({"pod", "container", "top_level_controller_name", "job", "instance", "service",
                "model_name", "metadata"}),
 )  # fmt: skip
+_OF_PAGES: _Words = (
+    frozenset({"exported_namespace"}),
+    frozenset({"exported_pod", "exported_container"}),
+)
 _OF_CONTAINERS: _Words = (
     frozenset({"namespace_name"}),
     frozenset({"pod_name", "container_name", "metadata"}),
@@ -80,7 +84,7 @@ def _telling_apart(facts: Facts, signal: Signal) -> _Words:
         return _OF_CONTAINERS
     series = accelerator_series(facts, signal)
     if series is None:
-        return _OF_POD_SCRAPES
+        return _OF_POD_SCRAPES if exporter_of(facts, signal) is None else _OF_PAGES
     pages = {word: _exported(word, series.labels) for word in ("namespace", "pod", "container")}
     return frozenset({pages["namespace"]}), frozenset({pages["pod"], pages["container"]})
 
