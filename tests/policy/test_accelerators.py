@@ -114,6 +114,20 @@ def test_the_series_of_a_replica_are_added(load, tmp_path):
             "",
         ),
         (DUTY, {"metric.labels.gpu": "0"}, (), "no label gpu", "labels: make"),
+        (
+            DUTY,
+            {"resource.labels.container_name": "sidecar"},
+            (),
+            "its series have container_name=vllm, the selector asks for sidecar",
+            "",
+        ),
+        (
+            UTILIZATION,
+            {"metric.labels.exported_namespace": "other"},
+            (DCGM_MONITOR,),
+            "its series have exported_namespace=default, the selector asks for other",
+            "",
+        ),
     ],
 )
 def test_a_metric_that_cannot_exist_says_why(load, name, selector, monitors, reason, hint):
@@ -161,7 +175,7 @@ def test_without_any_monitor_exporters_are_scraped_too(load):
     found = signal(load, "prometheus.googleapis.com|duty_cycle|gauge", OWN)
     assert (found.exists, found.maximum) == (True, 100.0)
 
-    """A monitor of the engine's pods alone leaves the exporter unscraped, not Google's own."""
+
 def test_the_engine_s_own_monitor_says_nothing_of_accelerators(load):
     """A monitor of the engine's pods alone leaves the exporter unscraped, not Google's own."""
     assert not signal(load, UTILIZATION, OWN, MONITORING).exists

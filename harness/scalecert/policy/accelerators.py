@@ -36,6 +36,7 @@ class AcceleratorSeries:
         info: of the family, under the name that is stored.
         labels: names of all its labels.
         of_pods: whether its pod label names the pod that holds the accelerator.
+        held_by: the labels that say which container holds it, with their values for the policy's.
         exporter: whose it is; empty for a system metric.
         origin: the name as exposed.
     """
@@ -43,6 +44,7 @@ class AcceleratorSeries:
     info: MetricInfo
     labels: frozenset[str]
     of_pods: bool
+    held_by: Mapping[str, str]
     exporter: str
     origin: str
 
@@ -97,6 +99,8 @@ class AcceleratorMetrics:
             return Exposure(False, name, reason=reason, hint=google_name(series.info))
         if spec.external is None and not series.of_pods:
             return Exposure(False, name, reason=not_of_pods(series), hint=_USE_EXTERNAL)
+        if wrong := _other_holder(series, spec.identifier):
+            return Exposure(False, parsed.prometheus_name, reason=wrong)
         info = series.info
         if spec.external is not None and not _names_holder(spec.external.metric):
             info = replace(info, maximum=None)
@@ -128,6 +132,16 @@ def _names_holder(identifier: MetricIdentifier) -> bool:
     )
 
 
+def _other_holder(series: AcceleratorSeries, identifier: MetricIdentifier | None) -> str:
+    """Return why a selector leaves the policy's own series out, empty if it does not."""
+    selector = identifier.selector if identifier is not None else None
+    for label, value in (selector.match_labels if selector is not None else {}).items():
+        bare = label.rpartition(".")[2]
+        if series.held_by.get(bare, value) != value:
+            return f"its series have {bare}={series.held_by[bare]}, the selector asks for {value}"
+    return ""
+
+
 def _writes(kind: str, metric_type: str) -> bool:
     """Tell whether a series of a kind has such a suffix in its metric type."""
     return metric_type == kind or (kind == UNKNOWN and metric_type == f"{UNKNOWN}:counter")
@@ -152,7 +166,7 @@ def accelerator_metrics(policy: Policy, resolved: Resolved) -> AcceleratorMetric
     chip = _chip(device, Holder(policy.namespace, "pod", container, {}))
     configs = policy.scrape_configs or (default_scrape_config(15.0),)
     scraped: dict[str, AcceleratorSeries] = {}
-    absent = _of_others(device)
+    absent = _of_others(device, chip.holder)
     for exporter in exporters_of(device):
         pod = exporter_pod(exporter, configs)
         lower = {name.lower(): _in_capitals(exporter, name) for name in exporter.figures}
@@ -162,7 +176,7 @@ def accelerator_metrics(policy: Policy, resolved: Resolved) -> AcceleratorMetric
             absent |= dict.fromkeys((*lower, *exporter.figures), _unscraped(exporter))
         for config in selecting:
             scraped |= {one.info.name: one for one in _stored(exporter, config, pod, device, chip)}
-    return AcceleratorMetrics(scraped, _system(device), absent, device.count)
+    return AcceleratorMetrics(scraped, _system(device, chip.holder), absent, device.count)
 
 
 def _unscraped(exporter: Exporter) -> tuple[str, str]:
@@ -186,7 +200,7 @@ def _dropped(exporter: Exporter) -> tuple[str, str]:
     return reason, "check its metricRelabeling"
 
 
-def _of_others(device: Device) -> dict[str, tuple[str, str]]:
+def _of_others(device: Device, holder: Holder) -> dict[str, tuple[str, str]]:
     """Return the names that only accelerators of another make have."""
     found: dict[str, tuple[str, str]] = {}
     others: tuple[Maker, ...] = ("nvidia", "cloud-tpu")
@@ -197,7 +211,9 @@ def _of_others(device: Device) -> dict[str, tuple[str, str]]:
         reason = f"only {whose} have it, the replicas run on {device.model}"
         found |= dict.fromkeys((*names, *system_metrics_of(other).metrics), (reason, ""))
     own = {name for exporter in exporters_of(device) for name in exporter.figures}
-    return {name: why for name, why in found.items() if name not in own | set(_system(device))}
+    return {
+        name: why for name, why in found.items() if name not in own | set(_system(device, holder))
+    }
 
 
 def _chip(device: Device, holder: Holder) -> Chip:
@@ -220,17 +236,32 @@ def _stored(
             info if name == info.name else replace(info, name=name, kind=UNKNOWN),
             frozenset(labels),
             of_pods=holder == (chip.holder.namespace, chip.holder.pod),
+            held_by=_held_by(labels, target, chip.holder),
             exporter=exporter.name,
             origin=sample.name,
         )
 
 
-def _system(device: Device) -> dict[str, AcceleratorSeries]:
+def _held_by(
+    stored: Mapping[str, str], target: Mapping[str, str], holder: Holder
+) -> dict[str, str]:
+    """Return the stored labels that came from the page's namespace and container."""
+    known = {"namespace": holder.namespace, "container": holder.container}
+    names = {f"exported_{name}" if f"exported_{name}" in stored else name: name for name in known}
+    return {
+        label: known[name]
+        for label, name in names.items()
+        if stored.get(label) == known[name] and (label != name or target.get(name) != known[name])
+    }
+
+
+def _system(device: Device, holder: Holder) -> dict[str, AcceleratorSeries]:
     return {
         metric_type: AcceleratorSeries(
             replace(metric.figure.info, name=metric_type),
             frozenset(metric.figure.info.labels),
             of_pods=True,
+            held_by={"namespace_name": holder.namespace, "container_name": holder.container},
             exporter="",
             origin=metric.figure.info.name,
         )
