@@ -326,7 +326,7 @@ def test_labels_in_their_places_select(load):
     """Each of a metric's own and of its resource's labels is taken."""
     for name, labels in (
         (WAITING, (*OWN, "resource.labels.job", "metric.labels.model_name")),
-        (DUTY_CYCLE, ("resource.labels.container_name", "metric.labels.model")),
+        (DUTY_CYCLE, ("resource.labels.pod_name", "metric.labels.model")),
     ):
         policy = load(joined(hpa(metric(name, labels=labels)), DEPLOYMENT))
         (signal,) = signals(policy, resolve(policy))
