@@ -37,6 +37,7 @@ SHIPPED = (
     Row("jetstream", ("llama-2-7b", "gemma-7b"), ("v5e",), count=8, variants=(with_load,)),
     Row("tgi", ("llama-2-7b", "gemma-7b"), ("l4", "a100-80g", "h100")),
     Row("tgi", ("gemma-7b",), ("l4",), count=2),
+    Row("tgi", ("gemma-7b",), ("l4",), count=4),
     Row("vllm", ("llama-2-7b", "llama-3.1-8b"), ("l4", "a10g", "a100-80g", "h100", "h200")),
 )
 
