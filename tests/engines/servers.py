@@ -36,16 +36,19 @@ USUAL = Mode()
 MODES = {
     "jetstream": (
         USUAL,
-        Mode(("--batch-size=3", "--max-input-length=512", "--max-output-length=128")),
+        Mode((
+            "--batch-size=3", "--max-input-length=512", "--max-output-length=128",
+            "--quantize-weights",
+        )),  # fmt: skip
     ),
     "tgi": (
         USUAL,
         Mode(("--max-batch-prefill-tokens=400",)),
         Mode(variables=(("PREFILL_CHUNKING", "0"),)),
-        Mode(
-            ("--max-batch-prefill-tokens=300", "--cuda-memory-fraction=0.67"),
-            (("ATTENTION", "flashdecoding"),),
-        ),
+        Mode((
+            "--batch-size=3", "--max-input-length=512", "--max-output-length=128",
+            "--quantize-weights",
+        )),  # fmt: skip
     ),
     "vllm": (
         USUAL,

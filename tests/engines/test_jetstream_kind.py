@@ -184,7 +184,18 @@ def test_one_chip_needs_int8() -> None:
     one, eight = (load_profile(f"jetstream_llama-2-7b_v5e{count}") for count in ("", "-x8"))
     assert (one.spec.model.dtype, one.spec.model.bytes_per_kv) == ("int8", 1.0)
     assert (eight.spec.model.dtype, eight.spec.model.bytes_per_kv) == ("bfloat16", 2.0)
-    assert "int8" in one.spec.provenance.what
+    assert one.spec.provenance.what.endswith("quantization=int8 quantize_kvcache=true")
+    assert "quantize" not in eight.spec.provenance.what
+
+
+def test_a_profile_of_int8_is_for_servers_that_quantize() -> None:
+    """Another would not start on the accelerators that such a profile is of."""
+    one = load_profile("jetstream_gemma-7b_v5e")
+    words = tuple(word for word in TUTORIAL if not word.startswith("ici_"))
+    assert JETSTREAM.limits(one, (*words, "quantization=int8"), {}).integer("kv_tokens") == 8192
+    for unquantized in (words, (*words, "quantization="), ("--batch_size=4", "--size=7b")):
+        with pytest.raises(UsageError, match=r"found none, but profile .* is of weights in int8"):
+            JETSTREAM.limits(one, unquantized, {})
 
 
 def test_variants_differ_in_what_memory_metrics_show_only() -> None:

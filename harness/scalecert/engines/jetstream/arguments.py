@@ -23,6 +23,8 @@ COSTLY = frozenset({
 })  # fmt: skip
 """Arguments that change what a step or a prefill costs; limits are modelled, these are not."""
 
+_QUANTIZING = frozenset({"quantization", "--quantize_weights", "--quantize-weights"})
+
 
 def _positive(text: str) -> float:
     """Return a number over 0; ValueError for anything else."""
@@ -81,6 +83,11 @@ def is_of_maxtext(words: Sequence[str]) -> bool:
 def is_of_pytorch(words: Sequence[str]) -> bool:
     """Tell whether words are flags of PyTorch's server."""
     return bool(flags_among(words, _PYTORCH_FLAGS))
+
+
+def quantizes(words: Sequence[str]) -> bool:
+    """Tell whether words make the server quantize its weights, or say that they are quantized."""
+    return not _QUANTIZING.isdisjoint(costly_arguments(words))
 
 
 def costly_arguments(words: Sequence[str]) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ Prefill and decode interleave on the same accelerators (MaxText's MaxtextInterle
 of PyTorch's servers). Whenever these become free:
 
 1. While slots are free, prompts go first, one at a time, and decoding pauses until all slots are
-   taken or nobody waits. Each goes into its slot right after its prefill.
+   taken or nobody waits. Each goes into its slot right after its prefill. (For the last of those
+   that wait the real threads race: its prefill may come after one generate step.)
 2. While no slot is free, the prefill thread goes on all the same, until its results have nowhere
    to go (`PARKED`): one prefill between two generate steps.
 3. Else one generate step for all slots, if any is taken.

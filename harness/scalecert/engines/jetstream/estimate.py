@@ -3,8 +3,9 @@
 The efficiencies come from a GPU: nothing of it was measured on a TPU. What is JetStream's own: a
 generate step computes every slot and reads the whole decode state, whatever of it is in use, so it
 has no tiles of shorter contexts; steps are compiled ahead and dispatched several steps early, so
-no launch holds them up. Where the weights as they are leave no room for a slot, the estimate is of
-MaxText's `quantization=int8 quantize_kvcache=true`, computing in bfloat16 still.
+no launch holds them up. What network and front end take is the reference's. Where the weights as
+they are leave no room for a slot, the estimate is of a server that quantizes (`QUANTIZED`), but
+computes in bfloat16 still.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ MAX_TARGET_LENGTH = 2048
 """As in the tutorials of GKE and MaxText; MaxText's own default takes prompts of 64 tokens."""
 _LOGIT_BYTES = 4
 """Prefill computes the logits of every prompt token, in float32."""
+QUANTIZED = "quantization=int8 quantize_kvcache=true"
+"""MaxText's arguments for weights, keys and values in int8."""
 WITH_LOAD = "hbm-with-load"
 """The name of the variant whose memory metrics follow the load."""
 
@@ -61,7 +64,8 @@ def estimate(model: ModelShape, accelerator: Accelerator, *, count: int) -> Engi
             max_target_length=MAX_TARGET_LENGTH,
         )
         if slots >= count:
-            return _profile(shape, accelerator, count, memory, slots)
+            profile = _profile(shape, accelerator, count, memory, slots)
+            return profile if shape is model else _said_to_quantize(profile)
     raise UsageError(
         f"{model.weight_bytes / 2**30:.1f} GiB of weights leave no room for a decode slot on each"
         f" of {count} x {accelerator.name}, in int8 neither",
@@ -94,6 +98,13 @@ def _quantized(model: ModelShape) -> tuple[ModelShape, ...]:
     if model.dtype not in {"bfloat16", "float16"}:
         return ()
     return (replace(model, dtype="int8", bytes_per_kv=1.0),)
+
+
+def _said_to_quantize(profile: EngineProfile) -> EngineProfile:
+    """Return a profile that says with which arguments its server runs."""
+    provenance = profile.spec.provenance
+    said = replace(provenance, what=f"{provenance.what}: {QUANTIZED}")
+    return replace(profile, spec=replace(profile.spec, provenance=said))
 
 
 def _memory(model: ModelShape, accelerator: Accelerator, count: int) -> Memory:

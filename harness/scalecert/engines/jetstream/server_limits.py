@@ -19,6 +19,7 @@ from scalecert.engines.jetstream.arguments import (
     PYTORCH_DEFAULTS,
     is_of_maxtext,
     is_of_pytorch,
+    quantizes,
 )
 from scalecert.engines.jetstream.memory import slots_that_fit
 from scalecert.engines.jetstream.pipeline_limits import BUCKETS
@@ -46,6 +47,7 @@ def server_limits(profile: EngineProfile, words: Sequence[str]) -> Limits:
         values |= layer
         sources |= dict.fromkeys(layer, source)
     _check_accelerators(profile, words)
+    _check_weights(profile, words)
     _count_slots(profile, values, sources)
     _fit_lengths(values, sources, found)
     _fit_memory(profile, values, found)
@@ -73,6 +75,21 @@ def _check_accelerators(profile: EngineProfile, words: Sequence[str]) -> None:
             f"found a mesh of {prod(sizes)}, but profile {profile.name} is of {count}",
             field=max(written, key=lambda name: int(written[name] or 0)),
             hint="make one with scalecert profile estimate --count N, then --profile FILE",
+        )
+
+
+def _check_weights(profile: EngineProfile, words: Sequence[str]) -> None:
+    """Refuse a profile of int8 weights for a server that is not told to quantize.
+
+    The other way round the argument is among those that no profile knows.
+    """
+    given = is_of_maxtext(words) or is_of_pytorch(words)
+    if profile.spec.model.dtype == "int8" and given and not quantizes(words):
+        argument = "quantization" if is_of_maxtext(words) else "--quantize_weights"
+        raise UsageError(
+            f"found none, but profile {profile.name} is of weights in int8",
+            field=argument,
+            hint="quantize, or take more accelerators: wider weights have no room on these",
         )
 
 
