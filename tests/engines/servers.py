@@ -36,19 +36,23 @@ USUAL = Mode()
 MODES = {
     "jetstream": (
         USUAL,
-        Mode((
-            "--batch-size=3", "--max-input-length=512", "--max-output-length=128",
-            "--quantize-weights",
-        )),  # fmt: skip
+        Mode(
+            (
+                "--batch-size=3",
+                "--max-input-length=512",
+                "--max-output-length=128",
+                "--quantize-weights",
+            )
+        ),
     ),
     "tgi": (
         USUAL,
         Mode(("--max-batch-prefill-tokens=400",)),
         Mode(variables=(("PREFILL_CHUNKING", "0"),)),
-        Mode((
-            "--batch-size=3", "--max-input-length=512", "--max-output-length=128",
-            "--quantize-weights",
-        )),  # fmt: skip
+        Mode(
+            ("--max-batch-prefill-tokens=300", "--cuda-memory-fraction=0.67"),
+            (("ATTENTION", "flashdecoding"),),
+        ),
     ),
     "vllm": (
         USUAL,
