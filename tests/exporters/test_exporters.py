@@ -24,7 +24,7 @@ SEEN = Reading(
     memory_total_bytes=100.0 * 2**30,
 )
 EARLIER = replace(SEEN, duty=0.5, sm_active=0.4, tensor_active=0.3, dram_active=0.2)
-HOLDER = Holder("default", "llm-0", "server", {"app": "llm"})
+HOLDER = Holder("default", "llm-0", "server", "sidecar", {"app": "llm"})
 
 
 def gpu() -> Device:
@@ -105,7 +105,7 @@ def test_gpu_plugin_has_duty_and_memory_only():
 
 
 def test_tpu_plugin_labels_and_utilizations():
-    """TPU chips are named by slice and topology; utilization is of operations, not of pipes."""
+    """Chips are named by slice and topology, and by the pod's last container."""
     (plugin,) = exporters_of(tpu())
     found = values(plugin, tpu())
     assert (found["tensorcore_utilization"], found["memory_bandwidth_utilization"]) == (25.0, 60.0)
@@ -113,6 +113,7 @@ def test_tpu_plugin_labels_and_utilizations():
     assert sample.labels["make"] == "cloud-tpu"
     assert sample.labels["model"] == "tpu-v5-lite-podslice"
     assert sample.labels["tpu_topology"] == "2x4"
+    assert sample.labels["container"] == "sidecar"
 
 
 def test_an_idle_tpu_shows_nothing_at_all():

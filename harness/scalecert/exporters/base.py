@@ -47,11 +47,15 @@ class Readings:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The container that holds an accelerator, and the labels of its pod."""
+    """The container that holds an accelerator, and the labels of its pod.
+
+    `last_container` is the last one of the pod's manifest.
+    """
 
     namespace: str
     pod: str
     container: str
+    last_container: str
     pod_labels: Mapping[str, str]
     controller_name: str = ""
     controller_kind: str = "Deployment"

@@ -6,7 +6,10 @@ pages show them. Cloud Monitoring: `kubernetes.io/container/accelerator/*` in Go
 Kubernetes metrics, each for a `k8s_container`.
 
 On a TPU all figures come from the runtime in the server's process: where no step ran in the window
-there are none, which is not the same as 0.
+there are none, which is not the same as 0. And the plugin is taken to name the last container of
+the pod, not the one that asks for the chips: every query that Google published for JetStream has it
+so, whose chips are its first container's (GoogleCloudPlatform/ai-on-gke,
+modules/jetstream-maxtext-deployment: the HPA and the rule of prometheus-adapter).
 """
 
 from __future__ import annotations
@@ -91,10 +94,11 @@ def _chip_labels(chip: Chip) -> Mapping[str, str]:
 
 
 def _plugin_labels(chip: Chip) -> Mapping[str, str]:
+    holder = chip.holder
     return {
-        "namespace": chip.holder.namespace,
-        "pod": chip.holder.pod,
-        "container": chip.holder.container,
+        "namespace": holder.namespace,
+        "pod": holder.pod,
+        "container": holder.container if chip.make == "nvidia" else holder.last_container,
         **_chip_labels(chip),
     }
 

@@ -122,6 +122,7 @@ class Accelerators:
             policy.namespace,
             pod,
             policy.container,
+            policy.last_container or policy.container,
             labels,
             controller_name=policy.workload,
             controller_kind=policy.workload_kind,
@@ -172,8 +173,9 @@ class Accelerators:
 
     def _add_neighbour(self, device: Device, number: int) -> None:
         """Add a pod of another namespace: its container is called as the policy's."""
-        name = f"neighbour-{number}"
-        holder = Holder(NEIGHBOURS_NAMESPACE, name, self._policy.container, {"app": "neighbour"})
+        name, policy = f"neighbour-{number}", self._policy
+        last = policy.last_container or policy.container
+        holder = Holder(NEIGHBOURS_NAMESPACE, name, policy.container, last, {"app": "neighbour"})
         self._neighbours.append(self._held_by(device, holder, f"neighbour-node-{number}", 0.0))
 
     def _held_by(self, device: Device, holder: Holder, node_name: str, now: float) -> _Held:

@@ -29,7 +29,7 @@ class MetricsInput:
         scrape_configs: of its monitors; empty: none in the input, the scenario's default holds.
         rules: documents of prometheus-adapter's configuration; empty: none in the input, the
             adapter's default rules hold.
-        container: the engine's container.
+        container: the engine's container, and `last_container` the last one of its pod.
         device: the accelerators of a replica; None if nobody knows them.
     """
 
@@ -40,6 +40,7 @@ class MetricsInput:
     rules: tuple[Document, ...] = ()
     workload_kind: str = "Deployment"
     container: str = ""
+    last_container: str = ""
     device: Device | None = None
 
     @property

@@ -27,6 +27,7 @@ from scalecert.planning.scaled_pods import ScaledPods, scaled_pods
 from scalecert.planning.subject import Subject, varied
 from scalecert.planning.trial import Trial
 from scalecert.planning.unit_of_load import EngineStarter
+from scalecert.policy.accelerators import last_container
 from scalecert.policy.model import Policy
 from scalecert.policy.resolve import Resolved
 from scalecert.policy.signals import as_scraped, signals
@@ -161,5 +162,6 @@ def _metrics_input(policy: Policy, pods: ScaledPods, resolved: Resolved) -> Metr
         rules=tuple(rules.document for rules in policy.rules),
         workload_kind=pods.kind,
         container=pods.container,
+        last_container=last_container(policy, pods.container),
         device=resolved.device,
     )

@@ -163,7 +163,8 @@ def accelerator_metrics(policy: Policy, resolved: Resolved) -> AcceleratorMetric
     """Return what a policy can read of its accelerators."""
     device = resolved.device
     container = resolved.container.name if resolved.container is not None else "inference-server"
-    chip = _chip(device, Holder(policy.namespace, "pod", container, {}))
+    last = last_container(policy, container)
+    chip = _chip(device, Holder(policy.namespace, "pod", container, last, {}))
     configs = policy.scrape_configs or (default_scrape_config(15.0),)
     scraped: dict[str, AcceleratorSeries] = {}
     absent = _of_others(device, chip.holder)
@@ -216,6 +217,11 @@ def _of_others(device: Device, holder: Holder) -> dict[str, tuple[str, str]]:
     }
 
 
+def last_container(policy: Policy, default: str) -> str:
+    """Return the last container of the pods that serve, `default` if they are not in the input."""
+    return default if policy.target is None else policy.target.serving.containers[-1].name
+
+
 def _chip(device: Device, holder: Holder) -> Chip:
     return Chip("node", 0, device.make, device.model, device.topology, holder)
 
@@ -236,22 +242,20 @@ def _stored(
             info if name == info.name else replace(info, name=name, kind=UNKNOWN),
             frozenset(labels),
             of_pods=holder == (chip.holder.namespace, chip.holder.pod),
-            held_by=_held_by(labels, target, chip.holder),
+            held_by=_held_by(labels, sample.labels),
             exporter=exporter.name,
             origin=sample.name,
         )
 
 
-def _held_by(
-    stored: Mapping[str, str], target: Mapping[str, str], holder: Holder
-) -> dict[str, str]:
+def _held_by(stored: Mapping[str, str], page: Mapping[str, str]) -> dict[str, str]:
     """Return the stored labels that came from the page's namespace and container."""
-    known = {"namespace": holder.namespace, "container": holder.container}
-    names = {f"exported_{name}" if f"exported_{name}" in stored else name: name for name in known}
+    exported = {f"exported_{name}": page[name] for name in ("namespace", "container")}
+    plain = {name: page[name] for name in ("namespace", "container")}
     return {
-        label: known[name]
-        for label, name in names.items()
-        if stored.get(label) == known[name] and (label != name or target.get(name) != known[name])
+        label: value
+        for label, value in (exported | plain).items()
+        if stored.get(label) == value and (label in exported or f"exported_{label}" not in stored)
     }
 
 
