@@ -130,10 +130,14 @@ class Server:
 
 
 def profile_of(kind: EngineKind) -> str:
-    """Return the shipped profile of an engine whose replica costs least: there things run out."""
+    """Return the shipped profile of an engine with the smallest model on what costs least."""
     profiles = map(load_profile, profile_names())
     own = [profile for profile in profiles if profile.spec.engine == kind.name]
-    return min(own, key=lambda profile: (profile.spec.price.per_hour, profile.name)).name
+    return min(own, key=_size).name
+
+
+def _size(profile: EngineProfile) -> tuple[float, int, str]:
+    return profile.spec.price.per_hour, profile.spec.memory.weights_bytes, profile.name
 
 
 @cache
