@@ -211,3 +211,31 @@ def test_a_renamed_series_of_the_engine_is_unknown_too(load):
     found = signal(load, name, None, renaming, source="Pods")
     assert (found.exists, found.maximum) == (True, 64.0)
     assert not signal(load, name.replace("unknown", "gauge"), None, renaming, source="Pods").exists
+
+
+RULES = """\
+kind: ConfigMap
+metadata: {name: adapter}
+data:
+  config.yaml: |
+    externalRules:
+    - seriesQuery: 'DCGM_FI_DEV_GPU_UTIL'
+      resources: {namespaced: false}
+      name: {as: gpu_utilization}
+      metricsQuery: sum(<<.Series>>{MATCHER<<.LabelMatchers>>})
+"""
+
+
+def test_a_rule_is_bounded_where_it_says_whose_accelerators_it_reads(load):
+    """A query over all series counts others' too; one that names a namespace does not."""
+    monitor = DCGM_MONITOR[: DCGM_MONITOR.index("    metricRelabeling")]
+    everybody = RULES.replace("MATCHER", "")
+    found = signal(load, "gpu_utilization", None, monitor, everybody)
+    assert (found.exists, found.maximum, found.unit) == (True, None, "percent")
+    own = RULES.replace("MATCHER", 'exported_namespace="default",')
+    assert signal(load, "gpu_utilization", None, monitor, own).maximum == 100.0
+
+
+def test_a_system_metric_in_capitals_is_asked_for_in_lower_case(load):
+    """The API lowers the name, so that capitals do no harm where there are none."""
+    assert signal(load, DUTY.replace("duty", "Duty"), OWN_CONTAINER).exists

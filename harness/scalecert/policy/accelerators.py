@@ -20,6 +20,8 @@ from scalecert.metrics.families import UNKNOWN
 from scalecert.metrics.gke import PREFIX
 from scalecert.metrics.gke.names import external_metric_type
 from scalecert.metrics.names import ParsedName
+from scalecert.metrics.promql import selectors
+from scalecert.metrics.promql.syntax import Expression
 from scalecert.metrics.scrape import stored_labels
 from scalecert.metrics.scrape_config import ScrapeConfig, ScrapedPod, default_scrape_config
 from scalecert.metrics.tsdb import NAME_LABEL
@@ -84,13 +86,17 @@ class AcceleratorMetrics:
         reason, hint = self.absent.get(name, (f"no rule of prometheus-adapter shows {name}", ""))
         return Exposure(False, name, reason=reason, hint=hint)
 
-    def exposure(self, spec: MetricSpec, parsed: ParsedName) -> Exposure:
-        """Return whether a metric by one of Google's names can exist, if `knows` has it.
+    def by_rule(self, exposure: Exposure, query: Expression, spec: MetricSpec) -> Exposure:
+        """Return the exposure of a series that is there, and that a rule makes a metric of."""
+        info = exposure.info
+        asked = {one.label for selector in selectors(query) for one in selector.matchers}
+        if info is not None and asked.isdisjoint(_HOLDERS):
+            info = _known_to(info, spec)
+        return replace(exposure, info=info, accelerators=self.per_replica)
 
-        Neighbours have such series too: without a condition on whose they are, nobody knows how
-        high an External metric rises.
-        """
-        name = _own_name(spec.name, parsed)
+    def exposure(self, name: str, parsed: ParsedName, spec: MetricSpec) -> Exposure:
+        """Return whether a metric by one of Google's names can exist, if `knows` has it."""
+        name = _own_name(name, parsed)
         series = self.stored(name)
         if series is None:
             return replace(self.missing(name), series=parsed.prometheus_name)
@@ -101,9 +107,7 @@ class AcceleratorMetrics:
             return Exposure(False, name, reason=not_of_pods(series), hint=_USE_EXTERNAL)
         if wrong := _other_holder(series, spec.identifier):
             return Exposure(False, parsed.prometheus_name, reason=wrong)
-        info = series.info
-        if spec.external is not None and not _names_holder(spec.external.metric):
-            info = replace(info, maximum=None)
+        info = _known_to(series.info, spec)
         return Exposure(True, parsed.prometheus_name, info, accelerators=self.per_replica)
 
 
@@ -122,6 +126,17 @@ def _own_name(name: str, parsed: ParsedName) -> str:
 def not_of_pods(series: AcceleratorSeries) -> str:
     """Return why a series has no value for the pods that are scaled."""
     return f"the pod of {series.info.name} is the exporter's, not the one that is scaled"
+
+
+def _known_to(info: MetricInfo, spec: MetricSpec) -> MetricInfo:
+    """Return what is known of a family as an HPA reads it.
+
+    Neighbours have such series too: without a condition on whose they are, nobody knows how high
+    an External metric rises.
+    """
+    if spec.external is None or _names_holder(spec.external.metric):
+        return info
+    return replace(info, maximum=None)
 
 
 def _names_holder(identifier: MetricIdentifier) -> bool:

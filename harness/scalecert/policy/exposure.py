@@ -73,8 +73,12 @@ class Exposed:
         for one in relabelings:
             self._catalogue.add_names(one)
 
-    def knows(self, name: str, parsed: ParsedName) -> bool:
-        """Tell whether something is known of the series that an HPA's metric names."""
+    def knows(self, name: str, source_type: str) -> bool:
+        """Tell whether something is known of what an HPA's metric names, in capitals or not."""
+        names = {name, name.lower()} if source_type == "External" else {name}
+        return any(self._has(one, parse_metric_name(one, source_type)) for one in names)
+
+    def _has(self, name: str, parsed: ParsedName) -> bool:
         series = parsed.prometheus_name or name
         return series in self._catalogue.kinds or self._beside.knows(name, parsed)
 
@@ -82,14 +86,16 @@ class Exposed:
         """Return whether the metric of an HPA can exist; its selector is not looked at."""
         if parsed.kind == "adapter":
             return self._through_rules(spec)
+        name = spec.name
         if spec.external is not None:
             # The API asks for an External metric in lower case (`ClusterApi`).
-            lower = parse_metric_name(spec.name.lower(), spec.type)
-            if lower != parsed and not self.knows(spec.name.lower(), lower):
+            name = spec.name.lower()
+            lower = parse_metric_name(name, spec.type)
+            if name != spec.name and not self._has(name, lower):
                 return never_asked_for(self._beside, parsed.prometheus_name or spec.name)
             parsed = lower
-        if not parsed.problem and self._beside.knows(spec.name, parsed):
-            return self._beside.exposure(spec, parsed)
+        if not parsed.problem and self._beside.knows(name, parsed):
+            return self._beside.exposure(name, parsed, spec)
         series = parsed.prometheus_name or ""
         info = self._known.get(series)
         if parsed.problem:
@@ -112,23 +118,20 @@ class Exposed:
                 if rule.takes(series) and rule.api_name(series) == wanted:
                     found = rule, series
         if found is not None:
-            exposure = self._by_rule(found[1], _query(found[0], found[1], spec))
-            return self._for_pods(exposure, found[0], spec)
+            rule, series = found
+            query = _query(rule, series, spec)
+            exposure = self._by_rule(series, query)
+            beside = self._beside.scraped.get(series)
+            if beside is None or not exposure.exists:
+                return exposure
+            if spec.pods is not None and not beside.of_pods and _pod_label(rule) == "pod":
+                return replace(exposure, exists=False, reason=not_of_pods(beside), hint=_MAP_PODS)
+            return self._beside.by_rule(exposure, query, spec)
         if self._beside.knows(spec.name, parse_metric_name(spec.name, spec.type)):
             return self._beside.missing(spec.name)
         absent = self._absent(spec.name)
         reason = "no rule of prometheus-adapter makes it of what the engine exposes"
         return replace(absent, reason=f"{reason}; {absent.reason}")
-
-    def _for_pods(self, exposure: Exposure, rule: DiscoveryRule, spec: MetricSpec) -> Exposure:
-        """Return an exposure with what only series of accelerators have looked at."""
-        series = self._beside.scraped.get(exposure.series or "")
-        if series is None:
-            return exposure
-        by_pod = spec.pods is not None and _pod_label(rule) == "pod"
-        if exposure.exists and by_pod and not series.of_pods:
-            return replace(exposure, exists=False, reason=not_of_pods(series), hint=_MAP_PODS)
-        return replace(exposure, accelerators=self._beside.per_replica)
 
     def _by_rule(self, series: str, query: Expression) -> Exposure:
         """Return what a rule's query makes of a series, if it selects any."""

@@ -143,7 +143,7 @@ def _exposure(policy: Policy, exposed: Exposed, index: int, spec: MetricSpec) ->
     if identifier is None:
         return _resource_exposure(policy, spec)
     parsed = parse_metric_name(name, spec.type)
-    if _is_foreign(name, parsed) and not exposed.knows(name, parsed):
+    if _is_foreign(name, parsed) and not exposed.knows(name, spec.type):
         path = f"spec.metrics[{index}]"
         raise policy.document.error(
             f"found {name}, expected a metric of the engine or of its accelerators",
