@@ -6,7 +6,16 @@ import re
 
 import numpy as np
 import pytest
-from factories import find_one, make_load, make_plan, make_recording, make_series, make_signal
+from factories import (
+    DURATION,
+    find_one,
+    make_load,
+    make_plan,
+    make_recording,
+    make_requests,
+    make_series,
+    make_signal,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -304,3 +313,13 @@ def test_one_metric_that_rises_is_enough() -> None:
     }
     raised = Recording(recording.plan, series, recording.requests, recording.events)
     assert find_one(raised, "signal-reachable").verdict is Verdict.PASS
+
+
+def test_nothing_is_due_before_the_first_request():
+    """Some servers show a series from its first use on; the HPA has nothing to scale for then."""
+    values = make_series()["sync.metric.0.value"]
+    syncs = make_series()["sync.time_seconds"]
+    late = make_requests(np.arange(300.0, DURATION, 0.1))
+    seen = make_series(sync__metric__0__value=np.where(syncs < 360.0, np.nan, values))
+    assert find_one(make_recording(series=seen, requests=late), "signal-present").measured == 1.0
+    assert find_one(make_recording(series=seen), "signal-present").measured < 0.9

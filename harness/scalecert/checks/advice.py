@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+from scalecert.checks.deaf_signals import for_deaf_signal
 from scalecert.checks.timeline import behavior, planned_rates, replicas, rules, run
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import HEADROOM_UTILIZATION, Plan, Signal
@@ -219,6 +220,8 @@ def raise_target(recording: Recording, ratio: float) -> str:
             f"use AverageValue for {signal.metric}: with type Value the HPA compares the sum over"
             " all pods with the target of one, and multiplies by the pods that are ready"
         )
+    if deaf := for_deaf_signal(recording):
+        return deaf
     least = signal.target_value * max(1.1, min(2.0, ratio))
     return _move(signal, max(least, _frugal_target(recording, signal)), "raise", "used better")
 
@@ -266,10 +269,13 @@ def never_scales_down(plan: Plan) -> bool:
     return rules(plan, "scaleDown").get("selectPolicy") == "Disabled"
 
 
-def for_slow_return(plan: Plan) -> str:
+def for_slow_return(recording: Recording) -> str:
     """Return what to do about replicas that stay for long after the load is gone."""
+    plan = recording.plan
     if never_scales_down(plan):
         return "remove behavior.scaleDown.selectPolicy: Disabled, which forbids every scale-down"
+    if deaf := for_deaf_signal(recording):
+        return deaf
     window = behavior(plan, "scaleDown", "stabilizationWindowSeconds")
     if window is not None and window > 300:
         return f"lower behavior.scaleDown.stabilizationWindowSeconds from {window:g} to about 300"

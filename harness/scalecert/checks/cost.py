@@ -85,11 +85,12 @@ def _bin_rates(plan: Plan) -> list[float]:
 def _cheaper(recording: Recording, ratio: float) -> str:
     plan = recording.plan
     if advice.never_scales_down(plan):
-        return advice.for_slow_return(plan)
+        return advice.for_slow_return(recording)
     target, least = advice.raise_target(recording, ratio), plan.policy.min_replicas
     if least > 1:
         return f"lower minReplicas from {least}, or {target}"
-    return f"{target}, or {advice.for_slow_return(plan)}"
+    slow = advice.for_slow_return(recording)
+    return target if slow == target else f"{target}, or {slow}"
 
 
 @check(
@@ -162,7 +163,7 @@ def return_to_minimum(recording: Recording, limit: float) -> Outcome | None:
         else f"back at minReplicas {least} {state}",
         next_step="make the scenario longer, so that the limit can pass"
         if too_short
-        else advice.for_slow_return(plan),
+        else advice.for_slow_return(recording),
         verdict=Verdict.INCONCLUSIVE if too_short else None,
         evidence={
             "loadFallsSeconds": fall,

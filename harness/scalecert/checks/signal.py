@@ -23,7 +23,9 @@ from scalecert.recording.quantiles import Floats, quantile
 from scalecert.units import format_percent
 
 _GRACE_SECONDS = 60.0
-"""From the first ready pod to a value: scrape, ingestion, adapter, sync (15 s each)."""
+"""From the first request at a ready pod to a value: scrape, ingestion, adapter, sync (15 s each).
+
+Some servers (TGI) show a series from its first use on; until then there is nothing to scale for."""
 
 _LOAD_VARIES = 1.5
 """Highest / lowest planned rate from which a signal has to show it."""
@@ -33,8 +35,9 @@ _LOAD_VARIES = 1.5
     id="signal-present",
     title="Signal present",
     question="Does the autoscaler get a value for every metric of the policy?",
-    formula="share of syncs with a value, from 60 s after the first pod is ready, metric with the"
-    " lowest share; 0 for a metric that the engine does not expose",
+    formula="share of syncs with a value, from 60 s after the first pod is ready and the first"
+    " request has come, metric with the lowest share; 0 for a metric that the engine does not"
+    " expose",
     source="own figure: one missed scrape in twenty is no outage; 60 s are four steps of 15 s from"
     " pod to HPA",
     unit="share",
@@ -72,9 +75,11 @@ def _share_with_value(recording: Recording, index: int) -> float:
     ready = replicas(recording, "ready").first_at_least(1, 0.0)
     if math.isinf(ready):
         raise NoDataError("no pod was ever ready")
-    due = series(recording, "sync.time_seconds") >= ready + _GRACE_SECONDS
+    arrivals = recording.requests["arrival_seconds"]
+    begin = max(ready, float(arrivals[0]) if arrivals.size else 0.0)
+    due = series(recording, "sync.time_seconds") >= begin + _GRACE_SECONDS
     if not due.any():
-        raise NoDataError("the HPA never synced after the first pod was ready for 60 s")
+        raise NoDataError("the HPA never synced after the first pod had had requests for 60 s")
     values = series(recording, f"sync.metric.{index}.value")[due]
     return float(np.count_nonzero(~np.isnan(values))) / values.size
 
