@@ -205,6 +205,13 @@ def test_google_samples_every_minute_without_any_monitor():
     assert external(pipeline, 400.0, DUTY) == [25_000]
 
 
+def test_capitals_of_a_system_metric_do_no_harm():
+    """The API asks in lower case, and so Google's names are."""
+    pipeline = make(DUTY.upper())
+    live(pipeline, 90.0, [0.5])
+    assert external(pipeline, 90.0, DUTY.upper()) == [50_000]
+
+
 @pytest.mark.parametrize(
     ("selector", "found"),
     [

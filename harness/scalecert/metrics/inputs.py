@@ -17,6 +17,11 @@ class WantedMetric:
     source: str
     name: str
 
+    @property
+    def asked(self) -> str:
+        """The name that the API asks its adapter for: an External one in lower case."""
+        return self.name.lower() if self.source == "External" else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class MetricsInput:

@@ -32,7 +32,7 @@ def find_needs(wanted: Iterable[WantedMetric], rules: AdapterRules, known: Seque
     names: set[str] = set()
     reach = max(LOOKBACK_SECONDS, REQUEST_WINDOW_SECONDS)
     for metric in wanted:
-        google = GoogleMetric.parse(metric.name)
+        google = GoogleMetric.parse(metric.asked)
         if google is not None:
             names.add(google.name)
             continue
@@ -50,9 +50,7 @@ def _sources(
     metric: WantedMetric, rules: AdapterRules, known: Sequence[str]
 ) -> Iterator[tuple[DiscoveryRule, str]]:
     """Yield the rules that serve a metric, with the series that each serves it from."""
-    external = metric.source == "External"
-    name = metric.name.lower() if external else metric.name
-    for rule in rules.external if external else rules.rules:
+    for rule in rules.external if metric.source == "External" else rules.rules:
         for series in known:
-            if rule.takes(series) and rule.api_name(series) == name:
+            if rule.takes(series) and rule.api_name(series) == metric.asked:
                 yield rule, series

@@ -197,7 +197,7 @@ class Pipeline:
             for exporter in self._exporters
         )
         system = self._adapters.system
-        asked = {metric_type_of(metric.name) for metric in self._policy.wanted}
+        asked = {metric_type_of(metric.asked) for metric in self._policy.wanted}
         types = () if system is None else sorted(asked & system.metrics.metrics.keys())
         return Wanted(tuple(pair for pair in exporters if pair[1]), tuple(types))
 

@@ -135,7 +135,7 @@ def ingestion_seconds(policy: Policy, resolved: Resolved, scenario: Scenario) ->
     name of a metric is Google's, as `metrics.adapters` has it; some metrics that Google Cloud
     collects by itself come later still.
     """
-    wanted = [metric.name for metric in wanted_metrics(policy.hpa)]
+    wanted = [metric.asked for metric in wanted_metrics(policy.hpa)]
     system = system_metrics_of(resolved.device).metrics
     types = (external_metric_type(name) for name in wanted)
     late = max((system[one].late_seconds for one in types if one in system), default=0.0)
