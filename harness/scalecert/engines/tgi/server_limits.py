@@ -30,6 +30,17 @@ from scalecert.errors import UsageError
 GRACE_SECONDS = 90.0
 """`--graceful-termination-timeout` by default."""
 
+_GIVEN = {"args", "env"}
+_ROOM = (
+    "max_total_tokens",
+    "max_batch_prefill_tokens",
+    "max_input_tokens",
+    "cuda_memory_fraction",
+    "memory_share",
+    "block_size",
+)
+"""What makes the largest prefill not fit, the likeliest first."""
+
 Values = dict[str, Value]
 Sources = dict[str, str]
 
@@ -148,7 +159,11 @@ def _size_kv_cache(profile: EngineProfile, values: Values, sources: Sources) -> 
     tokens = given.max_batch_total_tokens
     if asked != usual:
         spec = profile.spec
-        tokens += kv_tokens(spec.memory, spec.accelerator, asked)
+        try:
+            tokens += kv_tokens(spec.memory, spec.accelerator, asked)
+        except UsageError as refused:
+            field = next(flag_of(name, sources) for name in _ROOM if sources[name] in _GIVEN)
+            raise UsageError(refused.problem, field=field, hint=refused.hint) from None
         tokens -= kv_tokens(spec.memory, spec.accelerator, usual)
         sources["max_batch_total_tokens"] = "args"
     block = int(values["block_size"])
@@ -157,7 +172,7 @@ def _size_kv_cache(profile: EngineProfile, values: Values, sources: Sources) -> 
 
 
 def _flagged(name: str, values: Values, sources: Sources) -> int | None:
-    return int(values[name]) if sources[name] in {"args", "env"} else None
+    return int(values[name]) if sources[name] in _GIVEN else None
 
 
 def _fit_context(profile: EngineProfile, values: Values, sources: Sources) -> None:
