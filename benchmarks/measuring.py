@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from scalecert.bundled import bundled
-from scalecert.engines.base import RequestLog, Status
+from scalecert.engines.request_log import RequestLog, Status
 from scalecert.pipeline import Inputs, Subject, subjects
 from scalecert.planning.prepare import prepare
 from scalecert.planning.trial import Trial

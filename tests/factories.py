@@ -16,7 +16,7 @@ import numpy as np
 from scalecert.certificate.document import Certificate, issue
 from scalecert.checks.finding import Finding
 from scalecert.checks.judge import judge
-from scalecert.engines.base import Status
+from scalecert.engines.request_log import Status
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import (
     Capacity,

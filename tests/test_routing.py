@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scalecert.engines.base import RequestLog, Status
+from scalecert.engines.request_log import RequestLog, Status
 from scalecert.routing import Router, routing_draws
 from scalecert.sim.pods import Pod
 from scalecert.workload.generate import Requests

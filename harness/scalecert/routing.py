@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from scalecert.engines.base import Engine, RequestLog, Status
+from scalecert.engines.base import Engine
+from scalecert.engines.request_log import RequestLog, Status
 from scalecert.rng import stream
 from scalecert.scenario.model import Routing
 from scalecert.workload.generate import Requests

@@ -14,7 +14,7 @@ import numpy as np
 from checks import mutations as m
 from checks import pod_mutations as p
 
-from scalecert.engines.base import Status
+from scalecert.engines.request_log import Status
 
 SMALL_SPIKE = "small-spike"
 """The spike to less than half of the fleet: there is room to overshoot."""

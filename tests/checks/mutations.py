@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from scalecert.engines.base import Status
+from scalecert.engines.request_log import Status
 from scalecert.recording.intervals import Span, inside
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import ClairvoyantMinimum, FluidMinimum

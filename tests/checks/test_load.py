@@ -7,7 +7,7 @@ import pytest
 from factories import find_one, make_load, make_plan, make_recording, make_requests
 
 from scalecert.checks.finding import Verdict
-from scalecert.engines.base import Status
+from scalecert.engines.request_log import Status
 from scalecert.recording.model import Recording
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.queueing import queueing
-from scalecert.engines.base import Status
+from scalecert.engines.request_log import Status
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import ObjectiveTerm
 

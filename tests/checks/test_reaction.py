@@ -16,7 +16,7 @@ from factories import (
 )
 
 from scalecert.checks.finding import Finding, Verdict
-from scalecert.engines.base import Status
+from scalecert.engines.request_log import Status
 from scalecert.recording.model import Recording
 
 STEP = make_window(300.0, 600.0, 3.0, 15.0)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from scalecert.checks.finding import Verdict
 from scalecert.checks.judge import judge
-from scalecert.engines.base import Status
+from scalecert.engines.request_log import Status
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import ObjectiveTerm
 

@@ -15,10 +15,11 @@ from typing import NamedTuple
 import msgspec
 from hypothesis import strategies as st
 
-from scalecert.engines.base import Engine, EngineKind, Limits, RequestLog
+from scalecert.engines.base import Engine, EngineKind, Limits
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.profiles import EngineProfile, load_profile, profile_names
 from scalecert.engines.registry import engine_kind
+from scalecert.engines.request_log import RequestLog
 from scalecert.rng import stream
 
 Load = list[tuple[float, int, int]]

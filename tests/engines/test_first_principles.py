@@ -30,9 +30,10 @@ from engines.servers import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scalecert.engines.base import Activity, RequestLog, Status
+from scalecert.engines.base import Activity
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.registry import engine_names
+from scalecert.engines.request_log import RequestLog, Status
 
 ENGINES = engine_names()
 ROUNDING = 1e-6

@@ -10,10 +10,10 @@ from engines.reference_jetstream import Reference, Request
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from scalecert.engines.base import RequestLog, Status
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.jetstream.engine import JetStreamEngine
 from scalecert.engines.jetstream.pipeline_limits import PARKED, PipelineLimits
+from scalecert.engines.request_log import RequestLog, Status
 
 COSTS = StepCosts(
     weights_seconds=0.01,

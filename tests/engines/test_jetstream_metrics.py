@@ -6,10 +6,11 @@ import math
 
 import pytest
 
-from scalecert.engines.base import RequestLog, Sample
+from scalecert.engines.base import Sample
 from scalecert.engines.jetstream.engine import JetStreamEngine
 from scalecert.engines.profiles import load_profile
 from scalecert.engines.registry import engine_kind
+from scalecert.engines.request_log import RequestLog
 
 JETSTREAM = engine_kind("jetstream")
 PROFILE = load_profile("jetstream_llama-2-7b_v5e")

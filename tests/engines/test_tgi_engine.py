@@ -11,8 +11,8 @@ from engines.reference_tgi import Reference, Request
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from scalecert.engines.base import RequestLog, Status
 from scalecert.engines.costs import StepCosts
+from scalecert.engines.request_log import RequestLog, Status
 from scalecert.engines.tgi.engine import TgiEngine
 from scalecert.engines.tgi.scheduler_limits import SchedulerLimits
 

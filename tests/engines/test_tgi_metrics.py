@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from scalecert.engines.base import Engine, RequestLog, RequestSizes, Sample
+from scalecert.engines.base import Engine, RequestSizes, Sample
 from scalecert.engines.profiles import load_profile
 from scalecert.engines.registry import engine_kind
+from scalecert.engines.request_log import RequestLog
 from scalecert.engines.tgi.metrics import DURATION, FAMILIES, hundredths
 
 TGI = engine_kind("tgi")

@@ -12,8 +12,8 @@ from engines.reference_vllm import Reference, Request
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from scalecert.engines.base import RequestLog, Status
 from scalecert.engines.costs import StepCosts
+from scalecert.engines.request_log import RequestLog, Status
 from scalecert.engines.vllm.engine import VllmEngine
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 

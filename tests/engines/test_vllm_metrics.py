@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scalecert.engines.base import Limits, RequestLog, RequestSizes, Sample
+from scalecert.engines.base import Limits, RequestSizes, Sample
 from scalecert.engines.profiles import load_profile
 from scalecert.engines.registry import engine_kind
+from scalecert.engines.request_log import RequestLog
 from scalecert.engines.vllm.engine import VllmEngine
 from scalecert.engines.vllm.metrics import reachable_running, token_buckets
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from scalecert.engines.base import RequestLog, Status
+from scalecert.engines.request_log import RequestLog, Status
 from scalecert.errors import UsageError
 from scalecert.planning.capacity import (
     LEAST_SECONDS,

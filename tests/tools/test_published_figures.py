@@ -21,7 +21,7 @@ from published_report.figures import FIGURES
 from published_report.phases import levels, phase
 from published_report.signals import correlation, rank_correlation
 
-from scalecert.engines.base import Status
+from scalecert.engines.request_log import Status
 from scalecert.recording.intervals import Span
 from scalecert.recording.model import Recording
 

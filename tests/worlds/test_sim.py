@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalecert.bundled import bundled
-from scalecert.engines.base import Status
+from scalecert.engines.request_log import Status
 from scalecert.pipeline import Inputs, subjects
 from scalecert.planning.prepare import prepare
 from scalecert.recording.plan import SuiteRef

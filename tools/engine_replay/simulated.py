@@ -8,8 +8,8 @@ from heapq import heappop, heappush
 import numpy as np
 
 from engine_replay.recorded import Phase
-from scalecert.engines.base import RequestLog
 from scalecert.engines.costs import StepCosts
+from scalecert.engines.request_log import RequestLog
 from scalecert.engines.vllm.engine import VllmEngine
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 

@@ -10,7 +10,7 @@ from scalecert.checks.finding import Verdict, format_measure
 from scalecert.checks.registry import NoDataError, Outcome, check
 from scalecert.checks.requests import column, latency_seconds, served
 from scalecert.checks.timeline import needed
-from scalecert.engines.base import Status
+from scalecert.engines.request_log import Status
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Plan
 from scalecert.recording.quantiles import Floats, quantile

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalecert.checks.registry import NoDataError
-from scalecert.engines.base import Status
+from scalecert.engines.request_log import Status
 from scalecert.recording import latencies
 from scalecert.recording.intervals import Span, inside
 from scalecert.recording.model import Recording

@@ -68,7 +68,7 @@ def command(
 def _facts(recording: Recording) -> dict[str, Any]:
     """Return a recording in a few figures."""
     from scalecert.checks import billing
-    from scalecert.engines.base import Status
+    from scalecert.engines.request_log import Status
 
     status, ready = recording.requests["status"], recording.series["pods.ready"]
     plan = recording.plan

@@ -9,47 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
+
+from scalecert.engines.request_log import RequestLog
 
 if TYPE_CHECKING:
     from scalecert.documents import DocumentPart
     from scalecert.engines.catalog import Accelerator
     from scalecert.engines.profiles import EngineProfile, ModelShape
-
-
-class Status(IntEnum):
-    """How a request ended."""
-
-    PENDING = 0
-    OK = 1
-    REJECTED = 2
-    """Refused by the server at its limits (503, 429)."""
-    ABORTED = 3
-    """Lost with its server: killed at the end of the grace period, or no server was there."""
-
-
-@dataclass(slots=True)
-class RequestLog:
-    """What the client saw, one entry a request; lists because engines write single items.
-
-    Times are seconds of the run at the client; NaN until they happen. `replica` is the ordinal
-    of the pod that served the request, -1 if none did.
-    """
-
-    first_token_seconds: list[float]
-    last_token_seconds: list[float]
-    scheduled_seconds: list[float]
-    """When the server first scheduled it: the end of its queueing. At the server's clock, set when
-    it finishes."""
-    status: list[int]
-    replica: list[int]
-
-    @classmethod
-    def of_size(cls, count: int) -> RequestLog:
-        """Return an empty log of `count` requests."""
-        first, last, scheduled = ([float("nan")] * count for _ in range(3))
-        return cls(first, last, scheduled, [int(Status.PENDING)] * count, [-1] * count)
 
 
 @dataclass(frozen=True, slots=True)

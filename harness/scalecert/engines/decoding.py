@@ -21,8 +21,8 @@ from collections import deque
 from heapq import heapify, heappop, heappush
 from math import ceil, inf, isnan, sqrt
 
-from scalecert.engines.base import RequestLog, Status
 from scalecert.engines.costs import StepCosts
+from scalecert.engines.request_log import RequestLog, Status
 
 TIE_SECONDS = 1e-9
 """Times closer than this are the same time: what arrives on the end of a step is seen there."""

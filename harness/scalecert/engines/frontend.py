@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from math import inf
 from operator import itemgetter
 
-from scalecert.engines.base import Status
 from scalecert.engines.decoding import TIE_SECONDS, DecodingBatch, Request
+from scalecert.engines.request_log import Status
 
 _REJECTED = int(Status.REJECTED)
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scalecert.engines.base import Engine, RequestLog, Status
+from scalecert.engines.base import Engine
+from scalecert.engines.request_log import RequestLog, Status
 from scalecert.errors import UsageError
 from scalecert.recording.latencies import latency_seconds, measure
 from scalecert.recording.plan import Capacity, ObjectiveTerm

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from scalecert.engines.base import RequestLog, Status
 from scalecert.engines.profiles import EngineProfile, RelativeError
 from scalecert.engines.registry import engine_kind
+from scalecert.engines.request_log import RequestLog, Status
 from scalecert.errors import UsageError
 from scalecert.recording.latencies import latency_seconds
 from scalecert.recording.plan import LatencyMetric

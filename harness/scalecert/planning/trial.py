@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scalecert.engines.base import Engine, EngineKind, RequestLog
+from scalecert.engines.base import Engine, EngineKind
+from scalecert.engines.request_log import RequestLog
 from scalecert.hpa.types import HorizontalPodAutoscalerSpec
 from scalecert.metrics.inputs import MetricsInput
 from scalecert.planning.pod_timing import PodTiming

@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 
 from scalecert.documents import canonical_json
-from scalecert.engines.base import Engine, RequestLog
+from scalecert.engines.base import Engine
+from scalecert.engines.request_log import RequestLog
 from scalecert.errors import UsageError
 from scalecert.planning.capacity import (
     REQUESTS,

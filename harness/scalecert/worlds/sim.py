@@ -15,7 +15,7 @@ from functools import partial
 
 import numpy as np
 
-from scalecert.engines.base import RequestLog
+from scalecert.engines.request_log import RequestLog
 from scalecert.metrics.pipeline import Pipeline
 from scalecert.planning.trial import Trial
 from scalecert.recording.model import Column, Recording

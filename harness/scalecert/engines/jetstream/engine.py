@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
-from scalecert.engines.base import Activity, RequestLog, Sample, Status
+from scalecert.engines.base import Activity, Sample
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.decoding import NEVER, SERIAL_BITS, TIE_SECONDS
 from scalecert.engines.frontend import coming, forget_arrivals, offer
@@ -37,6 +37,7 @@ from scalecert.engines.history import History
 from scalecert.engines.jetstream.exposition import Exposition
 from scalecert.engines.jetstream.pipeline import Pipeline
 from scalecert.engines.jetstream.pipeline_limits import PipelineLimits
+from scalecert.engines.request_log import RequestLog, Status
 
 _ABORTED, _REJECTED = int(Status.ABORTED), int(Status.REJECTED)
 _PACK_AFTER = 256

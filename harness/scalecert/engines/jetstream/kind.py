@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 
 from scalecert.documents import DocumentPart
-from scalecert.engines.base import EngineKind, Limits, MetricInfo, MetricsEndpoint, RequestLog
+from scalecert.engines.base import EngineKind, Limits, MetricInfo, MetricsEndpoint
 from scalecert.engines.catalog import Accelerator
 from scalecert.engines.flags import last_value
 from scalecert.engines.images import version_of_image
@@ -24,6 +24,7 @@ from scalecert.engines.jetstream.pipeline_limits import PipelineLimits
 from scalecert.engines.jetstream.profile_limits import JetStreamProfileLimits
 from scalecert.engines.jetstream.server_limits import server_limits
 from scalecert.engines.profiles import EngineProfile, ModelShape
+from scalecert.engines.request_log import RequestLog
 
 _HTTP_METRICS_PORT = 9988
 """Of JetStream's own HTTP entry point, which has them on."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import deque
 from math import inf
 
-from scalecert.engines.base import RequestLog
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.decoding import NEVER, SERIAL_BITS, TIE_SECONDS, Admitted, DecodingBatch
 from scalecert.engines.jetstream.observations import Observations
 from scalecert.engines.jetstream.pipeline_limits import PARKED, PipelineLimits
+from scalecert.engines.request_log import RequestLog
 
 
 class Pipeline(DecodingBatch):

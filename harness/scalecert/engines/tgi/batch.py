@@ -19,9 +19,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from math import inf
 
-from scalecert.engines.base import RequestLog
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.decoding import TIE_SECONDS, Admitted, DecodingBatch, Request
+from scalecert.engines.request_log import RequestLog
 from scalecert.engines.tgi.scheduler_limits import SchedulerLimits
 
 Chunk = tuple[int, Admitted, int, int, bool]
@@ -68,6 +68,7 @@ class Batch(DecodingBatch):
     __slots__ = (
         "admits",
         "blocked",
+        "blocks",
         "cold",
         "composed",
         "counts",
@@ -95,6 +96,7 @@ class Batch(DecodingBatch):
         super().__init__(costs, log, now, largest)
         self.floors = _floors(costs, largest, limits.largest_graph)
         self.limits = limits
+        self.blocks = limits.blocks
         self.lag = costs.arrival_seconds - TIE_SECONDS
         """What an arrival needs to be visible: `arrival + lag <= time of composition`."""
         self.counts = Counts()

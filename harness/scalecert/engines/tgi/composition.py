@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from math import floor
 
-from scalecert.engines.base import Status
 from scalecert.engines.decoding import Admitted, Request
+from scalecert.engines.request_log import Status
 from scalecert.engines.tgi.batch import Batch, Chunk, Partial
 
 _REJECTED = int(Status.REJECTED)
@@ -54,7 +54,7 @@ def _enqueue(batch: Batch, request: Request) -> None:
 def compose(batch: Batch) -> None:
     """Compose the step that begins at the end of the last one."""
     batch.composed = True
-    batch.prefills = _next_chunks(batch)
+    batch.prefills = _next_chunks(batch) if batch.partial else []
     if not batch.listening:
         return
     arrive(batch, batch.end)
@@ -109,7 +109,7 @@ def _choose(
     """
     waiting, limits, end = batch.waiting, batch.limits, batch.end - batch.lag
     chosen: list[tuple[Request, int]] = []
-    free = limits.blocks - batch.held
+    free = batch.blocks - batch.held
     full = False
     for request in waiting:
         if request[0] > end:

@@ -18,11 +18,12 @@ from collections.abc import Sequence
 from itertools import compress
 from math import inf
 
-from scalecert.engines.base import Activity, RequestLog, Sample, Status
+from scalecert.engines.base import Activity, Sample
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.decoding import SERIAL_BITS, TIE_SECONDS
 from scalecert.engines.frontend import coming, forget_arrivals, offer
 from scalecert.engines.history import History
+from scalecert.engines.request_log import RequestLog, Status
 from scalecert.engines.tgi.batch import Batch, Chunk
 from scalecert.engines.tgi.composition import arrive, compose, plan_chunks
 from scalecert.engines.tgi.exposition import Exposition
@@ -95,7 +96,7 @@ class TgiEngine(Batch):
         while self.end <= settled:
             if not self.running and not self._wake(settled):
                 break
-            if self.composed or self.partial or not self.listening:
+            if self.composed or self.partial:
                 going = self._take_step(limit)
             else:
                 going = self._take_steps(limit)
@@ -184,7 +185,7 @@ class TgiEngine(Batch):
     def _take_steps(self, limit: float) -> bool:
         """Take the steps up to the next finish or visible arrival; False if one ends after `limit`.
 
-        Nobody joins in them. At the bend of the closed form they end, too, and where the requests
+        Nobody joins in them; before the first the queue may not be looked at. At the bend of the closed form they end, too, and where the requests
         that wait have waited long enough.
         """
         if self.waiting and not (self.blocked or self.hesitant):
@@ -194,8 +195,10 @@ class TgiEngine(Batch):
             change = self.bend
         last = min(change, self.patience_step) if self.hesitant else change
         arrival = inf if self.blocked else self._next_arrival()
-        if arrival <= self.end or last <= self.step:
+        if last <= self.step or (arrival <= self.end and self.listening):
             return self._take_step(limit)
+        if not self.listening:
+            arrival = max(arrival, self.end_after(self.step + 1 - self.anchor_step))
         steps = last - self.anchor_step
         end = self.anchor_seconds + steps * (self.linear + steps * self.quadratic)
         goal = arrival if arrival < limit else limit - 2 * TIE_SECONDS
@@ -203,18 +206,23 @@ class TgiEngine(Batch):
             steps = self.steps_to(goal)
             end = self.anchor_seconds + steps * (self.linear + steps * self.quadratic)
             if end > limit:
-                self.step = self.anchor_step + steps - 1
-                self.end = self.end_after(steps - 1)
+                if self.anchor_step + steps - 1 > self.step:
+                    self._pass(steps - 1, self.end_after(steps - 1))
                 return False
         if self.pending:
             arrive(self, end - 2 * TIE_SECONDS)
-        self.step = self.anchor_step + steps
-        self.end = end
+        self._pass(steps, end)
         if change == self.step:
             self._change_batch(self.decoding)
         elif arrival <= end < limit - 3 * TIE_SECONDS:
             return self._take_step(limit)
         return True
+
+    def _pass(self, steps: int, end: float) -> None:
+        """Let so many steps since the anchor be completed; the last one ends at `end`."""
+        self.step = self.anchor_step + steps
+        self.end = end
+        self.listening = True
 
     def _next_arrival(self) -> float:
         """Return when the next request that is still to come is in the queue."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from scalecert.documents import DocumentPart
-from scalecert.engines.base import EngineKind, Limits, MetricInfo, MetricsEndpoint, RequestLog
+from scalecert.engines.base import EngineKind, Limits, MetricInfo, MetricsEndpoint
 from scalecert.engines.catalog import Accelerator
 from scalecert.engines.profiles import EngineProfile, ModelShape
+from scalecert.engines.request_log import RequestLog
 from scalecert.engines.tgi.engine import TgiEngine
 from scalecert.engines.tgi.estimate import estimate
 from scalecert.engines.tgi.flags import costly_flags, value_of

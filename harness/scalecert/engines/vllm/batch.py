@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from scalecert.engines.base import RequestLog
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.decoding import TIE_SECONDS, Admitted, DecodingBatch, Request
+from scalecert.engines.request_log import RequestLog
 from scalecert.engines.vllm.kv_cache import KvCache
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 

@@ -12,8 +12,8 @@ running requests one by one.
 
 from __future__ import annotations
 
-from scalecert.engines.base import Status
 from scalecert.engines.decoding import SERIAL_BITS, SERIAL_MASK, Request
+from scalecert.engines.request_log import Status
 from scalecert.engines.vllm.batch import Batch, Chunk, Partial
 from scalecert.engines.vllm.preemption import preempt_from_the_end
 

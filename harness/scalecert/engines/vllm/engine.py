@@ -17,11 +17,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
-from scalecert.engines.base import Activity, RequestLog, Sample, Status
+from scalecert.engines.base import Activity, Sample
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.decoding import SERIAL_BITS, TIE_SECONDS
 from scalecert.engines.frontend import coming, forget_arrivals, offer
 from scalecert.engines.history import History
+from scalecert.engines.request_log import RequestLog, Status
 from scalecert.engines.vllm.batch import Batch, Chunk
 from scalecert.engines.vllm.composition import arrive, compose
 from scalecert.engines.vllm.exposition import Exposition

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from scalecert.engines.base import RequestLog
 from scalecert.engines.history import History
+from scalecert.engines.request_log import RequestLog
 from scalecert.engines.tally import Tally
 
 if TYPE_CHECKING:

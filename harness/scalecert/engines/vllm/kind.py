@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from scalecert.documents import DocumentPart
-from scalecert.engines.base import EngineKind, Limits, MetricInfo, MetricsEndpoint, RequestLog
+from scalecert.engines.base import EngineKind, Limits, MetricInfo, MetricsEndpoint
 from scalecert.engines.catalog import Accelerator
 from scalecert.engines.flags import flags_among, last_value
 from scalecert.engines.images import version_of_image
 from scalecert.engines.profiles import EngineProfile, ModelShape
+from scalecert.engines.request_log import RequestLog
 from scalecert.engines.vllm.engine import VllmEngine
 from scalecert.engines.vllm.estimate import estimate
 from scalecert.engines.vllm.flags import COSTLY_FLAGS

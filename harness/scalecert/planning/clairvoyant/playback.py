@@ -15,7 +15,8 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from scalecert.engines.base import Engine, RequestLog, Status
+from scalecert.engines.base import Engine
+from scalecert.engines.request_log import RequestLog, Status
 from scalecert.planning.clairvoyant.schedule import Bins
 from scalecert.recording.latencies import FROM_ARRIVAL, latency_seconds
 from scalecert.recording.plan import ObjectiveTerm
