@@ -165,8 +165,12 @@ def test_the_law_of_saturation_is_read_from_the_levels():
     served[beyond] = 601.0 + np.arange(np.count_nonzero(beyond)) / 10
     log = {**make_requests(arrivals), "last_token_seconds": served}
     outstanding = [np.sum((arrivals <= sync) & (served > sync)) for sync in SYNCS]
-    series = make_series(engine__outstanding=np.array(outstanding, float))
+    value = np.where((SYNCS >= 450) & (SYNCS < 600), 7.0, 1.0)
+    series = make_series(
+        engine__outstanding=np.array(outstanding, float), sync__metric__0__value=value
+    )
     recording = make_recording(plan=plan, series=series, requests=log)
+    assert figure("signal-below", recording) == 7.0
     assert figure("throughput-below", recording) == pytest.approx(1.0, abs=0.01)
     assert figure("throughput-beyond", recording) == pytest.approx(1.0, abs=0.01)
     assert figure("latency-growth-below", recording) == pytest.approx(1.0)

@@ -67,6 +67,7 @@ FIGURES: Mapping[str, Figure] = {
     "latency-growth-beyond": requests.latency_growth_beyond,
     "signal-against-throughput": signals.signal_against_throughput,
     "signal-change": signals.signal_change,
+    "signal-below": signals.signal_below,
     "downscale-wait": signals.downscale_wait,
     "backlog-against-latency": signals.backlog_against_latency,
 }

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from published_report.phases import levels
 from published_report.requests import served_within
 from scalecert.checks.requests import column, latency_seconds, served
 from scalecert.checks.timeline import replicas, series
@@ -55,6 +56,11 @@ def signal_change(recording: Recording, span: Span) -> float:
     before = _mean(_signal(recording, Span(start - length, start))[1])
     since = Span(start + _AFTER_STEP.start_seconds, start + _AFTER_STEP.end_seconds)
     return _mean(_signal(recording, since)[1]) / before - 1 if before > 0 else math.nan
+
+
+def signal_below(recording: Recording, _span: Span) -> float:
+    """Return the mean of the metric at the highest level of load below saturation."""
+    return _mean(_signal(recording, levels(recording.plan)[0][-1])[1])
 
 
 def downscale_wait(recording: Recording, span: Span) -> float:
