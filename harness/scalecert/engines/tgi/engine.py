@@ -125,17 +125,21 @@ class TgiEngine(Batch):
             return max(self.end, self.next_visible() + TIE_SECONDS) + self.least_seconds
         if self.composed:
             soonest = self._next_end()
-        elif self.now > self.end + 2 * TIE_SECONDS and self.listening and not self.partial:
+        elif not self.partial and self._knows_next_step():
             soonest = self.end_after(self.step - self.anchor_step + 1)
         else:
             soonest = self.end + self.least_seconds
-        busy = self.prefills or self.partial or self.returning or not self.listening
+        busy = self.prefills or self.partial or self.returning
         if busy or (self.waiting and not self.blocked):
             return soonest
         finish = self.end_after((self.finishes[0] >> SERIAL_BITS) - self.anchor_step)
         if self.pending and not self.blocked:
             finish = min(finish, max(soonest, self.next_visible() + self.least_seconds))
         return finish
+
+    def _knows_next_step(self) -> bool:
+        """Tell whether nobody can join in the next step, which is not composed."""
+        return not self.listening or self.now > self.end + 2 * TIE_SECONDS
 
     def abort(self) -> list[int]:
         """Drop every unfinished request (SIGKILL); return their ids, logged as ABORTED."""
@@ -185,8 +189,8 @@ class TgiEngine(Batch):
     def _take_steps(self, limit: float) -> bool:
         """Take the steps up to the next finish or visible arrival; False if one ends after `limit`.
 
-        Nobody joins in them; before the first the queue may not be looked at. At the bend of the closed form they end, too, and where the requests
-        that wait have waited long enough.
+        Nobody joins in them; before the first the queue may not be looked at. At the bend of the
+        closed form they end, too, and where the requests that wait have waited long enough.
         """
         if self.waiting and not (self.blocked or self.hesitant):
             return self._take_step(limit)
@@ -206,8 +210,7 @@ class TgiEngine(Batch):
             steps = self.steps_to(goal)
             end = self.anchor_seconds + steps * (self.linear + steps * self.quadratic)
             if end > limit:
-                if self.anchor_step + steps - 1 > self.step:
-                    self._pass(steps - 1, self.end_after(steps - 1))
+                self._pass(steps - 1, self.end_after(steps - 1))
                 return False
         if self.pending:
             arrive(self, end - 2 * TIE_SECONDS)
@@ -220,9 +223,9 @@ class TgiEngine(Batch):
 
     def _pass(self, steps: int, end: float) -> None:
         """Let so many steps since the anchor be completed; the last one ends at `end`."""
-        self.step = self.anchor_step + steps
-        self.end = end
-        self.listening = True
+        step = self.anchor_step + steps
+        self.listening = self.listening or step > self.step
+        self.step, self.end = step, end
 
     def _next_arrival(self) -> float:
         """Return when the next request that is still to come is in the queue."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from scalecert.engines.images import image_path, version_of_image
+from scalecert.engines.images import image_path, version_of_image, version_parts
 
 LATEST = "3.3.7"
 """The version whose sources the model was read from; what an unknown version is taken for."""
@@ -45,9 +45,4 @@ def version_of(image: str) -> str | None:
 
 def at_least(version: str | None, since: str) -> bool:
     """Tell whether a version is `since` or later; one that is not known is the latest."""
-    return _parts(version or LATEST) >= _parts(since)
-
-
-def _parts(version: str) -> tuple[int, ...]:
-    numbers = [int(number) for number in re.findall(r"\d+", version)[:3]]
-    return tuple(numbers + [0] * (3 - len(numbers)))
+    return version_parts(version or LATEST) >= version_parts(since)

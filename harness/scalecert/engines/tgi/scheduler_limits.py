@@ -71,7 +71,7 @@ class SchedulerLimits:
         inputs, outputs = request[2], request[3]
         if long:
             outputs = min(self.segment_tokens, self.longest_request - inputs)
-        return self.in_blocks(inputs + outputs - 1)
+        return -((1 - inputs - outputs) // self.block_size)
 
     @classmethod
     def of(cls, limits: Limits) -> SchedulerLimits:
