@@ -8,8 +8,11 @@ from pathlib import Path
 
 from scalecert import pipeline
 from scalecert.checks.finding import Finding
+from scalecert.cli.linting import lint
+from scalecert.cli.traffic import sizes_of, traffic
 from scalecert.planning.prepare import prepare
 from scalecert.planning.subject import Subject
+from scalecert.policy.lint import LintFinding
 from scalecert.recording.model import Recording
 from scalecert.suite import find_case
 from scalecert.worlds.sim import SimWorld
@@ -63,6 +66,13 @@ class Tried:
     ) -> tuple[Finding, ...]:
         """Return the findings of one scenario with one seed."""
         return pipeline.judge(self.run(scenario, seed, clairvoyant=clairvoyant))
+
+    def lint(self) -> tuple[LintFinding, ...]:
+        """Return the static findings, as `scalecert lint` has them."""
+        subject = self.subject()
+        loads = traffic(None if self.workload is None else str(self.workload))
+        sizes = sizes_of(loads, subject.resolved)
+        return lint(subject.policy, subject.resolved, sizes)
 
 
 def settings(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -1,28 +1,34 @@
-"""The shipped policies: usable as they are."""
+"""The shipped policies: usable as they are, or as GKE's documentation has them."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from policies.shipped import DOCUMENTED, TARGETS, shipped
 
-from scalecert.bundled import bundled
-from scalecert.cli.linting import lint
+from scalecert.errors import UsageError
+from scalecert.pipeline import Inputs, subjects
 from scalecert.policy.loading import load_policies
-from scalecert.policy.resolve import resolve
 
-FOLDER = bundled("fixtures", "policies")
-GOOD = sorted(FOLDER.glob("*.yaml"))
-
-
-def faults(path: Path):
-    (policy,) = load_policies([str(path)])
-    return [one for one in lint(policy, resolve(policy)) if one.verdict != "pass"]
+POLICIES = shipped()
+OWN = sorted(set(POLICIES) - set(DOCUMENTED))
+SAID = {
+    "jetstream-hbm": {"readiness-probe"},
+    "jetstream-prefill-backlog": {"readiness-probe", "low-threshold"},
+    "jetstream-slots-and-backlog": {"readiness-probe", "low-threshold"},
+    "jetstream-slots-used": {"readiness-probe"},
+    "tgi-batch-current-size": {"readiness-probe"},
+    "tgi-dcgm-gpu-util": {"readiness-probe", "summed-accelerators", "busy-not-load"},
+    "tgi-duty-cycle": {"readiness-probe", "summed-accelerators", "busy-not-load"},
+    "tgi-queue-size": {"readiness-probe"},
+}
 
 
 def test_there_are_policies():
-    """The three signals that vLLM's users scale on are shipped, one for a measured server too."""
-    assert [path.stem for path in GOOD] == [
+    """Every signal that an engine's users scale on, and one policy for each engine that holds."""
+    assert sorted(SAID) == sorted(DOCUMENTED)
+    assert OWN == [
+        "jetstream-slots-used-with-headroom",
+        "tgi-batch-current-size-with-headroom",
         "vllm-h200-num-requests-running",
         "vllm-kv-cache-usage",
         "vllm-num-requests-running",
@@ -30,13 +36,32 @@ def test_there_are_policies():
     ]
 
 
-@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
-def test_a_shipped_policy_has_no_static_fault(path):
-    """Lint has nothing to say about a shipped policy."""
-    assert faults(path) == []
+@pytest.mark.parametrize("name", OWN)
+def test_a_policy_of_ours_has_no_static_fault(name):
+    """Lint has nothing to say about it."""
+    assert [one for one in POLICIES[name].lint() if one.verdict != "pass"] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_what_lint_says_of_a_documented_policy(name):
+    """Its metric is there and can be reached; what the documentation leaves out is a warning."""
+    found = [one for one in POLICIES[name].lint() if one.verdict != "pass"]
+    assert {one.id for one in found} == SAID[name]
+    assert {one.verdict for one in found} == {"warning"}
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_a_target_that_the_documentation_leaves_open_has_to_be_set(name):
+    """The placeholder is refused by its name."""
+    with pytest.raises(UsageError, match="--set HPA_AVERAGEVALUE_TARGET=VALUE"):
+        subjects(Inputs(policies=(str(POLICIES[name].policy),), objective="ttft_p95=2s"))
 
 
 def test_they_can_be_certified_together():
     """Several files in one command share their Deployment and PodMonitoring."""
-    alike = [str(path) for path in GOOD if "h200" not in path.stem]
-    assert len(load_policies(alike)) == len(alike)
+    alike = [
+        str(tried.policy)
+        for name, tried in POLICIES.items()
+        if name.startswith("vllm") and "h200" not in name
+    ]
+    assert len(load_policies(alike)) == len(alike) == 3
