@@ -1,18 +1,17 @@
 """What a simulated request costs, engine by engine; vLLM's is the yardstick of all others.
 
 Every engine serves the same requests on the profile of one of its policies, at the same share of
-what that serves at most. Rounds alternate, so that a machine that slows down does so for all.
+what that serves at most.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from measuring import RUNS, engine_seconds_per_request, seconds_per_request, subject, trial
+from measuring import engine_seconds_per_request, least, seconds_per_request, subject, trial
 
 from scalecert.bundled import bundled
 from scalecert.engines.registry import engine_names
-from scalecert.planning.trial import Trial
 
 REFERENCE = "vllm"
 POLICIES = {
@@ -39,12 +38,6 @@ def engines() -> dict[str, float]:
     whole = least(trials, seconds_per_request)
     speeds = {f"engine.requests_per_second.{name}": 1.0 / cost for name, cost in alone.items()}
     return speeds | ratios("engine", alone) | ratios("sim", whole)
-
-
-def least(trials: Mapping[str, Trial], cost: Callable[[Trial, int], float]) -> dict[str, float]:
-    """Return the least cost of each trial over rounds in which all have their turn."""
-    rounds = [{name: cost(planned, 1) for name, planned in trials.items()} for _ in range(RUNS)]
-    return {name: min(each[name] for each in rounds) for name in trials}
 
 
 def ratios(part: str, costs: Mapping[str, float]) -> dict[str, float]:

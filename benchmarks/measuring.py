@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -26,6 +27,7 @@ from scalecert.worlds.sim import SimWorld
 POLICY = bundled("fixtures", "policies") / "vllm-num-requests-running.yaml"
 OBJECTIVE = "ttft_p95=2s,tpot_p95=100ms"
 RUNS = 3
+K = TypeVar("K", bound=Hashable)
 _SATURATING = 2000
 """Requests from which a server's throughput is taken."""
 
@@ -76,14 +78,22 @@ def trial(one: Subject, share: float, tokens: tuple[int, int], requests: int) ->
     return prepare(one, scenario, Path(), SuiteRef("benchmark", "0", ""))
 
 
-def seconds_per_request(planned: Trial, runs: int = RUNS) -> float:
-    """Return the least CPU seconds per request over some runs."""
-    count = len(planned.requests.arrival_seconds)
-    return min(cpu_seconds(lambda: SimWorld().run(planned)) for _ in range(runs)) / count
+def least(trials: Mapping[K, Trial], cost: Callable[[Trial], float]) -> dict[K, float]:
+    """Return the least cost of each trial over rounds in which all have their turn.
+
+    A machine that slows down for a while does so for all of them.
+    """
+    rounds = [{name: cost(planned) for name, planned in trials.items()} for _ in range(RUNS)]
+    return {name: min(each[name] for each in rounds) for name in trials}
 
 
-def engine_seconds_per_request(planned: Trial, runs: int = RUNS) -> float:
-    """Return the least CPU seconds per request of the engines alone, requests dealt in turn."""
+def seconds_per_request(planned: Trial) -> float:
+    """Return the CPU seconds per request of a whole simulation."""
+    return cpu_seconds(lambda: SimWorld().run(planned)) / len(planned.requests.arrival_seconds)
+
+
+def engine_seconds_per_request(planned: Trial) -> float:
+    """Return the CPU seconds per request of the engines alone, requests dealt in turn."""
     columns = planned.requests
     count = len(columns.arrival_seconds)
 
@@ -100,7 +110,7 @@ def engine_seconds_per_request(planned: Trial, runs: int = RUNS) -> float:
             )
             engine.advance(float("inf"))
 
-    return min(cpu_seconds(serve) for _ in range(runs)) / count
+    return cpu_seconds(serve) / count
 
 
 def cpu_seconds(action: Callable[[], object]) -> float:
