@@ -68,7 +68,7 @@ def server_limits(
     sources |= dict.fromkeys(defaults, "default")
     if (share := memory_share(env)) is not None:
         values["memory_share"], sources["memory_share"] = share, "env"
-    _set_attention(values, sources, env, version)
+    _set_attention(values, sources, env, version or profile.spec.engine_version)
     _set_input_tokens(flags, given_by)
     values |= flags
     sources |= given_by
@@ -87,9 +87,7 @@ def flag_of(name: str, sources: Mapping[str, str]) -> str:
     return f"--{name.replace('_', '-')}" if source == "args" else f"limits.{name}"
 
 
-def _set_attention(
-    values: Values, sources: Sources, env: Mapping[str, str], version: str | None
-) -> None:
+def _set_attention(values: Values, sources: Sources, env: Mapping[str, str], version: str) -> None:
     """Set `chunking` and `block_size` as the kernels and the version have them."""
     if not at_least(version, CHUNKS_SINCE):
         values["chunking"], sources["chunking"] = False, "default"
