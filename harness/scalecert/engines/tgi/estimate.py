@@ -5,7 +5,9 @@ cuBLAS) TGI shares. What differs is around them, and assumed, as nobody has publ
 of it: TGI schedules nothing ahead, so its Python server, the calls between router and server and
 the sampling are added to every step instead of hidden behind it; decode steps of more than 32
 requests, and all with prompts, are launched kernel by kernel; and the router, in Rust, takes and
-answers requests in a fraction of a Python server's time. On an L4 all of it is some 6 % of a step.
+answers requests in a fraction of a Python server's time. Of a 7B model's decode step that makes
+3 % more on an L4, 21 % on an A100 and a third on an H100: what is assumed matters where steps are
+short.
 """
 
 from __future__ import annotations
