@@ -33,7 +33,7 @@ TARGETS: Mapping[str, str] = {
     "tgi-batch-current-size": "35",
     "tgi-duty-cycle": "85",
     "tgi-dcgm-gpu-util": "85",
-    "jetstream-hbm": "100G",
+    "jetstream-hbm": "45G",
 }
 """What takes the place of $HPA_AVERAGEVALUE_TARGET."""
 
