@@ -67,7 +67,7 @@ def test_the_arguments_of_the_tutorial() -> None:
     assert limits.integer("max_concurrent_decodes") == 32
     assert limits.integer("kv_tokens") == 32 * 2048
     assert set(limits.sources.values()) == {"args"}
-    assert JETSTREAM.context_tokens(limits) == 2048
+    assert JETSTREAM.request_limits(limits).total_tokens == 2048
     assert JETSTREAM.costly_flags(TUTORIAL) == ()
 
 

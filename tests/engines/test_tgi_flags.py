@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from scalecert.engines.base import Limits
@@ -55,7 +56,7 @@ def test_a_profile_and_the_launchers_defaults_are_the_start() -> None:
     assert found.values["largest_graph"] == 32
     assert found.sources["max_batch_prefill_tokens"] == "profile"
     assert TGI.drain_seconds(found) == 90.0
-    assert TGI.context_tokens(found) == 4096
+    assert TGI.request_limits(found).total_tokens == 4096
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,10 @@ def test_older_versions_neither_chunk_nor_have_blocks_of_one_token() -> None:
     old, older = limits(version="2.3"), limits(version="2.0.1")
     assert (old.values["chunking"], old.values["block_size"]) == (False, 1)
     assert (older.values["chunking"], older.values["block_size"]) == (False, 16)
+    spec = msgspec.structs.replace(L4.spec, engine_version="2.4.0")
+    measured = msgspec.structs.replace(L4, spec=spec)
+    assert TGI.limits(measured, [], {}).values["chunking"] is False
+    assert TGI.limits(measured, [], {}, version="3.3.4").values["chunking"] is True
 
 
 def test_the_pool_is_what_the_warm_up_finds_not_what_a_flag_says() -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pytest
 
+from scalecert.engines.profiles import load_profile
+from scalecert.engines.registry import engine_kind
 from scalecert.engines.request_log import RequestLog, Status
 from scalecert.errors import UsageError
 from scalecert.planning.capacity import (
@@ -58,6 +61,11 @@ def sizes(count, generator):
     return np.full(count, 100), np.full(count, 1)
 
 
+def as_in_a_chat(count, generator):
+    """Return requests of 256 tokens that ask for about 128."""
+    return np.full(count, 256), generator.integers(64, 193, size=count)
+
+
 def starter(service_seconds, places=float("inf"), started=None):
     def start(log):
         if started is not None:
@@ -74,6 +82,19 @@ def ttft(limit_seconds, quantile=0.95):
 def test_saturated_is_what_an_endless_queue_is_served_at():
     """A server of 0.2 s a request serves five a second."""
     assert saturated_per_second(starter(0.2), sizes) == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("accelerator", ["l4", "a100-80g"])
+def test_permits_do_not_change_what_a_full_server_serves(accelerator: str):
+    """A server that takes 128 requests at once is as fast as one that lets thousands wait."""
+    kind, profile = engine_kind("tgi"), load_profile(f"tgi_llama-2-7b_{accelerator}")
+
+    def served(*flags: str) -> float:
+        limits = kind.limits(profile, flags, {})
+        start = partial(kind.start, profile, limits, ordinal=0, model_name="", now=0.0)
+        return saturated_per_second(start, as_in_a_chat)
+
+    assert served() == pytest.approx(served("--max-concurrent-requests=4000"), rel=0.1)
 
 
 def test_a_limit_on_the_queue_does_not_hide_the_saturated_rate():
@@ -164,4 +185,4 @@ def test_a_search_ends_however_fast_the_server(monkeypatch):
 def test_a_server_that_serves_none_of_the_requests_is_refused():
     """Where nothing fits there is no rate to state a load in."""
     with pytest.raises(UsageError, match="serves 1 of 2000 such requests"):
-        saturated_per_second(starter(1.0, places=0), sizes)
+        saturated_per_second(starter(1.0, places=-1), sizes)

@@ -123,7 +123,11 @@ GOOD = [[0.1 * number, 100, 50, 0.1, 0.01] for number in range(200)]
         ([*GOOD, [1, 5, 0, 0.1, 0.1]], COLUMNS, "output_tokens: found '0'"),
         ([*GOOD, [1, 5, 5, "nan", 0.1]], COLUMNS, "ttft_seconds: found 'nan'"),
         ([*GOOD, [1, 5, 5]], COLUMNS, "ttft_seconds: found ''"),
-        ([*GOOD, [1, 9000, 5, 0.1, 0.1]], COLUMNS, "found a request of 9005 tokens"),
+        (
+            [*GOOD, [1, 9000, 5, 0.1, 0.1]],
+            COLUMNS,
+            "found a request of 9000 tokens and 5 of answer",
+        ),
         ([], COLUMNS, "found 0 requests"),
         ([*GOOD, ['"' + "x" * 200_000]], COLUMNS, ":202: sent_seconds: found"),
         ([*GOOD, [1, 1e308, 1e308, 0.1, 0.1]], COLUMNS, "input_tokens: found '1e+308'"),

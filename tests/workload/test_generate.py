@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalecert.errors import HarnessBug, UsageError
+from scalecert.request_limits import RequestLimits
 from scalecert.workload.generate import generate
 from scalecert.workload.model import ConstantRate, Fixed, Sizes, Trace, TraceRate, Uniform, Workload
 from scalecert.workload.rate import busiest_per_second, resolve
@@ -30,6 +31,11 @@ def constant(sizes, rate=20.0):
     return Workload(ConstantRate(Rate.decode(rate)), sizes)
 
 
+def context_of(tokens):
+    """Return the limits of a server that only its context bounds."""
+    return RequestLimits(tokens, tokens, tokens, "--max-model-len")
+
+
 def run(workload, *, seed=1, duration=50.0, context=4096, tables=TABLES):
     curve = resolve(workload.rate, 1.0, 1, tables.trace)
     return generate(
@@ -37,7 +43,7 @@ def run(workload, *, seed=1, duration=50.0, context=4096, tables=TABLES):
         curve,
         seed=seed,
         duration_seconds=duration,
-        context_tokens=context,
+        longest=context_of(context),
         tables=tables,
     )
 
@@ -85,9 +91,7 @@ def test_left_out():
     requests = run(workload, context=100)  # inputs above 90: 10 % of all
     assert requests.input_tokens.max() <= 90
     assert 50 < requests.left_out < 150
-    with pytest.raises(
-        UsageError, match=r"longer than the model's context of 60 tokens.*max-model"
-    ):
+    with pytest.raises(UsageError, match=r"longer than the server takes \(60 tokens\).*max-model"):
         run(workload, context=60)
 
 
@@ -130,7 +134,13 @@ def test_trace_needs_rows():
     workload = Workload(TraceRate(), "trace", trace=Trace("t"))
     curve = resolve(workload.rate, 1.0, 1, TRACE)
     with pytest.raises(HarnessBug):
-        generate(workload, curve, seed=1, duration_seconds=9, context_tokens=9)
+        generate(
+            workload,
+            curve,
+            seed=1,
+            duration_seconds=9,
+            longest=context_of(9),
+        )
 
 
 def test_scaled_public_trace(public_traces):
@@ -142,7 +152,12 @@ def test_scaled_public_trace(public_traces):
     assert tables.trace is not None
     curve = resolve(workload.rate, 4.0, 10, tables.trace)
     requests = generate(
-        workload, curve, seed=1, duration_seconds=3600, context_tokens=16_384, tables=tables
+        workload,
+        curve,
+        seed=1,
+        duration_seconds=3600,
+        longest=context_of(16_384),
+        tables=tables,
     )
     replayed = TraceRows(
         requests.arrival_seconds, requests.input_tokens, requests.output_tokens, 3502.0

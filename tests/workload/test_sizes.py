@@ -154,7 +154,12 @@ def test_fits():
     """A request fits if prompt and answer together don't exceed the context."""
     big = np.array([1, 4000, 4000, 2**31 - 1], dtype=np.int32)
     small = np.array([1, 96, 97, 2**31 - 1], dtype=np.int32)
-    assert fits(big, small, 4096).tolist() == [True, True, False, False]
+    assert fits(big, small, RequestLimits(4096, 4096, 4096, "--max-model-len")).tolist() == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_sizes_of_a_trace_need_its_rows():

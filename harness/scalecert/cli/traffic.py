@@ -40,5 +40,5 @@ def traffic(workload_file: str | None) -> tuple[Load, ...]:
 
 def sizes_of(loads: Sequence[Load], resolved: Resolved) -> tuple[RequestSizes, ...]:
     """Return what the requests of the loads are like on a server, each kind once."""
-    sizes = [request_sizes(*load, resolved.context_tokens) for load in loads]
+    sizes = [request_sizes(*load, resolved.request_limits) for load in loads]
     return tuple(dict.fromkeys(sizes))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from scalecert.engines.request_log import RequestLog
+from scalecert.request_limits import RequestLimits
 
 if TYPE_CHECKING:
     from scalecert.documents import DocumentPart
@@ -211,8 +212,8 @@ class EngineKind(Protocol):
             words: of the server's command line, as a shell has split them.
         """
 
-    def context_tokens(self, limits: Limits) -> int:
-        """Return the longest request that a server with these limits takes, answer included."""
+    def request_limits(self, limits: Limits) -> RequestLimits:
+        """Return the longest requests that a server with these limits takes."""
 
     def drain_seconds(self, limits: Limits) -> float:
         """Return how long a server works on after SIGTERM before it aborts what runs."""

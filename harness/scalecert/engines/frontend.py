@@ -14,6 +14,7 @@ from operator import itemgetter
 
 from scalecert.engines.decoding import TIE_SECONDS, DecodingBatch, Request
 from scalecert.engines.request_log import Status
+from scalecert.request_limits import RequestLimits
 
 _REJECTED = int(Status.REJECTED)
 
@@ -26,7 +27,7 @@ def offer(
     output_tokens: Sequence[int],
     *,
     ordinal: int,
-    longest_tokens: int,
+    longest: RequestLimits,
 ) -> int:
     """Hand requests over to the server of a pod, as `Engine.offer` says.
 
@@ -37,8 +38,7 @@ def offer(
         input_tokens: of each.
         output_tokens: of each.
         ordinal: the pod's.
-        longest_tokens: the longest request that the server takes, answer included; others are
-            REJECTED.
+        longest: the longest requests that the server takes; others are REJECTED.
 
     Returns:
         The requests that were too long.
@@ -57,10 +57,10 @@ def offer(
         arrival_seconds, ids, input_tokens, output_tokens, strict=True
     )
     refused = 0
-    if max(input_tokens) + max(output_tokens) > longest_tokens:
+    if not longest.takes(max(input_tokens), max(output_tokens)):
         fitting = []
         for request in requests:
-            if request[2] + request[3] <= longest_tokens:
+            if longest.takes(request[2], request[3]):
                 fitting.append(request)
             else:
                 batch.log.status[request[1]] = _REJECTED

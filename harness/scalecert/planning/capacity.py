@@ -35,10 +35,13 @@ MOST_PER_SECOND = 5000.0
 MOST_REQUESTS = 4_000_000
 """In all looks of one search, at 5 to 10 us each, measured; an H200 with the smallest of requests
 takes 1.2 million."""
+OVERLOAD = 4.0
+"""How many times what it serves a server with a limit on its queue is offered."""
 WARM_UP_SHARE = 0.2
 PRECISION = 0.01
 
 Sizes = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]
+Floats = npt.NDArray[np.float64]
 StartEngine = Callable[[RequestLog], Engine]
 DrawSizes = Callable[[int, Generator], Sizes]
 
@@ -51,7 +54,7 @@ class ObjectiveOutOfReachError(ValueError):
 class _Trial:
     """One seed's requests at unit rate: times scale by 1 / rate, sizes stay."""
 
-    unit_arrivals: npt.NDArray[np.float64]
+    unit_arrivals: Floats
     input_tokens: list[int]
     output_tokens: list[int]
 
@@ -157,14 +160,31 @@ def _first_trial(start: StartEngine, draw_sizes: DrawSizes) -> tuple[_Trial, flo
 
 
 def _saturated_per_second(start: StartEngine, trial: _Trial) -> float:
-    """Return the rate at which the middle half of requests finishes when all come at once."""
-    log = _run(start, trial, [0.0] * len(trial.output_tokens))
-    # A server with a limit on its queue refuses most of them: only what was served counts.
-    finished = np.sort(np.array(log.last_token_seconds)[np.array(log.status) == Status.OK])
+    """Return the rate at which a server finishes requests that never leave it idle.
+
+    All come at once. A server that refuses most of them then, at a limit on its queue, is never
+    full for long: to it they come at `OVERLOAD` times what it served.
+    """
+    finished = _finish_seconds(start, trial, [0.0] * len(trial.output_tokens))
+    if 0 < finished.size < len(trial.output_tokens):
+        served_per_second = finished.size / max(float(finished[-1]), 1.0 / MOST_PER_SECOND)
+        paced = trial.unit_arrivals / (OVERLOAD * served_per_second)
+        finished = _finish_seconds(start, trial, paced.tolist())
+    return _middle_rate(finished, len(trial.output_tokens))
+
+
+def _finish_seconds(start: StartEngine, trial: _Trial, arrivals: list[float]) -> Floats:
+    """Return when the requests that were served finished, sorted."""
+    log = _run(start, trial, arrivals)
+    return np.sort(np.array(log.last_token_seconds)[np.array(log.status) == Status.OK])
+
+
+def _middle_rate(finished: Floats, offered: int) -> float:
+    """Return the rate of the middle half of so many finishes."""
     quarter = finished.size // 4
     if not quarter:
         raise UsageError(
-            f"found a server that serves {finished.size} of {len(log.status)} such requests",
+            f"found a server that serves {finished.size} of {offered} such requests",
             field="workload.sizes",
             hint="smaller requests, or a server with a larger KV cache or queue",
         )

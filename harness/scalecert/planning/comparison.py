@@ -23,8 +23,10 @@ from scalecert.errors import UsageError
 from scalecert.recording.latencies import latency_seconds
 from scalecert.recording.plan import LatencyMetric
 from scalecert.recording.quantiles import Floats, quantile
+from scalecert.request_limits import RequestLimits
 from scalecert.workload.files import read_lines, split_cells
 from scalecert.workload.model import MAX_TOKENS
+from scalecert.workload.sizes import fits
 
 LONGEST_SECONDS = 7 * 24 * 3600.0
 """Of the measurement and of any latency in it."""
@@ -128,7 +130,7 @@ def compare(
     sent, inputs, outputs, ttft, tpot = (measured[name] for name in COLUMNS)
     kind = engine_kind(profile.spec.engine)
     limits = kind.limits(profile, words, {}, version=profile.spec.engine_version)
-    _check_sizes(inputs + outputs, kind.context_tokens(limits), path)
+    _check_sizes(inputs, outputs, kind.request_limits(limits), path)
     log = RequestLog.of_size(sent.size)
     engine = kind.start(
         profile, limits, log, ordinal=0, model_name=profile.spec.model.name, now=0.0
@@ -185,11 +187,13 @@ def _figures(name: str, measured: Floats, predicted: Floats, path: Path) -> tupl
     )
 
 
-def _check_sizes(tokens: Floats, context_tokens: int, path: Path) -> None:
-    longest = float(tokens.max(initial=0))
-    if longest > context_tokens:
+def _check_sizes(inputs: Floats, outputs: Floats, longest: RequestLimits, path: Path) -> None:
+    taken = fits(inputs.astype(np.int32), outputs.astype(np.int32), longest)
+    if not taken.all():
+        row = int(np.argmin(taken))
         raise UsageError(
-            f"found a request of {longest:.0f} tokens, but the server takes {context_tokens}",
+            f"found a request of {inputs[row]:.0f} tokens and {outputs[row]:.0f} of answer, but"
+            f" the server takes {longest}",
             file=str(path),
             hint=_OWN_FLAGS,
         )

@@ -82,10 +82,10 @@ def offered_load(
         curve,
         seed=variation.seed,
         duration_seconds=float(scenario.spec.duration),
-        context_tokens=resolved.context_tokens,
+        longest=resolved.request_limits,
         tables=tables,
     )
-    sizes = request_sizes(workload, tables, resolved.context_tokens)
+    sizes = request_sizes(workload, tables, resolved.request_limits)
     return OfferedLoad(variation, capacity, curve, requests, sizes)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from scalecert.engines.base import RequestSizes
+from scalecert.request_limits import RequestLimits
 from scalecert.rng import stream
 from scalecert.workload.model import Workload
 from scalecert.workload.sizes import fits, sampler
@@ -19,13 +20,13 @@ _DRAWS = 20_000
 _SEED = 1
 
 
-def request_sizes(workload: Workload, tables: Tables, context_tokens: int) -> RequestSizes:
+def request_sizes(workload: Workload, tables: Tables, longest: RequestLimits) -> RequestSizes:
     """Return mean sizes and spread of the workload's requests that fit the model's context.
 
     If none fits, all are counted; a run of them is refused elsewhere.
     """
     inputs, outputs = sampler(workload.sizes, stream(_SEED, "request-sizes"), tables)(_DRAWS)
-    kept = fits(inputs, outputs, context_tokens)
+    kept = fits(inputs, outputs, longest)
     if kept.any():
         inputs, outputs = inputs[kept], outputs[kept]
     tokens = inputs.astype(np.float64) + outputs

@@ -23,6 +23,7 @@ from scalecert.planning.capacity import (
 )
 from scalecert.policy.resolve import Resolved
 from scalecert.recording.plan import Capacity, ObjectiveTerm
+from scalecert.request_limits import RequestLimits
 from scalecert.rng import Generator, stream
 from scalecert.workload.model import Workload
 from scalecert.workload.sizes import fits, sampler
@@ -73,7 +74,7 @@ def unit_of_load(
     key = _key(resolved, objective, workload, tables, pinned_per_second)
     if key not in _FOUND:
         start = EngineStarter(resolved)
-        draw = partial(_draw, workload, tables, resolved.context_tokens)
+        draw = partial(_draw, workload, tables, resolved.request_limits)
         if pinned_per_second is None:
             _FOUND[key] = _searched(start, draw, objective)
         else:
@@ -104,7 +105,7 @@ def _pinned(rate_per_second: float, start: EngineStarter, draw: DrawSizes) -> Ca
 
 
 def _draw(
-    workload: Workload, tables: Tables, context_tokens: int, count: int, generator: Generator
+    workload: Workload, tables: Tables, longest: RequestLimits, count: int, generator: Generator
 ) -> Sizes:
     """Return `count` sizes of the workload, those beyond the model's context drawn again.
 
@@ -114,19 +115,19 @@ def _draw(
     draw = sampler(workload.sizes, generator, tables)
     inputs, outputs = draw(count)
     for _ in range(_REFILLS):
-        kept = fits(inputs, outputs, context_tokens)
+        kept = fits(inputs, outputs, longest)
         missing = count - int(np.count_nonzero(kept))
         if not missing:
             return inputs, outputs
         more = draw(missing)
         inputs = np.concatenate([inputs[kept], more[0]])
         outputs = np.concatenate([outputs[kept], more[1]])
-    kept = fits(inputs, outputs, context_tokens)
+    kept = fits(inputs, outputs, longest)
     if not kept.any():
         raise UsageError(
-            f"found no request that fits the model's context of {context_tokens} tokens",
+            f"found no request that the server takes ({longest})",
             field="workload.sizes",
-            hint="smaller sizes, or a server with a longer context (--max-model-len)",
+            hint=f"smaller sizes, or a server with a longer context ({longest.flag})",
         )
     return np.resize(inputs[kept], count), np.resize(outputs[kept], count)
 

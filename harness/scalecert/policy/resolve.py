@@ -31,6 +31,7 @@ from scalecert.policy.hardware import Hardware, hardware_of
 from scalecert.policy.likeness import differences
 from scalecert.policy.model import Container, Policy, Target
 from scalecert.recording.plan import Difference, Provenance
+from scalecert.request_limits import RequestLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,9 @@ class Resolved:
     unlike: tuple[Difference, ...] = ()
 
     @property
-    def context_tokens(self) -> int:
+    def request_limits(self) -> RequestLimits:
         """The longest request that the server takes, answer included."""
-        return self.kind.context_tokens(self.limits)
+        return self.kind.request_limits(self.limits)
 
     @property
     def device(self) -> Device:

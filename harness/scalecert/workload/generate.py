@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from scalecert import rng
 from scalecert.errors import HarnessBug, UsageError
+from scalecert.request_limits import RequestLimits
 from scalecert.workload.arrivals import arrival_times, replay
 from scalecert.workload.model import Workload
 from scalecert.workload.rate import RateCurve
@@ -45,7 +46,7 @@ def generate(
     *,
     seed: int,
     duration_seconds: float,
-    context_tokens: int,
+    longest: RequestLimits,
     tables: Tables = NO_TABLES,
 ) -> Requests:
     """Return the requests of a run.
@@ -55,7 +56,7 @@ def generate(
         curve: its rate, from `rate.resolve`.
         seed: of the streams "arrivals" and "sizes", which don't touch each other.
         duration_seconds: length of the run.
-        context_tokens: the model's limit on input + output; longer requests are left out.
+        longest: the longest requests that the server takes; others are left out.
         tables: what `load_tables` read for this workload.
 
     Raises:
@@ -71,9 +72,9 @@ def generate(
         inputs, outputs = trace.input_tokens[rows], trace.output_tokens[rows]
     else:
         inputs, outputs = sampler(workload.sizes, sizes_stream, tables)(len(times))
-    kept = fits(inputs, outputs, context_tokens)
+    kept = fits(inputs, outputs, longest)
     left_out = int(np.count_nonzero(~kept))
-    _check_left_out(left_out, len(times), context_tokens)
+    _check_left_out(left_out, len(times), longest)
     return Requests(times[kept], inputs[kept], outputs[kept], left_out)
 
 
@@ -83,11 +84,11 @@ def _trace_of(tables: Tables) -> TraceRows:
     return tables.trace
 
 
-def _check_left_out(left_out: int, total: int, context_tokens: int) -> None:
+def _check_left_out(left_out: int, total: int, longest: RequestLimits) -> None:
     if left_out > LEFT_OUT_LIMIT * total:
         raise UsageError(
-            f"found {left_out} of {total} requests ({left_out / total:.1%}) longer than the "
-            f"model's context of {context_tokens} tokens, expected at most {LEFT_OUT_LIMIT:.0%}",
+            f"found {left_out} of {total} requests ({left_out / total:.1%}) longer than "
+            f"the server takes ({longest}), expected at most {LEFT_OUT_LIMIT:.0%}",
             field="workload.sizes",
-            hint="smaller sizes, or a server with a longer context (--max-model-len)",
+            hint=f"smaller sizes, or a server with a longer context ({longest.flag})",
         )

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalecert.errors import HarnessBug
+from scalecert.request_limits import RequestLimits
 from scalecert.rng import Generator
 from scalecert.workload.model import (
     Distribution,
@@ -48,9 +49,16 @@ def sampler(sizes: Sizes | Literal["trace"], rng: Generator, tables: Tables = NO
     return lambda count: (draw_input(count), draw_output(count))
 
 
-def fits(input_tokens: Tokens, output_tokens: Tokens, context_tokens: int) -> npt.NDArray[np.bool_]:
-    """Return which requests stay within the model's context: input + output <= context."""
-    return np.asarray(input_tokens.astype(np.int64) + output_tokens <= context_tokens)
+def fits(
+    input_tokens: Tokens, output_tokens: Tokens, longest: RequestLimits
+) -> npt.NDArray[np.bool_]:
+    """Return which requests a server takes."""
+    whole = input_tokens.astype(np.int64) + output_tokens
+    return np.asarray(
+        (input_tokens <= longest.input_tokens)
+        & (output_tokens <= longest.output_tokens)
+        & (whole <= longest.total_tokens)
+    )
 
 
 def _pairs_of(sizes: Sizes | Literal["trace"], tables: Tables) -> SizePairs | None:

@@ -39,7 +39,7 @@ from scalecert.engines.jetstream.pipeline import Pipeline
 from scalecert.engines.jetstream.pipeline_limits import PipelineLimits
 from scalecert.engines.request_log import RequestLog, Status
 
-_ABORTED, _REJECTED = int(Status.ABORTED), int(Status.REJECTED)
+_ABORTED = int(Status.ABORTED)
 _PACK_AFTER = 256
 """Finished requests after which they are packed."""
 
@@ -79,11 +79,15 @@ class JetStreamEngine(Pipeline):
         Raises:
             ValueError: for a request without input or output tokens.
         """
-        longest = self.limits.max_target_length
-        columns = ids, arrival_seconds, input_tokens, output_tokens
-        if ids and not self.limits.takes(max(input_tokens), max(output_tokens)):
-            columns = self._fitting(*columns)
-        offer(self, *columns, ordinal=self.ordinal, longest_tokens=longest)
+        offer(
+            self,
+            ids,
+            arrival_seconds,
+            input_tokens,
+            output_tokens,
+            ordinal=self.ordinal,
+            longest=self.limits.requests,
+        )
 
     def advance(self, until_seconds: float) -> None:
         """Run to `until_seconds` (inclusive) and log every token that has been computed by then."""
@@ -161,28 +165,6 @@ class JetStreamEngine(Pipeline):
             computed_tokens=self.prefilled_tokens + self.step * limits.slots,
             context_read_tokens=self.step * limits.slots * limits.max_target_length,
             held_tokens=self.context_now() + parked,
-        )
-
-    def _fitting(
-        self,
-        ids: Sequence[int],
-        arrival_seconds: Sequence[float],
-        input_tokens: Sequence[int],
-        output_tokens: Sequence[int],
-    ) -> tuple[list[int], list[float], list[int], list[int]]:
-        """Return the requests that the server answers whole; the others are REJECTED."""
-        fitting = []
-        for index, ident in enumerate(ids):
-            if self.limits.takes(input_tokens[index], output_tokens[index]):
-                fitting.append(index)
-            else:
-                self.log.replica[ident] = self.ordinal
-                self.log.status[ident] = _REJECTED
-        return (
-            [ids[index] for index in fitting],
-            [arrival_seconds[index] for index in fitting],
-            [input_tokens[index] for index in fitting],
-            [output_tokens[index] for index in fitting],
         )
 
     def _busy(self) -> bool:

@@ -25,6 +25,7 @@ from scalecert.engines.jetstream.profile_limits import JetStreamProfileLimits
 from scalecert.engines.jetstream.server_limits import server_limits
 from scalecert.engines.profiles import EngineProfile, ModelShape
 from scalecert.engines.request_log import RequestLog
+from scalecert.request_limits import RequestLimits
 
 _HTTP_METRICS_PORT = 9988
 """Of JetStream's own HTTP entry point, which has them on."""
@@ -83,9 +84,9 @@ class JetStreamKind:
         """Return the arguments that change what a step costs, and that no profile can know."""
         return costly_arguments(words)
 
-    def context_tokens(self, limits: Limits) -> int:
-        """Return the room of a slot: prompt and answer have a part of it each."""
-        return limits.integer("max_target_length")
+    def request_limits(self, limits: Limits) -> RequestLimits:
+        """Return the longest requests: prompt and answer have a part of a slot each."""
+        return PipelineLimits.of(limits).requests
 
     def drain_seconds(self, limits: Limits) -> float:  # noqa: ARG002 - none of them says
         """Return infinity: the server works on until the kubelet kills it.

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 from scalecert.engines.base import Limits
+from scalecert.request_limits import RequestLimits
 
 BUCKETS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 """Lengths that prompts are padded to (jetstream/engine/token_utils.py, DEFAULT_PREFILL_BUCKETS)."""
@@ -33,9 +34,12 @@ class PipelineLimits:
         """Return the tokens that a slot keeps of an answer: what prompts leave of it."""
         return self.max_target_length - self.longest_prompt
 
-    def takes(self, input_tokens: int, output_tokens: int) -> bool:
-        """Tell whether a request fits, prompt and answer each."""
-        return input_tokens <= self.longest_prompt and output_tokens <= self.longest_answer
+    @property
+    def requests(self) -> RequestLimits:
+        """Return the longest requests that a slot has room for, prompt and answer each."""
+        return RequestLimits(
+            self.longest_prompt, self.longest_answer, self.max_target_length, "max_target_length"
+        )
 
     def bucket(self, input_tokens: int) -> int:
         """Return the tokens that a prompt is padded to."""

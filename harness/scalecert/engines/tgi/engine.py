@@ -15,7 +15,6 @@ the prefix cache has none of them; what it keeps of finished ones is given up as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress
 from math import inf
 
 from scalecert.engines.base import Activity, Sample
@@ -29,7 +28,7 @@ from scalecert.engines.tgi.composition import arrive, compose, plan_chunks
 from scalecert.engines.tgi.exposition import Exposition
 from scalecert.engines.tgi.scheduler_limits import SchedulerLimits
 
-_ABORTED, _REJECTED = int(Status.ABORTED), int(Status.REJECTED)
+_ABORTED = int(Status.ABORTED)
 _PACK_AFTER = 256
 """Finished requests after which they are packed."""
 
@@ -70,22 +69,14 @@ class TgiEngine(Batch):
         Raises:
             ValueError: for a request without input or output tokens.
         """
-        longest = self.limits.longest_input
-        columns = (ids, arrival_seconds, input_tokens, output_tokens)
-        if input_tokens and max(input_tokens) > longest:
-            fits = [tokens <= longest for tokens in input_tokens]
-            for ident in compress(ids, [not fit for fit in fits]):
-                self.log.replica[ident] = self.ordinal
-                self.log.status[ident] = _REJECTED
-                self.counts.invalid += 1
-            columns = (
-                list(compress(ids, fits)),
-                list(compress(arrival_seconds, fits)),
-                list(compress(input_tokens, fits)),
-                list(compress(output_tokens, fits)),
-            )
         self.counts.invalid += offer(
-            self, *columns, ordinal=self.ordinal, longest_tokens=self.limits.longest_request
+            self,
+            ids,
+            arrival_seconds,
+            input_tokens,
+            output_tokens,
+            ordinal=self.ordinal,
+            longest=self.limits.requests,
         )
 
     def advance(self, until_seconds: float) -> None:

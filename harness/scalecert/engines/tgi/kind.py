@@ -17,6 +17,7 @@ from scalecert.engines.tgi.metrics import families, replacement
 from scalecert.engines.tgi.profile_limits import TgiProfileLimits
 from scalecert.engines.tgi.scheduler_limits import SchedulerLimits
 from scalecert.engines.tgi.server_limits import server_limits
+from scalecert.request_limits import RequestLimits
 
 
 class TgiKind:
@@ -63,9 +64,9 @@ class TgiKind:
         """Return the flags that change what a step costs, and that no profile can know."""
         return costly_flags(words)
 
-    def context_tokens(self, limits: Limits) -> int:
-        """Return the longest request that a server with these limits takes, answer included."""
-        return SchedulerLimits.of(limits).longest_request
+    def request_limits(self, limits: Limits) -> RequestLimits:
+        """Return the longest requests that a server with these limits takes."""
+        return SchedulerLimits.of(limits).requests
 
     def drain_seconds(self, limits: Limits) -> float:
         """Return `--graceful-termination-timeout`.

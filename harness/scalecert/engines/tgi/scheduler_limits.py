@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from scalecert.engines.base import Limits
 from scalecert.engines.decoding import Admitted, Request
+from scalecert.request_limits import RequestLimits
 
 SEGMENT_TOKENS = 1024
 """The most output tokens that a request reserves room for at once: longer answers run as several
@@ -53,6 +54,12 @@ class SchedulerLimits:
         if self.chunking:
             return self.max_input_tokens
         return min(self.max_input_tokens, self.prefill_budget)
+
+    @property
+    def requests(self) -> RequestLimits:
+        """Return the longest requests that are taken: the router's validation."""
+        longest = self.longest_request
+        return RequestLimits(self.longest_input, longest, longest, "--max-total-tokens")
 
     @property
     def longest_request(self) -> int:

@@ -61,8 +61,8 @@ class Batch(DecodingBatch):
         "lag",
         "limited",
         "limits",
+        "longest",
         "longest_chunk",
-        "longest_request",
         "partial",
         "preempted",
         "prefills",
@@ -81,7 +81,7 @@ class Batch(DecodingBatch):
         self.longest_chunk = limits.longest_chunk
         self.kv_tokens = (limits.num_gpu_blocks - 1) * limits.block_size
         """Tokens in all blocks that requests can have."""
-        self.longest_request = min(limits.max_model_len, self.kv_tokens)
+        self.longest = limits.requests
         self.limited = limits.queue_is_limited
         self.lag = costs.arrival_seconds - TIE_SECONDS
         """What an arrival needs to be visible: `arrival + lag <= time of composition`."""

@@ -77,7 +77,7 @@ class VllmEngine(Batch):
             input_tokens,
             output_tokens,
             ordinal=self.ordinal,
-            longest_tokens=self.longest_request,
+            longest=self.longest,
         )
 
     def advance(self, until_seconds: float) -> None:

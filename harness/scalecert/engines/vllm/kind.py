@@ -20,6 +20,7 @@ from scalecert.engines.vllm.model_name import model_of, served_name
 from scalecert.engines.vllm.profile_limits import VllmProfileLimits
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 from scalecert.engines.vllm.server_limits import server_limits
+from scalecert.request_limits import RequestLimits
 
 
 class VllmKind:
@@ -69,9 +70,9 @@ class VllmKind:
         """Return the flags that change what a step costs, and that no profile can know."""
         return flags_among(words, COSTLY_FLAGS)
 
-    def context_tokens(self, limits: Limits) -> int:
-        """Return the longest request that a server with these limits takes, answer included."""
-        return limits.integer("max_model_len")
+    def request_limits(self, limits: Limits) -> RequestLimits:
+        """Return the longest requests that a server with these limits takes."""
+        return SchedulerLimits.of(limits).requests
 
     def drain_seconds(self, limits: Limits) -> float:
         """Return `--shutdown-timeout`; without it a server aborts at once."""

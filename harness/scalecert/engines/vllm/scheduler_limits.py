@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scalecert.engines.base import Limits
+from scalecert.request_limits import RequestLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,13 @@ class SchedulerLimits:
         """Return the most prompt tokens of one request in one step."""
         budget = self.max_num_batched_tokens
         return min(self.long_prefill_token_threshold or budget, budget)
+
+    @property
+    def requests(self) -> RequestLimits:
+        """Return the longest requests that are taken: the context, and no more than all blocks."""
+        room = (self.num_gpu_blocks - 1) * self.block_size
+        longest = min(self.max_model_len, room)
+        return RequestLimits(longest, longest, longest, "--max-model-len")
 
     @property
     def queue_is_limited(self) -> bool:
