@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-import msgspec
 import pytest
 
 from scalecert.engines.base import Limits
@@ -95,10 +94,6 @@ def test_older_versions_neither_chunk_nor_have_blocks_of_one_token() -> None:
     old, older = limits(version="2.3"), limits(version="2.0.1")
     assert (old.values["chunking"], old.values["block_size"]) == (False, 1)
     assert (older.values["chunking"], older.values["block_size"]) == (False, 16)
-    spec = msgspec.structs.replace(L4.spec, engine_version="2.4.0")
-    measured = msgspec.structs.replace(L4, spec=spec)
-    assert TGI.limits(measured, [], {}).values["chunking"] is False
-    assert TGI.limits(measured, [], {}, version="3.3.4").values["chunking"] is True
     spec = msgspec.structs.replace(L4.spec, engine_version="2.4.0")
     measured = msgspec.structs.replace(L4, spec=spec)
     assert TGI.limits(measured, [], {}).values["chunking"] is False
