@@ -184,5 +184,5 @@ def test_a_search_ends_however_fast_the_server(monkeypatch):
 
 def test_a_server_that_serves_none_of_the_requests_is_refused():
     """Where nothing fits there is no rate to state a load in."""
-    with pytest.raises(UsageError, match="serves 1 of 2000 such requests"):
+    with pytest.raises(UsageError, match="serves 0 of 2000 such requests"):
         saturated_per_second(starter(1.0, places=-1), sizes)

@@ -126,7 +126,7 @@ GOOD = [[0.1 * number, 100, 50, 0.1, 0.01] for number in range(200)]
         (
             [*GOOD, [1, 9000, 5, 0.1, 0.1]],
             COLUMNS,
-            "found a request of 9000 tokens and 5 of answer",
+            "found a request of 9000 tokens and 5",
         ),
         ([], COLUMNS, "found 0 requests"),
         ([*GOOD, ['"' + "x" * 200_000]], COLUMNS, ":202: sent_seconds: found"),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from scalecert import rng
 from scalecert.errors import HarnessBug
+from scalecert.request_limits import RequestLimits
 from scalecert.workload.model import (
     Empirical,
     Fixed,
@@ -150,16 +151,21 @@ def test_sides_are_independent():
     assert draw(Sizes(Fixed(3), same), 5000)[1].tolist() == outputs.tolist()
 
 
+def test_prompt_and_answer_have_limits_of_their_own():
+    """A server may keep a part of its context for each; the longest that fit are taken."""
+    limits = RequestLimits(1024, 1024, 2048, "max_target_length")
+    inputs = np.array([1024, 1025, 1024], dtype=np.int32)
+    outputs = np.array([1024, 10, 1025], dtype=np.int32)
+    assert fits(inputs, outputs, limits).tolist() == [True, False, False]
+    assert str(limits) == "2048 tokens, 1024 of prompt, 1024 of answer"
+
+
 def test_fits():
     """A request fits if prompt and answer together don't exceed the context."""
     big = np.array([1, 4000, 4000, 2**31 - 1], dtype=np.int32)
     small = np.array([1, 96, 97, 2**31 - 1], dtype=np.int32)
-    assert fits(big, small, RequestLimits(4096, 4096, 4096, "--max-model-len")).tolist() == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    context = RequestLimits(4096, 4096, 4096, "--max-model-len")
+    assert fits(big, small, context).tolist() == [True, True, False, False]
 
 
 def test_sizes_of_a_trace_need_its_rows():
