@@ -20,9 +20,3 @@ def version_of_image(image: str) -> str | None:
     _, colon, tag = without_digest.rpartition(":")
     match = _TAG.fullmatch(tag) if colon and "/" not in tag else None
     return match.group(1) if match else None
-
-
-def version_parts(version: str) -> tuple[int, ...]:
-    """Return a version as three numbers that compare: `0.9` is before `0.10.1`."""
-    numbers = [int(number) for number in re.findall(r"\d+", version)[:3]]
-    return tuple(numbers + [0] * (3 - len(numbers)))

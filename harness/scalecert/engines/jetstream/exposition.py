@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from scalecert.engines.base import Sample
 from scalecert.engines.history import History
-from scalecert.engines.jetstream.metrics import FAMILIES, Family
+from scalecert.engines.jetstream.metrics import FAMILIES
+from scalecert.engines.metric_families import Family
 from scalecert.engines.tally import Tally
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ class Exposition:
     def _family(self, family: Family) -> Iterator[Sample]:
         labels = {name: value for name, value in self._labels.items() if name in family.labels}
         if family.kind == "histogram":
-            yield from self._histogram(family, labels)
+            tally = self._tally(family)
+            if tally.taken:
+                yield from tally.samples(family.name, labels)
         elif family.kind == "counter":
             if len(self._history):
                 yield Sample(family.name, labels, float(len(self._history)))
@@ -70,25 +73,11 @@ class Exposition:
             slots = {"max_lora": str(engine.limits.slots), "running_lora_adapters": ""}
             yield Sample("lora_request_info", {**labels, **slots}, engine.end)
 
-    def _histogram(self, family: Family, labels: Mapping[str, str]) -> Iterator[Sample]:
-        tally = self._tally(family)
-        if not tally.taken:
-            return
-        cumulative = 0.0
-        for bound, count in zip((*tally.bounds, float("inf")), tally.counts, strict=True):
-            cumulative += count
-            le = "+Inf" if bound == float("inf") else repr(bound)
-            yield Sample(f"{family.name}_bucket", {**labels, "le": le}, cumulative)
-        yield Sample(f"{family.name}_count", labels, cumulative)
-        yield Sample(f"{family.name}_sum", labels, tally.sum)
-
     def _tally(self, family: Family) -> Tally:
         """Return a histogram over everything that was observed so far."""
-        import numpy as np
-
         tally = self._tallies.setdefault(family.name, Tally(family.buckets))
         values = _OBSERVED[family.name](self, tally.taken)
-        tally.observe(values, np.ones(len(values)))
+        tally.observe(values)
         tally.taken += len(values)
         return tally
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from scalecert.engines.images import image_path, version_parts
+from scalecert.engines.images import image_path
 
 LATEST = "0.3.1.dev0"
 """The state of the main branch, which was never released: what an unknown version is taken for."""
@@ -52,11 +52,6 @@ def is_jetstream_command(words: Sequence[str]) -> bool:
 def has_http_entry_point(words: Sequence[str]) -> bool:
     """Tell whether a command line starts the server by its HTTP entry point."""
     return any(word.startswith(_HTTP_MODULE) for word in words)
-
-
-def at_least(version: str | None, since: str) -> bool:
-    """Tell whether a version is `since` or later; one that is not known is the latest."""
-    return version_parts(version or LATEST) >= version_parts(since)
 
 
 def _starts(word: str) -> bool:

@@ -8,13 +8,13 @@ never tells. `*_created`, `python_*` and `process_*` of the client library are l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
 
 from scalecert.engines.base import Limits, MetricInfo
-from scalecert.engines.jetstream.identity import at_least
+from scalecert.engines.jetstream.identity import LATEST
 from scalecert.engines.jetstream.pipeline_limits import BUCKETS
+from scalecert.engines.metric_families import Family, families_in, renamed_series
+from scalecert.engines.versions import ALL_VERSIONS, Versions
 
 QUEUE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 FIRST_TOKEN = (
@@ -31,29 +31,10 @@ OUTPUT_TOKENS = (
     5e5, 1e6, 2e6,
 )  # fmt: skip
 
-_USED_SINCE = "0.2.3"
+_RENAMED_IN = "0.2.3"
 """The PyTorch image of that tag has JetStream of the commit that renamed it."""
-_MOST_SINCE = "0.3"
-_MAIN_SINCE = "0.3.1"
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One family and the versions that expose it: from `since`, before `until`."""
-
-    name: str
-    kind: str
-    unit: str
-    help: str
-    labels: tuple[str, ...] = ("id",)
-    buckets: tuple[float, ...] = ()
-    maximum: Callable[[Limits], float] | None = None
-    since: str = "0"
-    until: str | None = None
-
-    def exposed_by(self, version: str | None) -> bool:
-        """Tell whether a version exposes it; one that is not known is the latest."""
-        return at_least(version, self.since) and not (self.until and at_least(version, self.until))
+_FROM_0_3 = Versions(since="0.3")
+_FROM_MAIN = Versions(since="0.3.1")
 
 
 def _at_most(value: float) -> Callable[[Limits], float]:
@@ -61,14 +42,21 @@ def _at_most(value: float) -> Callable[[Limits], float]:
 
 
 def _gauge(
-    name: str, unit: str, text: str, *extra: str, most: float | None = None, since: str = "0"
+    name: str,
+    unit: str,
+    text: str,
+    *extra: str,
+    most: float | None = None,
+    versions: Versions = ALL_VERSIONS,
 ) -> Family:
     maximum = None if most is None else _at_most(most)
-    return Family(name, "gauge", unit, text, ("id", *extra), maximum=maximum, since=since)
+    return Family(name, "gauge", unit, text, ("id", *extra), maximum=maximum, versions=versions)
 
 
 def _histogram(name: str, unit: str, text: str, buckets: tuple[float, ...]) -> Family:
-    return Family(f"jetstream_{name}", "histogram", unit, text, buckets=buckets, since=_MOST_SINCE)
+    return Family(
+        f"jetstream_{name}", "histogram", unit, text, ("id",), buckets, versions=_FROM_0_3
+    )
 
 
 FAMILIES: tuple[Family, ...] = (
@@ -76,27 +64,27 @@ FAMILIES: tuple[Family, ...] = (
            "Requests that wait for the prefill thread; not those in its hands or behind it."),
     _gauge("jetstream_transfer_backlog_size", "requests",
            "Always 0: the server reads the backlog's length once, when it starts.", "idx",
-           most=0.0, since=_MOST_SINCE),
+           most=0.0, versions=_FROM_0_3),
     _gauge("jetstream_generate_backlog_size", "requests",
            "Always 0: the server reads the backlog's length once, when it starts.", "idx",
-           most=0.0, since=_MOST_SINCE),
+           most=0.0, versions=_FROM_0_3),
     _gauge("jetstream_slots_used_percentage", "fraction",
            "Decode slots in use, a fraction: 1 is all of them.", "idx", most=1.0,
-           since=_USED_SINCE),
+           versions=Versions(since=_RENAMED_IN)),
     Family("jetstream_slots_available_percentage", "gauge", "fraction",
            "Decode slots that are free, a fraction: 1 is all of them.", ("id", "idx"),
-           maximum=_at_most(1.0), until=_USED_SINCE),
+           maximum=_at_most(1.0), versions=Versions(until=_RENAMED_IN)),
     _gauge("jetstream_server_startup_latency", "seconds", "Start of the server.",
-           since=_MOST_SINCE),
-    _gauge("jetstream_model_load_time", "seconds", "Loading of the model.", since=_MAIN_SINCE),
+           versions=_FROM_0_3),
+    _gauge("jetstream_model_load_time", "seconds", "Loading of the model.", versions=_FROM_MAIN),
     _gauge("num_requests_waiting", "requests",
-           "Requests in the backlogs of prefill, transfer and generate.", since=_MAIN_SINCE),
+           "Requests in the backlogs of prefill, transfer and generate.", versions=_FROM_MAIN),
     _gauge("kv_cache_utilization_perc", "percent", "Decode slots in use, 100 is all of them.",
-           most=100.0, since=_MAIN_SINCE),
+           most=100.0, versions=_FROM_MAIN),
     _gauge("lora_request_info", "seconds", "Unix time of the last generate step.",
-           "max_lora", "running_lora_adapters", since=_MAIN_SINCE),
+           "max_lora", "running_lora_adapters", versions=_FROM_MAIN),
     Family("jetstream_request_success_count_total", "counter", "requests", "Finished requests.",
-           since=_MOST_SINCE),
+           ("id",), versions=_FROM_0_3),
     _histogram("request_input_length", "tokens", "Prompt tokens of a request.", PROMPT_TOKENS),
     _histogram("request_output_length", "tokens", "Generate steps of a request.", OUTPUT_TOKENS),
     _histogram("queue_duration", "seconds",
@@ -140,26 +128,11 @@ _ANOTHER = {
 }
 """Other spellings, and what a version has instead of a family of a later one."""
 
-_SERIES_ENDS = ("_bucket", "_sum", "_count")
-
 
 @lru_cache(maxsize=8)
 def families(version: str | None) -> Mapping[str, MetricInfo]:
     """Return what is known of every family that a version exposes, by name."""
-    return MappingProxyType(
-        {
-            family.name: MetricInfo(
-                name=family.name,
-                kind=family.kind,
-                unit=family.unit,
-                labels=family.labels,
-                maximum=family.maximum,
-                help=family.help,
-            )
-            for family in FAMILIES
-            if family.exposed_by(version)
-        }
-    )
+    return families_in(version or LATEST, FAMILIES)
 
 
 def replacement(name: str, version: str | None) -> str | None:
@@ -169,15 +142,7 @@ def replacement(name: str, version: str | None) -> str | None:
     prefix, and takes `jetstream:` for `jetstream_`; None if nothing leads to a family of this
     version.
     """
-    exposed = families(version)
-    for end in ("", *_SERIES_ENDS):
-        if not name.endswith(end):
-            continue
-        stem = name.removesuffix(end) if end else name
-        for candidate in _candidates(stem):
-            if candidate + end != name and candidate in exposed:
-                return candidate + end
-    return None
+    return renamed_series(name, families(version), _candidates)
 
 
 def _candidates(name: str) -> list[str]:

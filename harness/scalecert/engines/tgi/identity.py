@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from scalecert.engines.images import image_path, version_of_image, version_parts
+from scalecert.engines.images import image_path, version_of_image
+from scalecert.engines.versions import version_parts
 
 LATEST = "3.3.7"
 """The version whose sources the model was read from; what an unknown version is taken for."""

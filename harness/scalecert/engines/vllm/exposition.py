@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from scalecert.engines.base import Sample
 from scalecert.engines.decoding import SERIAL_BITS, SERIAL_MASK
 from scalecert.engines.history import History
+from scalecert.engines.metric_families import Family
 from scalecert.engines.tally import Tally
 from scalecert.engines.vllm.batch import Batch
 from scalecert.engines.vllm.histograms import Histograms
-from scalecert.engines.vllm.metrics import FAMILIES, Family, token_buckets
+from scalecert.engines.vllm.metrics import FAMILIES, token_buckets
 
 _BY_NAME = {family.name: family for family in FAMILIES}
 _HANDLER = {"handler": "/v1/completions", "method": "POST"}
@@ -63,17 +64,10 @@ class Exposition:
 
     def _histogram(self, family: Family) -> Iterator[Sample]:
         tally = self._tally(family)
-        http = family.name.startswith("http_")
-        if http and not sum(tally.counts):
-            return
-        labels: Mapping[str, str] = _HANDLER if http else self._own_labels(family)
-        cumulative = 0.0
-        for bound, count in zip((*tally.bounds, float("inf")), tally.counts, strict=True):
-            cumulative += count
-            le = "+Inf" if bound == float("inf") else repr(bound)
-            yield Sample(f"{family.name}_bucket", {**labels, "le": le}, cumulative)
-        yield Sample(f"{family.name}_count", labels, cumulative)
-        yield Sample(f"{family.name}_sum", labels, tally.sum)
+        if not family.name.startswith("http_"):
+            yield from tally.samples(family.name, self._own_labels(family))
+        elif not tally.is_empty:
+            yield from tally.samples(family.name, _HANDLER)
 
     def _tally(self, family: Family) -> Tally:
         bounds = family.buckets or token_buckets(self._batch.limits.max_model_len)
@@ -96,7 +90,7 @@ class Exposition:
             ]
         )
         waits = waits[~np.isnan(waits)]
-        tally.observe(waits, np.ones(len(waits)))
+        tally.observe(waits)
         return tally
 
     def _unfinished(self) -> Iterator[tuple[float, int]]:

@@ -1,4 +1,4 @@
-"""How a vLLM server is known: by its image or its command; its version, in tags and compared."""
+"""How a vLLM server is known: by its image or its command; the version that it was read from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from scalecert.engines.images import image_path, version_parts
+from scalecert.engines.images import image_path
 
 LATEST = "0.33.0"
 """The version whose sources the model was read from; what an unknown version is taken for."""
@@ -32,8 +32,3 @@ def is_vllm_command(words: Sequence[str]) -> bool:
         PurePosixPath(first).name == "vllm" and second == "serve"
         for first, second in pairwise(words)
     )
-
-
-def at_least(version: str | None, since: str) -> bool:
-    """Tell whether a version is `since` or later; one that is not known is the latest."""
-    return version_parts(version or LATEST) >= version_parts(since)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
 
 from scalecert.engines.base import Limits, MetricInfo, RequestSizes
-from scalecert.engines.vllm.identity import at_least
+from scalecert.engines.metric_families import Family, families_in, renamed_series
+from scalecert.engines.versions import ALL_VERSIONS, Versions
+from scalecert.engines.vllm.identity import LATEST
 
 LATENCY = (
     0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 120.0, 240.0,
@@ -39,26 +39,6 @@ BY_CONTEXT: tuple[float, ...] = ()
 """Buckets that follow from `max_model_len`: see `token_buckets`."""
 
 ENGINE_LABELS = ("model_name", "engine")
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One family and the versions that expose it: from `since`, before `until`."""
-
-    name: str
-    kind: str
-    unit: str
-    help: str
-    labels: tuple[str, ...] = ENGINE_LABELS
-    buckets: tuple[float, ...] | None = None
-    maximum: Callable[[Limits], float] | None = None
-    since: str = "0"
-    until: str | None = None
-    usual_maximum: Callable[[Limits, RequestSizes], float] | None = None
-
-    def exposed_by(self, version: str | None) -> bool:
-        """Tell whether a version exposes it; one that is not known is the latest."""
-        return at_least(version, self.since) and not (self.until and at_least(version, self.until))
 
 
 def token_buckets(max_model_len: int) -> tuple[float, ...]:
@@ -107,18 +87,9 @@ def _queue(limits: Limits) -> float:
     return float(limits.values.get("max_num_queued_reqs", float("inf")))
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """The versions of a family that not all have."""
-
-    since: str = "0"
-    until: str | None = None
-
-
-_ALWAYS = _Span()
-_OLD_CACHE_NAMES = _Span(until="0.11.0")
+_OLD_CACHE_NAMES = Versions(until="0.11.0")
 """Hidden in 0.11, gone in 0.12; beside the new names in 0.9 and 0.10."""
-_NEW_CACHE_NAMES = _Span(since="0.9.0")
+_NEW_CACHE_NAMES = Versions(since="0.9.0")
 
 
 def _gauge(
@@ -128,7 +99,7 @@ def _gauge(
     *extra: str,
     maximum: Callable[[Limits], float] | None = None,
     usual_maximum: Callable[[Limits, RequestSizes], float] | None = None,
-    span: _Span = _ALWAYS,
+    versions: Versions = ALL_VERSIONS,
 ) -> Family:
     return Family(
         f"vllm:{name}",
@@ -138,31 +109,26 @@ def _gauge(
         ENGINE_LABELS + extra,
         maximum=maximum,
         usual_maximum=usual_maximum,
-        since=span.since,
-        until=span.until,
+        versions=versions,
     )
 
 
-def _counter(name: str, unit: str, text: str, *extra: str, span: _Span = _ALWAYS) -> Family:
+def _counter(
+    name: str, unit: str, text: str, *extra: str, versions: Versions = ALL_VERSIONS
+) -> Family:
     labels = ENGINE_LABELS + extra
-    return Family(
-        f"vllm:{name}_total", "counter", unit, text, labels, None, None, span.since, span.until
-    )
+    return Family(f"vllm:{name}_total", "counter", unit, text, labels, versions=versions)
 
 
 def _histogram(
-    name: str, unit: str, text: str, buckets: tuple[float, ...], span: _Span = _ALWAYS
+    name: str,
+    unit: str,
+    text: str,
+    buckets: tuple[float, ...],
+    versions: Versions = ALL_VERSIONS,
 ) -> Family:
     return Family(
-        f"vllm:{name}",
-        "histogram",
-        unit,
-        text,
-        ENGINE_LABELS,
-        buckets,
-        None,
-        span.since,
-        span.until,
+        f"vllm:{name}", "histogram", unit, text, ENGINE_LABELS, buckets, versions=versions
     )
 
 
@@ -176,52 +142,55 @@ FAMILIES: tuple[Family, ...] = (
     _gauge("num_requests_waiting", "requests", _QUEUE_HELP, maximum=_queue),
     _gauge(
         "num_requests_waiting_by_reason", "requests", _QUEUE_HELP, "reason",
-        maximum=_queue, span=_Span(since="0.20.0"),
+        maximum=_queue, versions=Versions(since="0.20.0"),
     ),
     _gauge(
         "kv_cache_usage_perc", "fraction", "KV cache usage, 1 is full.",
-        maximum=_one, usual_maximum=_cache_of_seats, span=_NEW_CACHE_NAMES,
+        maximum=_one, usual_maximum=_cache_of_seats, versions=_NEW_CACHE_NAMES,
     ),
     _gauge(
         "gpu_cache_usage_perc", "fraction", "KV cache usage, 1 is full.",
-        maximum=_one, usual_maximum=_cache_of_seats, span=_OLD_CACHE_NAMES,
+        maximum=_one, usual_maximum=_cache_of_seats, versions=_OLD_CACHE_NAMES,
     ),
     _gauge("engine_sleep_state", "flag", "Which sleep state the engine is in.", "sleep_state",
-           maximum=_one, span=_Span(since="0.11.0")),
-    _counter("prefix_cache_queries", "tokens", "Prefix cache queries.", span=_NEW_CACHE_NAMES),
-    _counter("prefix_cache_hits", "tokens", "Prefix cache hits.", span=_NEW_CACHE_NAMES),
-    _counter("gpu_prefix_cache_queries", "tokens", "Prefix cache queries.", span=_OLD_CACHE_NAMES),
-    _counter("gpu_prefix_cache_hits", "tokens", "Prefix cache hits.", span=_OLD_CACHE_NAMES),
+           maximum=_one, versions=Versions(since="0.11.0")),
+    _counter("prefix_cache_queries", "tokens", "Prefix cache queries.", versions=_NEW_CACHE_NAMES),
+    _counter("prefix_cache_hits", "tokens", "Prefix cache hits.", versions=_NEW_CACHE_NAMES),
+    _counter("gpu_prefix_cache_queries", "tokens", "Prefix cache queries.",
+             versions=_OLD_CACHE_NAMES),
+    _counter("gpu_prefix_cache_hits", "tokens", "Prefix cache hits.", versions=_OLD_CACHE_NAMES),
     _counter("num_preemptions", "requests", "Preemptions from the engine."),
     _counter("prompt_tokens", "tokens", "Prefill tokens processed."),
     _counter("prompt_tokens_by_source", "tokens", "Prompt tokens by where they came from.",
-             "source", span=_Span(since="0.16.0")),
+             "source", versions=Versions(since="0.16.0")),
     _counter("prompt_tokens_cached", "tokens", "Prompt tokens that the cache had.",
-             span=_Span(since="0.16.0")),
+             versions=Versions(since="0.16.0")),
     _counter("generation_tokens", "tokens", "Generation tokens processed."),
     _counter("request_success", "requests", "Finished requests.", "finished_reason"),
     Family("vllm:admission_rejections_total", "counter", "requests",
-           "Requests refused at the queue limits.", ("model_name", "reason"), since="0.27.0"),
+           "Requests refused at the queue limits.", ("model_name", "reason"),
+           versions=Versions(since="0.27.0")),
     _histogram("request_prompt_tokens", "tokens", "Prompt tokens of a request.", BY_CONTEXT),
     _histogram("request_generation_tokens", "tokens", "Output tokens of a request.", BY_CONTEXT),
     _histogram("request_max_num_generation_tokens", "tokens", "Most output tokens asked for.",
                BY_CONTEXT),
     _histogram("request_params_max_tokens", "tokens", "The max_tokens of a request.", BY_CONTEXT),
     _histogram("request_prefill_kv_computed_tokens", "tokens",
-               "Prompt tokens computed, without cached ones.", BY_CONTEXT, _Span(since="0.12.0")),
+               "Prompt tokens computed, without cached ones.", BY_CONTEXT,
+               Versions(since="0.12.0")),
     _histogram("request_params_n", "choices", "The n of a request.", CHOICES),
     _histogram("request_num_preemptions", "requests", "Preemptions of a request.", PREEMPTIONS,
-               _Span(since="0.27.0")),
+               Versions(since="0.27.0")),
     _histogram("iteration_tokens_total", "tokens", "Tokens of an engine step.", STEP_TOKENS),
     _histogram("time_to_first_token_seconds", "seconds", "From arrival to first token.",
                FIRST_TOKEN),
     _histogram("inter_token_latency_seconds", "seconds", "Between two tokens of a request.",
-               TOKEN_GAP, _Span(since="0.10.0")),
+               TOKEN_GAP, Versions(since="0.10.0")),
     _histogram("time_per_output_token_seconds", "seconds", "Between two tokens of a request.",
-               TOKEN_GAP, _Span(until="0.12.0")),
+               TOKEN_GAP, Versions(until="0.12.0")),
     _histogram("request_time_per_output_token_seconds", "seconds",
                "Mean time per output token after the first of a request.", TOKEN_GAP,
-               _Span(since="0.11.0")),
+               Versions(since="0.11.0")),
     _histogram("e2e_request_latency_seconds", "seconds", "From arrival to last token.", LATENCY),
     _histogram("request_queue_time_seconds", "seconds", "From arrival to first scheduling.",
                LATENCY),
@@ -253,27 +222,11 @@ _RENAMED = {
 }
 """Former names, those of the V0 engine included: its swapped requests wait in V1."""
 
-_SERIES_ENDS = ("_bucket", "_sum", "_count")
-
 
 @lru_cache(maxsize=8)
 def families(version: str | None) -> Mapping[str, MetricInfo]:
     """Return what is known of every family that a version exposes, by name."""
-    return MappingProxyType(
-        {
-            family.name: MetricInfo(
-                name=family.name,
-                kind=family.kind,
-                unit=family.unit,
-                labels=family.labels,
-                maximum=family.maximum,
-                usual_maximum=family.usual_maximum,
-                help=family.help,
-            )
-            for family in FAMILIES
-            if family.exposed_by(version)
-        }
-    )
+    return families_in(version or LATEST, FAMILIES)
 
 
 def replacement(name: str, version: str | None) -> str | None:
@@ -282,14 +235,7 @@ def replacement(name: str, version: str | None) -> str | None:
     Follows renamings in both directions, adds or drops `_total`, and takes `vllm_` and a missing
     prefix for `vllm:`; None if nothing of that leads to a family of this version.
     """
-    exposed = families(version)
-    for end in ("", *_SERIES_ENDS):
-        stem = name.removesuffix(end) if end else name
-        if name.endswith(end):
-            for candidate in _candidates(stem):
-                if candidate + end != name and candidate in exposed:
-                    return candidate + end
-    return None
+    return renamed_series(name, families(version), _candidates)
 
 
 def _candidates(name: str) -> list[str]:

@@ -12,13 +12,13 @@ from scalecert.engines.base import Limits
 from scalecert.engines.flags import Value, parse_flags
 from scalecert.engines.profile_ranges import MOST_SEQUENCES, MOST_TOKENS
 from scalecert.engines.profiles import EngineProfile, kv_room_tokens
+from scalecert.engines.versions import Versions
 from scalecert.engines.vllm.flags import FLAGS
-from scalecert.engines.vllm.identity import at_least
 from scalecert.engines.vllm.profile_limits import VllmProfileLimits
 from scalecert.errors import UsageError
 
-_ASYNC_SINCE = "0.14.0"
-"""The first version that schedules asynchronously by default."""
+_ASYNCHRONOUS = Versions(since="0.14.0")
+"""Those that schedule asynchronously by default."""
 
 
 def server_limits(profile: EngineProfile, args: Sequence[str], version: str | None) -> Limits:
@@ -39,7 +39,7 @@ def server_limits(profile: EngineProfile, args: Sequence[str], version: str | No
         "enable_prefix_caching": True,
         "shared_prefix_tokens": 0,
         "long_prefill_token_threshold": 0,
-        "async_scheduling": at_least(version or profile.spec.engine_version, _ASYNC_SINCE),
+        "async_scheduling": (version or profile.spec.engine_version) in _ASYNCHRONOUS,
     }
     sources = dict.fromkeys(values, "profile")
     for name in values.keys() & _DEFAULTS:
