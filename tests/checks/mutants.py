@@ -23,7 +23,7 @@ EVERYTHING, EVERYTHING_ELSE = "every check", "every other check"
 """All findings that the sound recording has; the latter without the load generator's own."""
 
 TOO_FEW_READY = ("under-provisioning", "under-provisioned-time")
-MEAN_TIME = "mean-time-per-token-objective"
+MEAN_TIME = "mean-time-per-token"
 LATENCIES = ("ttft-objective", "tpot-objective", MEAN_TIME, "e2e-objective", "slo-attainment")
 
 

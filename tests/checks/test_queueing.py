@@ -15,7 +15,7 @@ from scalecert.engines.request_log import Status
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import ObjectiveTerm
 
-CHECK = "mean-time-per-token-objective"
+CHECK = "mean-time-per-token"
 TERM = ObjectiveTerm("mean_time_per_token", 0.95, 0.3)
 TTFT = ObjectiveTerm("ttft", 0.95, 2.0)
 E2E = ObjectiveTerm("e2e", 0.99, 60.0)

@@ -13,7 +13,7 @@ from scalecert.checks.band import CORNERS
 from scalecert.checks.finding import Finding, Verdict
 
 OBJECTIVES = frozenset({
-    "ttft-objective", "tpot-objective", "mean-time-per-token-objective", "e2e-objective",
+    "ttft-objective", "tpot-objective", "mean-time-per-token", "e2e-objective",
 })  # fmt: skip
 """The checks of the objective's terms."""
 

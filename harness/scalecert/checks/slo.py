@@ -91,7 +91,7 @@ def tpot_objective(recording: Recording, limit: float) -> Outcome:
 
 
 @check(
-    id="mean-time-per-token-objective",
+    id="mean-time-per-token",
     title="Mean time per token",
     question="Once a server takes a request in, do its tokens come as fast as the objective asks?",
     formula="quantile q of (last token - end of queueing) / output tokens over judged requests:"

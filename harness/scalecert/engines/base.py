@@ -158,6 +158,9 @@ class EngineKind(Protocol):
     default_port: int
     """Where a server listens whose command line does not say."""
 
+    health_path: str
+    """Where a probe learns over HTTP whether the server answers."""
+
     profile_limits: type[DocumentPart]
     """What `limits` of this engine's profiles are."""
 

@@ -37,6 +37,8 @@ class JetStreamKind:
     name = "jetstream"
     default_port = 9000
     """gRPC; HTTP is another container's, or another entry point's."""
+    health_path = "/healthcheck"
+    """Of the HTTP server in front of it, which is another container."""
     profile_limits: type[DocumentPart] = JetStreamProfileLimits
 
     def recognises(self, image: str) -> bool:

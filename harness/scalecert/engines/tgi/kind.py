@@ -26,6 +26,7 @@ class TgiKind:
     name = "tgi"
     default_port = 80
     """Of the image (`ENV PORT`); the launcher's own is 3000, but it is rarely started outside."""
+    health_path = "/health"
     profile_limits: type[DocumentPart] = TgiProfileLimits
 
     def recognises(self, image: str) -> bool:

@@ -28,6 +28,7 @@ class VllmKind:
 
     name = "vllm"
     default_port = 8000
+    health_path = "/health"
     profile_limits: type[DocumentPart] = VllmProfileLimits
 
     def recognises(self, image: str) -> bool:

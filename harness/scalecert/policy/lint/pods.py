@@ -36,7 +36,8 @@ def _probes(facts: Facts) -> Iterator[LintFinding]:
         yield finding_at(target.place, "readiness-probe", "pass", message)
     else:
         message = f"container {container.name} has no readinessProbe: it counts as ready unloaded"
-        yield finding_at(target.place, "readiness-probe", "warning", message, "probe /health")
+        hint = f"probe {facts.resolved.kind.health_path}"
+        yield finding_at(target.place, "readiness-probe", "warning", message, hint)
 
 
 def _accelerators(facts: Facts) -> Iterator[LintFinding]:
