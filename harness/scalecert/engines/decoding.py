@@ -70,6 +70,7 @@ class DecodingBatch:
         "fixed_seconds",
         "floors",
         "frontend_free",
+        "idle_seconds",
         "linear",
         "log",
         "next_serial",
@@ -78,6 +79,7 @@ class DecodingBatch:
         "quadratic",
         "running",
         "start",
+        "started",
         "step",
     )  # fmt: skip
 
@@ -98,6 +100,10 @@ class DecodingBatch:
         """When the last of them ended, or when an idle server woke."""
         self.start = now
         """When the step that ended at the anchor began."""
+        self.started = now
+        """When the server came up."""
+        self.idle_seconds = 0.0
+        """Without a step since then, up to `end`."""
         self.anchor_step = 0
         self.anchor_seconds = now
         self.linear = self.quadratic = 0.0
@@ -155,6 +161,13 @@ class DecodingBatch:
         """Return when the last completed step began."""
         steps = self.step - self.anchor_step
         return self.end_after(steps - 1) if steps else self.start
+
+    def idle_until(self, start: float) -> None:
+        """Let the next step of a server that is idle begin at `start`, no earlier than `end`."""
+        self.idle_seconds += start - self.end
+        self.end = start
+        self.settle()
+        self.anchor()
 
     def settle(self) -> None:
         """Bring `context` and `start` to the last step's end; `anchor` must follow."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from scalecert.engines.decoding import Admitted
 
+PACK_AFTER = 256
+"""Finished requests after which an engine packs them."""
+
 _ARRIVAL, _IDENT, _INPUT, _OUTPUT, _SCHEDULED = map(itemgetter, range(5))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -38,3 +39,8 @@ class RequestLog:
         """Return an empty log of `count` requests."""
         first, last, scheduled = ([float("nan")] * count for _ in range(3))
         return cls(first, last, scheduled, [int(Status.PENDING)] * count, [-1] * count)
+
+    def abort(self, ids: Iterable[int]) -> None:
+        """Let requests end as ABORTED."""
+        for ident in ids:
+            self.status[ident] = int(Status.ABORTED)

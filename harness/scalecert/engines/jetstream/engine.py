@@ -33,21 +33,17 @@ from scalecert.engines.base import Activity, Sample
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.decoding import NEVER, SERIAL_BITS, TIE_SECONDS
 from scalecert.engines.frontend import coming, forget_arrivals, offer
-from scalecert.engines.history import History
+from scalecert.engines.history import PACK_AFTER, History
 from scalecert.engines.jetstream.exposition import Exposition
 from scalecert.engines.jetstream.pipeline import Pipeline
 from scalecert.engines.jetstream.pipeline_limits import PipelineLimits
-from scalecert.engines.request_log import RequestLog, Status
-
-_ABORTED = int(Status.ABORTED)
-_PACK_AFTER = 256
-"""Finished requests after which they are packed."""
+from scalecert.engines.request_log import RequestLog
 
 
 class JetStreamEngine(Pipeline):
     """One JetStream server process; implements `scalecert.engines.base.Engine`."""
 
-    __slots__ = ("_exposition", "_history", "idle_seconds", "now", "ordinal", "started")
+    __slots__ = ("_exposition", "_history", "now", "ordinal")
 
     def __init__(
         self,
@@ -63,9 +59,7 @@ class JetStreamEngine(Pipeline):
         self._history = History()
         self._exposition = Exposition(self, self._history, ordinal, load_seconds)
         self.now = now
-        self.started = now
         self.ordinal = ordinal
-        self.idle_seconds = 0.0
 
     def offer(
         self,
@@ -108,7 +102,7 @@ class JetStreamEngine(Pipeline):
                 going = self._take_steps(limit)
             else:
                 going = self._wake(settled)
-        if len(self.finished) > _PACK_AFTER:
+        if len(self.finished) > PACK_AFTER:
             self._history.take(self.finished)
             forget_arrivals(self)
         self.now = until_seconds
@@ -144,8 +138,7 @@ class JetStreamEngine(Pipeline):
         if self.prefilling is not None:
             here.append(self.prefilling)
         lost = [request[1] for request in here] + [request[1] for request in self.pending]
-        for ident in lost:
-            self.log.status[ident] = _ABORTED
+        self.log.abort(lost)
         self.end = self.now if self._busy() else self.end
         self.forget()
         return lost
@@ -214,9 +207,6 @@ class JetStreamEngine(Pipeline):
         if not self.pending or start > settled:
             return False
         self.cold = True
-        self.idle_seconds += start - self.end
-        self.end = start
-        self.settle()
-        self.anchor()
+        self.idle_until(start)
         self.take(start)
         return True

@@ -21,22 +21,18 @@ from scalecert.engines.base import Activity, Sample
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.decoding import SERIAL_BITS, TIE_SECONDS
 from scalecert.engines.frontend import coming, forget_arrivals, offer
-from scalecert.engines.history import History
-from scalecert.engines.request_log import RequestLog, Status
+from scalecert.engines.history import PACK_AFTER, History
+from scalecert.engines.request_log import RequestLog
 from scalecert.engines.vllm.batch import Batch, Chunk
 from scalecert.engines.vllm.composition import arrive, compose
 from scalecert.engines.vllm.exposition import Exposition
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 
-_ABORTED = int(Status.ABORTED)
-_PACK_AFTER = 256
-"""Finished requests after which they are packed."""
-
 
 class VllmEngine(Batch):
     """One vLLM server process; implements `scalecert.engines.base.Engine`."""
 
-    __slots__ = ("_exposition", "_history", "idle_seconds", "now", "ordinal", "started")
+    __slots__ = ("_exposition", "_history", "now", "ordinal")
 
     def __init__(
         self,
@@ -52,9 +48,7 @@ class VllmEngine(Batch):
         self._history = History()
         self._exposition = Exposition(self, self._history, model_name)
         self.now = now
-        self.started = now
         self.ordinal = ordinal
-        self.idle_seconds = 0.0
 
     def offer(
         self,
@@ -96,7 +90,7 @@ class VllmEngine(Batch):
                 break
         if self.limited:
             arrive(self, limit)
-        if len(self.finished) > _PACK_AFTER:
+        if len(self.finished) > PACK_AFTER:
             self._history.take(self.finished)
             forget_arrivals(self)
         self.now = until_seconds
@@ -137,8 +131,7 @@ class VllmEngine(Batch):
         lost = [request[1] for request in self.running.values()]
         lost += [request[1] for request in self.waiting]
         lost += [request[1] for request in self.pending]
-        for ident in lost:
-            self.log.status[ident] = _ABORTED
+        self.log.abort(lost)
         self.end = self.now if self.running else self.end
         self.forget()
         return lost
@@ -167,11 +160,8 @@ class VllmEngine(Batch):
             if start > settled:
                 return False
             self.remember()
-            self.idle_seconds += start - self.end
-            self.end = start
             self.blocked = False
-            self.settle()
-            self.anchor()
+            self.idle_until(start)
             self.prefills = compose(self, start, start)
             if self.prefills:
                 self.cold = idle
