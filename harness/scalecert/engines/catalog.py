@@ -39,6 +39,11 @@ class Accelerator(DocumentPart, frozen=True, kw_only=True):
     node_labels: tuple[str, ...] = ()
     """Values of node labels that mean it: `cloud.google.com/gke-accelerator`,
     `nvidia.com/gpu.product`."""
+    product: str = ""
+    """What its driver calls it (nvmlDeviceGetName), of a TPU the node's label: its metrics' label
+    `model`."""
+    power_limit_watts: float = 400.0
+    """Of a GPU, as its data sheet has it."""
     source: str = ""
 
 
@@ -128,11 +133,16 @@ def accelerator_of_label(value: str) -> str | None:
     return None
 
 
+_POSITIVE = (
+    "flops_per_second", "bytes_per_second", "memory_bytes", "sustained_share", "power_limit_watts",
+)  # fmt: skip
+
+
 @cache
 def _accelerators(path: Path) -> tuple[Accelerator, ...]:
     catalog = load_document(path, "AcceleratorCatalog", AcceleratorCatalog)
     for entry in catalog.spec.accelerators:
-        for field in ("flops_per_second", "bytes_per_second", "memory_bytes", "sustained_share"):
+        for field in _POSITIVE:
             _positive(getattr(entry, field), path, f"{entry.name}: {field}")
     return catalog.spec.accelerators
 

@@ -40,18 +40,8 @@ POWER_CEILING = 0.989
 CLOCK_EXPONENT = 2.0
 """By which power of (ceiling / wanted power) the clock falls."""
 
-_POWER_LIMITS = {"l4": 72.0, "a10g": 300.0, "a100-80g": 400.0, "h100": 700.0, "h200": 700.0}
-"""Watts, from NVIDIA's data sheets (the A10G as AWS runs it)."""
 _DEFAULT_POWER_LIMIT = 400.0
-_PRODUCTS = {
-    "l4": "NVIDIA L4",
-    "a10g": "NVIDIA A10G",
-    "a100-80g": "NVIDIA A100-SXM4-80GB",
-    "h100": "NVIDIA H100 80GB HBM3",
-    "h200": "NVIDIA H200",
-}
-"""What NVML calls them (nvmlDeviceGetName)."""
-_TPU_LABEL = "tpu-"
+"""Watts, of an accelerator that no catalogue has."""
 _UTILIZATION = 0.9
 """Share of the memory that a server takes at its start where its limits do not tell."""
 
@@ -171,13 +161,13 @@ def device_of(profile: EngineProfile, limits: Limits, count: int) -> Device:
     streamed = (shape.layer_weights + shape.head_weights) * shape.bytes_per_weight
     return Device(
         make="cloud-tpu" if tpu else "nvidia",
-        model=_product(spec.accelerator.name, known),
+        model=known.product if known is not None and known.product else spec.accelerator.name,
         count=count,
         topology=_topology(count) if tpu else "",
         flops_per_second=flops,
         bytes_per_second=bandwidth,
         memory_bytes=memory.accelerator_bytes,
-        power_limit_watts=_POWER_LIMITS.get(spec.accelerator.name, _DEFAULT_POWER_LIMIT),
+        power_limit_watts=known.power_limit_watts if known is not None else _DEFAULT_POWER_LIMIT,
         weights=float(shape.layer_weights),
         streamed_bytes=streamed,
         token_bytes=ACTIVATION_PASSES * 2.0 * shape.layers * (shape.hidden + shape.intermediate),
@@ -199,13 +189,6 @@ def _peaks(profile: EngineProfile, known: Accelerator | None) -> tuple[float, fl
         2 * shape.layer_weights / costs.token_seconds / share["compute"] / count,
         streamed / costs.weights_seconds / share["weights"] / count,
     )
-
-
-def _product(name: str, known: Accelerator | None) -> str:
-    """Return what a driver calls an accelerator: a TPU by its node label, a GPU by its product."""
-    labels = known.node_labels if known is not None else ()
-    tpu = next((label for label in labels if label.startswith(_TPU_LABEL)), "")
-    return tpu or _PRODUCTS.get(name, name)
 
 
 def _resident_bytes(profile: EngineProfile, limits: Limits, count: int) -> float:
