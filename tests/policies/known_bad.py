@@ -16,38 +16,25 @@ import yaml
 from policies.tried import Tried, settings
 
 from scalecert.bundled import bundled
-from scalecert.documents import ApiVersion, DocumentPart, load_document, require
+from scalecert.documents import ApiVersion, DocumentPart, load_document
 
 FOLDER = bundled("fixtures", "policies", "known_bad")
 
 
 class KnownBad(DocumentPart, frozen=True):
-    """One case: the fault, its twin, and the finding that has to name the cause.
-
-    It is a check's finding in `scenario`, or a rule's of lint where only those see the fault.
-    """
+    """One case: the fault, its twin, and the finding that has to name the cause."""
 
     id: str
     bad: str
     twin: str
     field: str
+    check: str
+    scenario: str
     says: str
     why: str
-    check: str | None = None
-    lint: str | None = None
-    scenario: str = "steady"
     objective: str | None = None
     set: dict[str, str] | None = None
     workload: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse a case that names no finding, or two."""
-        require((self.check is None) != (self.lint is None), "expected check or lint, one of both")
-
-    @property
-    def finding(self) -> str:
-        """The id of the check or rule that has to fail."""
-        return self.check or self.lint or ""
 
     def tried(self, policy: str) -> Tried:
         """Return one of its two policies with all that the case says of both."""

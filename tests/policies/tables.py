@@ -60,13 +60,13 @@ def _cell(counts: Counter[str] | None) -> str:
 
 def cases_table() -> str:
     """Return every case as Markdown: its one field, its named check, and how it happens."""
-    head = ["case", "field that differs", "named finding", "scenario", "how it happens"]
+    head = ["case", "field that differs", "named check", "scenario", "how it happens"]
     lines = [
         [
             f"[{case.id}](../fixtures/policies/known_bad/{case.bad})",
             f"`{case.field}`",
-            f"`{case.check}`" if case.check else f"`{case.lint}` of lint",
-            f"`{case.scenario}`" + (", own load" if case.workload else "") if case.check else "",
+            f"`{case.check}`",
+            f"`{case.scenario}`" + (", own load" if case.workload else ""),
             case.why,
         ]
         for case in known_bad().cases

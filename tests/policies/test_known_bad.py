@@ -24,11 +24,7 @@ def judged(tried: Tried, scenario: str) -> Sequence[tuple[Finding, ...]]:
 
 def said(case: KnownBad, policy: str) -> Sequence[tuple[str, str]]:
     """Return the verdict and the words of the finding that the case names, in each run."""
-    tried = case.tried(policy)
-    if case.lint is not None:
-        found = [one for one in tried.lint() if one.id == case.lint]
-        return [(one.verdict, f"{one.message}\n{one.hint}") for one in found]
-    runs = judged(tried, case.scenario)
+    runs = judged(case.tried(policy), case.scenario)
     named = [one for run in runs for one in run if one.id == case.check]
     assert len(named) == len(runs)
     return [(str(one.verdict), f"{one.message}\n{one.next_step}") for one in named]
