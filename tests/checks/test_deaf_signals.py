@@ -19,10 +19,10 @@ DUTY_CYCLE = make_signal(
 )
 
 
-def advised(values: np.ndarray) -> str:
+def advised(values: np.ndarray, **plan_changes: object) -> str:
     """Return what is said of a fleet that grew from 5 to all 10 replicas after five minutes."""
     series = make_series((0.0, 5), (300.0, 10), sync__metric__0__value=values)
-    recording = make_recording(series=series, signals=(DUTY_CYCLE,))
+    recording = make_recording(series=series, signals=(DUTY_CYCLE,), **plan_changes)
     return find_one(recording, "accelerator-hours", limit=1.0).next_step
 
 
@@ -36,6 +36,13 @@ def test_a_metric_that_more_replicas_do_not_lower():
 def test_a_metric_that_is_shared_out_has_a_target_too_low():
     """With twice the replicas each has half of it: it does hear the load."""
     said = advised(np.where(SYNCS < 390.0, 200.0, 100.0))
+    assert said.startswith("raise the target of duty_cycle from 85")
+
+
+def test_a_metric_that_stays_high_because_the_load_grew_with_the_fleet_is_not_deaf():
+    """Each replica has as much to do as before, so that more of them lowered nothing."""
+    doubled = make_load((0.0, 390.0, 10.0, 10.0), (390.0, DURATION, 20.0, 20.0))
+    said = advised(np.full(SYNCS.size, 100.0), load=doubled)
     assert said.startswith("raise the target of duty_cycle from 85")
 
 

@@ -9,13 +9,14 @@ import math
 
 import numpy as np
 
-from scalecert.checks.timeline import replicas
+from scalecert.checks.timeline import planned_rates, replicas
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Signal
 from scalecert.recording.quantiles import Floats
 
 _GROWN = 1.5
-"""How many times the replicas there have to be for a metric of each to be seen to fall, or not."""
+"""How many times the replicas there have to be for a metric of each to be seen to fall, or not;
+and how many times the load of each has to be what it is with all of them."""
 
 _KEPT = 0.8
 """Share of its value that a metric keeps which does not fall: shared out, 1 / 1.5 were left."""
@@ -40,12 +41,15 @@ def _high_at_maximum(recording: Recording, signal: Signal) -> str:
     times, values = _seen(recording, signal)
     ready = replicas(recording, "ready")
     counts = np.array([ready.at(time) for time in times])
-    all_there = values[counts >= most]
-    before = values[(counts <= most / _GROWN) & (values > signal.target_value)]
-    if not all_there.size or not before.size:
+    shares = planned_rates(recording.plan, times) / np.maximum(counts, 1.0)
+    all_there = counts >= most
+    if not all_there.any():
         return ""
-    now = float(np.median(all_there))
-    if now < signal.target_value or now < _KEPT * float(np.median(before)):
+    # A load that grows as fast as the fleet keeps a sound metric high too.
+    relieved = shares >= _GROWN * float(np.median(shares[all_there]))
+    before = relieved & (counts > 0) & (counts <= most / _GROWN) & (values > signal.target_value)
+    now = float(np.median(values[all_there]))
+    if not before.any() or now < signal.target_value or now < _KEPT * np.median(values[before]):
         return ""
     return (
         f"{signal.metric} still was {now:.3g} with all {most} replicas, its target is"

@@ -93,7 +93,7 @@ def _facts(recording: Recording) -> dict[str, Any]:
 
 def _print(facts: dict[str, Any]) -> None:
     from scalecert.certificate.text import bill_line
-    from scalecert.units import format_seconds
+    from scalecert.units import format_seconds, times
 
     click.echo(
         f"{facts['scenario']} under {facts['policy']}: {format_seconds(facts['durationSeconds'])},"
@@ -103,7 +103,7 @@ def _print(facts: dict[str, Any]) -> None:
     click.echo(f"  one replica carries {_load(facts, 'capacityPerSecond')}")
     click.echo(
         f"  {facts['readyReplicasLeast']} to {facts['readyReplicasMost']} ready replicas,"
-        f" {facts['scaleEvents']} scale events"
+        f" scaled {times(facts['scaleEvents'])}"
     )
     if facts["bill"] is not None:
         click.echo(f"  {bill_line(facts['bill'])}")
