@@ -24,7 +24,7 @@ from scalecert.metrics.kube_resources import find_resource
 from scalecert.metrics.names import ParsedName, is_google, parse_metric_name
 from scalecert.metrics.promql.syntax import Expression
 from scalecert.metrics.relabel import RelabelRule
-from scalecert.policy.accelerators import (
+from scalecert.policy.accelerator_series import (
     NO_ACCELERATORS,
     AcceleratorMetrics,
     never_asked_for,
@@ -51,7 +51,7 @@ class Exposed:
         version: its version.
         rules: of prometheus-adapter.
         attached: labels that the policy's monitors attach; None if any may be among them.
-        beside: what the accelerators expose.
+        accelerators: what is known of theirs.
         relabelings: of each monitor, on the series that it stores.
     """
 
@@ -62,13 +62,13 @@ class Exposed:
         rules: AdapterRules,
         attached: Collection[str] | None = (),
         *,
-        beside: AcceleratorMetrics = NO_ACCELERATORS,
+        accelerators: AcceleratorMetrics = NO_ACCELERATORS,
         relabelings: Iterable[Sequence[RelabelRule]] = (),
     ) -> None:
         self._kind, self._version, self._rules = kind, version, rules
         self._attached = attached
         self._known: Mapping[str, MetricInfo] = kind.metrics(version)
-        self._beside = beside
+        self._accelerators = accelerators
         self._catalogue = Catalogue(self._known)
         for one in relabelings:
             self._catalogue.add_names(one)
@@ -80,7 +80,7 @@ class Exposed:
 
     def _has(self, name: str, parsed: ParsedName) -> bool:
         series = parsed.prometheus_name or name
-        return series in self._catalogue.kinds or self._beside.knows(name, parsed)
+        return series in self._catalogue.kinds or self._accelerators.knows(name, parsed)
 
     def look_up(self, spec: MetricSpec, parsed: ParsedName) -> Exposure:
         """Return whether the metric of an HPA can exist; its selector is not looked at."""
@@ -92,10 +92,10 @@ class Exposed:
             name = spec.name.lower()
             lower = parse_metric_name(name, spec.type)
             if name != spec.name and not self._has(name, lower):
-                return never_asked_for(self._beside, parsed.prometheus_name or spec.name)
+                return never_asked_for(self._accelerators, parsed.prometheus_name or spec.name)
             parsed = lower
-        if not parsed.problem and self._beside.knows(name, parsed):
-            return self._beside.exposure(name, parsed, spec)
+        if not parsed.problem and self._accelerators.knows(name, parsed):
+            return self._accelerators.exposure(name, parsed, spec)
         series = parsed.prometheus_name or ""
         info = self._known.get(series)
         if parsed.problem:
@@ -114,21 +114,21 @@ class Exposed:
         wanted = spec.name.lower() if external else spec.name  # External ones are lower-cased
         found = None
         for rule in self._rules.external if external else self._rules.rules:
-            for series in (*self._catalogue, *self._beside.scraped):
+            for series in (*self._catalogue, *self._accelerators.scraped):
                 if rule.takes(series) and rule.api_name(series) == wanted:
                     found = rule, series
         if found is not None:
             rule, series = found
             query = _query(rule, series, spec)
             exposure = self._by_rule(series, query)
-            beside = self._beside.scraped.get(series)
-            if beside is None or not exposure.exists:
+            scraped = self._accelerators.scraped.get(series)
+            if scraped is None or not exposure.exists:
                 return exposure
-            if spec.pods is not None and not beside.of_pods and _pod_label(rule) == "pod":
-                return replace(exposure, exists=False, reason=not_of_pods(beside), hint=_MAP_PODS)
-            return self._beside.by_rule(exposure, query, spec)
-        if self._beside.knows(spec.name, parse_metric_name(spec.name, spec.type)):
-            return self._beside.missing(spec.name)
+            if spec.pods is not None and not scraped.of_pods and _pod_label(rule) == "pod":
+                return replace(exposure, exists=False, reason=not_of_pods(scraped), hint=_MAP_PODS)
+            return self._accelerators.by_rule(exposure, query, spec)
+        if self._accelerators.knows(spec.name, parse_metric_name(spec.name, spec.type)):
+            return self._accelerators.missing(spec.name)
         absent = self._absent(spec.name)
         reason = "no rule of prometheus-adapter makes it of what the engine exposes"
         return replace(absent, reason=f"{reason}; {absent.reason}")
@@ -170,9 +170,9 @@ class Exposed:
 
     def _labels(self, series: str | None) -> Collection[str] | None:
         """Return the labels that a series can have, None if nobody knows."""
-        beside = self._beside.stored(series or "")
-        if beside is not None:
-            return beside.labels
+        stored = self._accelerators.stored(series or "")
+        if stored is not None:
+            return stored.labels
         info = self._family(series) if series else None
         if info is None or self._attached is None:
             return None
@@ -194,9 +194,9 @@ class Exposed:
         return Exposure(False, series, reason=reason, hint=f"did you mean {near}?" if near else "")
 
     def _family(self, series: str) -> MetricInfo | None:
-        beside = self._beside.scraped.get(series)
-        if beside is not None:
-            return beside.info
+        scraped = self._accelerators.scraped.get(series)
+        if scraped is not None:
+            return scraped.info
         return next((self._known[name] for name in self._catalogue.families([series])), None)
 
 

@@ -15,7 +15,8 @@ from scalecert.engines.base import MetricInfo, RequestSizes
 from scalecert.hpa.types import MetricIdentifier, MetricSpec, MetricTarget
 from scalecert.metrics.adapter_config import effective_rules
 from scalecert.metrics.names import ParsedName, is_google, parse_metric_name
-from scalecert.policy.accelerators import AcceleratorMetrics, accelerator_metrics
+from scalecert.policy.accelerator_series import AcceleratorMetrics
+from scalecert.policy.accelerators import accelerator_metrics
 from scalecert.policy.exposed_metric import Exposure
 from scalecert.policy.exposure import Exposed
 from scalecert.policy.model import Policy
@@ -35,6 +36,7 @@ _REDUCERS = {
 }
 
 _OTHER_EXPORTERS = ("dcgm_", "tpu_", "container_", "node_", "kube_")
+"""How names begin that are known to be no engine's."""
 
 
 def signals(
@@ -62,7 +64,7 @@ def signals(
         resolved.version,
         rules,
         attached_labels(policy),
-        beside=accelerator_metrics(policy, resolved),
+        accelerators=accelerator_metrics(policy, resolved),
         relabelings=[config.metric_relabelings for config in policy.scrape_configs],
     )
     behavior = policy.hpa.behavior
@@ -107,21 +109,23 @@ def as_scraped(found: tuple[Signal, ...], policy: Policy, resolved: Resolved) ->
     if problem is None:
         return found
     reason, hint = problem
-    beside = accelerator_metrics(policy, resolved)
+    accelerators = accelerator_metrics(policy, resolved)
     return tuple(
         replace(signal, exists=False, reason=reason, hint=hint)
-        if signal.exists and _is_scraped_of_engine(signal, beside)
+        if signal.exists and _is_scraped_of_engine(signal, accelerators)
         else signal
         for signal in found
     )
 
 
-def _is_scraped_of_engine(signal: Signal, beside: AcceleratorMetrics) -> bool:
+def _is_scraped_of_engine(signal: Signal, accelerators: AcceleratorMetrics) -> bool:
     """Tell whether a signal comes from the engine's own page."""
     if signal.source_type in ("Resource", "ContainerResource"):
         return False
     series = signal.prometheus_name
-    return series not in beside.scraped if series is not None else not is_google(signal.metric)
+    return (
+        series not in accelerators.scraped if series is not None else not is_google(signal.metric)
+    )
 
 
 def _target_value(target: MetricTarget) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from scalecert.policy.accelerators import AcceleratorMetrics
+from scalecert.policy.accelerator_series import AcceleratorMetrics
 from scalecert.policy.model import Place, Policy
 from scalecert.policy.resolve import Resolved
 from scalecert.recording.plan import Signal

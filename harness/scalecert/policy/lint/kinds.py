@@ -6,7 +6,7 @@ from scalecert.exporters.base import Exporter
 from scalecert.exporters.registry import exporters_of
 from scalecert.metrics.gke.names import external_metric_type
 from scalecert.metrics.names import parse_metric_name
-from scalecert.policy.accelerators import AcceleratorSeries
+from scalecert.policy.accelerator_series import AcceleratorSeries
 from scalecert.policy.lint.finding import Facts
 from scalecert.recording.plan import Signal
 
