@@ -7,8 +7,6 @@ from scalecert.exporters.dcgm import dcgm_exporter
 from scalecert.exporters.device import Device
 from scalecert.exporters.gke_accelerators import device_plugin, system_metrics
 
-__all__ = ["exporters_of", "system_metrics_of"]
-
 
 def exporters_of(device: Device) -> tuple[Exporter, ...]:
     """Return the exporters that nodes with these accelerators may have."""

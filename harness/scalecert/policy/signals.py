@@ -122,10 +122,9 @@ def _is_scraped_of_engine(signal: Signal, accelerators: AcceleratorMetrics) -> b
     """Tell whether a signal comes from the engine's own page."""
     if signal.source_type in ("Resource", "ContainerResource"):
         return False
-    series = signal.prometheus_name
-    return (
-        series not in accelerators.scraped if series is not None else not is_google(signal.metric)
-    )
+    if signal.prometheus_name is None:
+        return not is_google(signal.metric)
+    return signal.prometheus_name not in accelerators.scraped
 
 
 def _target_value(target: MetricTarget) -> float:
