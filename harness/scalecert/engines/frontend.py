@@ -58,31 +58,38 @@ def offer(
     )
     refused = 0
     if not longest.takes(max(input_tokens), max(output_tokens)):
-        fitting = []
-        for request in requests:
-            if longest.takes(request[2], request[3]):
-                fitting.append(request)
-            else:
-                batch.log.status[request[1]] = _REJECTED
-                refused += 1
-        requests = fitting
-    if batch.pending and arrival_of(batch, batch.pending[-1]) > arrival_seconds[0]:
-        requests = take_back(batch, arrival_seconds[0], requests)
-    take_in(batch, requests)
+        requests = fitting = _fitting(batch, requests, longest)
+        refused = len(ids) - len(fitting)
+    if batch.pending and _arrival_of(batch, batch.pending[-1]) > arrival_seconds[0]:
+        requests = _take_back(batch, arrival_seconds[0], requests)
+    _take_in(batch, requests)
     return refused
+
+
+def _fitting(
+    batch: DecodingBatch, requests: Iterable[Request], longest: RequestLimits
+) -> list[Request]:
+    """Return the requests that the server takes; the others are REJECTED."""
+    fitting = []
+    for request in requests:
+        if longest.takes(request[2], request[3]):
+            fitting.append(request)
+        else:
+            batch.log.status[request[1]] = _REJECTED
+    return fitting
 
 
 def coming(batch: DecodingBatch, now: float) -> int:
     """Return the pending requests that arrive after `now`."""
     count = 0
     for request in reversed(batch.pending):
-        if arrival_of(batch, request) <= now + TIE_SECONDS:
+        if _arrival_of(batch, request) <= now + TIE_SECONDS:
             break
         count += 1
     return count
 
 
-def take_in(batch: DecodingBatch, requests: Iterable[Request]) -> None:
+def _take_in(batch: DecodingBatch, requests: Iterable[Request]) -> None:
     """Queue requests, in order of arrival, each when the API server can take it."""
     pending, free = batch.pending, batch.frontend_free
     spacing = batch.costs.arrival_request_seconds
@@ -97,12 +104,12 @@ def take_in(batch: DecodingBatch, requests: Iterable[Request]) -> None:
     batch.frontend_free = free
 
 
-def arrival_of(batch: DecodingBatch, request: Request) -> float:
+def _arrival_of(batch: DecodingBatch, request: Request) -> float:
     """Return when a pending request came, however busy the API server was."""
     return batch.arrived.get(request[1], request[0])
 
 
-def take_back(batch: DecodingBatch, since: float, requests: Iterable[Request]) -> list[Request]:
+def _take_back(batch: DecodingBatch, since: float, requests: Iterable[Request]) -> list[Request]:
     """Return `requests` with all pending ones that come after `since`, in order of arrival.
 
     Those that the scheduler has seen can't hold up any of these, as `arrival_request_seconds` is
@@ -110,7 +117,7 @@ def take_back(batch: DecodingBatch, since: float, requests: Iterable[Request]) -
     """
     pending = batch.pending
     later: list[Request] = []
-    while pending and (arrival := arrival_of(batch, pending[-1])) > since:
+    while pending and (arrival := _arrival_of(batch, pending[-1])) > since:
         request = pending.pop()
         batch.arrived.pop(request[1], None)
         later.append((arrival, *request[1:]))

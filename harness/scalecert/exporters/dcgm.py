@@ -12,9 +12,9 @@ second; `DCGM_FI_PROF_*` are averages since the collection before. The exporter 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from scalecert.exporters.base import Chip, Daemon, Exporter, Figure, gauge
+from scalecert.exporters.base import Chip, Daemon, Exporter, Figure, Reading, gauge
 from scalecert.exporters.device import COPY_PER_DRAM, Device
 
 COLLECTION_SECONDS = 30.0
@@ -87,87 +87,56 @@ def _labels(chip: Chip) -> Mapping[str, str]:
 def _figures(device: Device) -> tuple[Figure, ...]:
     total = device.memory_bytes / _MIB
     return (
-        gauge(
-            "DCGM_FI_DEV_GPU_UTIL",
-            "percent",
-            _LABELS,
-            "time in which any kernel ran",
-            lambda seen: float(round(100 * seen.recent.duty)),
-            highest=100.0,
-        ),
-        gauge(
-            "DCGM_FI_DEV_MEM_COPY_UTIL",
-            "percent",
-            _LABELS,
-            "time in which device memory was read or written",
-            lambda seen: float(
-                round(100 * min(seen.recent.duty, COPY_PER_DRAM * seen.recent.dram_active))
-            ),
-            highest=100.0,
-        ),
-        gauge(
-            "DCGM_FI_DEV_FB_USED",
-            "MiB",
-            _LABELS,
-            "device memory taken",
-            lambda seen: float(round(seen.recent.memory_used_bytes / _MIB)),
-            highest=total,
-        ),
-        gauge(
-            "DCGM_FI_DEV_FB_FREE",
-            "MiB",
-            _LABELS,
-            "device memory left",
-            lambda seen: float(
-                round((seen.recent.memory_total_bytes - seen.recent.memory_used_bytes) / _MIB)
-            ),
-            highest=total,
-        ),
-        gauge(
-            "DCGM_FI_DEV_POWER_USAGE",
-            "watts",
-            _LABELS,
-            "power drawn",
-            lambda seen: round(seen.recent.power_watts, 3),
-            highest=device.power_limit_watts,
-        ),
-        *_profiling(),
+        _percent("DCGM_FI_DEV_GPU_UTIL", "time in which any kernel ran", lambda seen: seen.duty),
+        _percent("DCGM_FI_DEV_MEM_COPY_UTIL", "time in which device memory was read or written",
+                 lambda seen: min(seen.duty, COPY_PER_DRAM * seen.dram_active)),
+        _mebibytes("DCGM_FI_DEV_FB_USED", "device memory taken", total,
+                   lambda seen: seen.memory_used_bytes),
+        _mebibytes("DCGM_FI_DEV_FB_FREE", "device memory left", total,
+                   lambda seen: seen.memory_total_bytes - seen.memory_used_bytes),
+        gauge("DCGM_FI_DEV_POWER_USAGE", "watts", _LABELS, "power drawn",
+              lambda seen: round(seen.recent.power_watts, 3), highest=device.power_limit_watts),
+        _share("DCGM_FI_PROF_GR_ENGINE_ACTIVE",
+               "time in which the graphics or compute engine was active", lambda seen: seen.duty),
+        _share("DCGM_FI_PROF_SM_ACTIVE", "cycles in which an SM had a warp, mean over SMs",
+               lambda seen: seen.sm_active),
+        _share("DCGM_FI_PROF_PIPE_TENSOR_ACTIVE", "cycles in which the tensor pipe was active",
+               lambda seen: seen.tensor_active),
+        _share("DCGM_FI_PROF_DRAM_ACTIVE", "cycles in which the memory interface was active",
+               lambda seen: seen.dram_active),
+    )  # fmt: skip
+
+
+def _percent(name: str, text: str, share: Callable[[Reading], float]) -> Figure:
+    """Return a utilization of the driver's."""
+    return gauge(
+        name,
+        "percent",
+        _LABELS,
+        text,
+        lambda seen: float(round(100 * share(seen.recent))),
+        highest=100.0,
     )
 
 
-def _profiling() -> tuple[Figure, ...]:
-    """Return the profiling fields: shares from 0 to 1, averages since the collection before."""
-    return (
-        gauge(
-            "DCGM_FI_PROF_GR_ENGINE_ACTIVE",
-            "fraction",
-            _LABELS,
-            "time in which the graphics or compute engine was active",
-            lambda seen: round(seen.average.duty, 6),
-            highest=1.0,
-        ),
-        gauge(
-            "DCGM_FI_PROF_SM_ACTIVE",
-            "fraction",
-            _LABELS,
-            "cycles in which an SM had a warp, mean over SMs",
-            lambda seen: round(seen.average.sm_active, 6),
-            highest=1.0,
-        ),
-        gauge(
-            "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE",
-            "fraction",
-            _LABELS,
-            "cycles in which the tensor pipe was active",
-            lambda seen: round(seen.average.tensor_active, 6),
-            highest=1.0,
-        ),
-        gauge(
-            "DCGM_FI_PROF_DRAM_ACTIVE",
-            "fraction",
-            _LABELS,
-            "cycles in which the memory interface was active",
-            lambda seen: round(seen.average.dram_active, 6),
-            highest=1.0,
-        ),
+def _mebibytes(name: str, text: str, most: float, size: Callable[[Reading], float]) -> Figure:
+    return gauge(
+        name,
+        "MiB",
+        _LABELS,
+        text,
+        lambda seen: float(round(size(seen.recent) / _MIB)),
+        highest=most,
+    )
+
+
+def _share(name: str, text: str, share: Callable[[Reading], float]) -> Figure:
+    """Return a profiling field: from 0 to 1, an average since the collection before."""
+    return gauge(
+        name,
+        "fraction",
+        _LABELS,
+        text,
+        lambda seen: round(share(seen.average), 6),
+        highest=1.0,
     )

@@ -58,18 +58,8 @@ def signals(
         UsageError: for a metric of a system that ScaleCert does not model (nodes, cAdvisor), or
             adapter rules outside of the documented subset.
     """
-    rules = effective_rules([one.document for one in policy.rules])
-    exposed = Exposed(
-        resolved.kind,
-        resolved.version,
-        rules,
-        attached_labels(policy),
-        accelerators=accelerator_metrics(policy, resolved),
-        relabelings=[config.metric_relabelings for config in policy.scrape_configs],
-    )
-    behavior = policy.hpa.behavior
-    own = behavior.scale_up.tolerance if behavior and behavior.scale_up else None
-    tolerance_up = tolerance if own is None else own.as_approximate_float64()
+    exposed = _exposed(policy, resolved)
+    tolerance_up = _tolerance_up(policy, tolerance)
     found = []
     for index, spec in enumerate(policy.hpa.metrics):
         exposure = _exposure(policy, exposed, index, spec)
@@ -98,6 +88,24 @@ def signals(
             )
         )
     return tuple(_averaged_twice(signal, policy.hpa.max_replicas) for signal in found)
+
+
+def _exposed(policy: Policy, resolved: Resolved) -> Exposed:
+    return Exposed(
+        resolved.kind,
+        resolved.version,
+        effective_rules([one.document for one in policy.rules]),
+        attached_labels(policy),
+        accelerators=accelerator_metrics(policy, resolved),
+        relabelings=[config.metric_relabelings for config in policy.scrape_configs],
+    )
+
+
+def _tolerance_up(policy: Policy, controllers: float) -> float:
+    """Return the HPA's own tolerance for scaling up, else the controller's."""
+    behavior = policy.hpa.behavior
+    own = behavior.scale_up.tolerance if behavior and behavior.scale_up else None
+    return controllers if own is None else own.as_approximate_float64()
 
 
 def as_scraped(found: tuple[Signal, ...], policy: Policy, resolved: Resolved) -> tuple[Signal, ...]:
