@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cross_validate
 import msgspec
+import public_figures
 from replay_engine import ROOT, markdown, replay
 
 from scalecert.engines.profiles import load_profile
@@ -49,6 +50,7 @@ def tables() -> dict[str, str]:
         "costs": _costs(),
         "efficiencies": _efficiencies(),
         "roofline": _roofline(),
+        "public": public_figures.table(),
     }
 
 
