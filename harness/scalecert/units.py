@@ -1,4 +1,7 @@
-"""Durations as people write them (`2s`, `100ms`, `5m`), in seconds; shares and counts as read."""
+"""Durations as people write them (`2s`, `100ms`, `5m`), in seconds; what else has a unit, as read.
+
+Shares, money, counts, memory.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,26 @@ def money_unit(currency: str) -> str:
 def format_money(amount: float, currency: str) -> str:
     """Return an amount with its currency (ISO 4217): `$2.33`, `2.33 EUR`."""
     return f"${amount:,.2f}" if currency == "USD" else f"{amount:,.2f} {currency}"
+
+
+_BINARY = (("Ti", 2.0**40), ("Gi", 2.0**30), ("Mi", 2.0**20), ("Ki", 2.0**10))
+
+
+def format_figure(value: float, unit: str, digits: int = 4) -> str:
+    """Return a figure of a metric with so many significant digits: `45,474`, `126 GiB`, `0.66`.
+
+    Only bytes say their unit; the others follow from the metric's name.
+    """
+    if unit == "bytes":
+        word, size = next(((f"{name}B", one) for name, one in _BINARY if value >= one), ("", 1.0))
+        return f"{value / size:.3g} {word or 'bytes'}"
+    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+
+
+def memory_quantity(count: float) -> str:
+    """Return bytes as a manifest has them (`126Gi`), with three significant digits."""
+    name, size = next(((name, one) for name, one in _BINARY if count >= one), ("", 1.0))
+    return f"{count / size:.3g}{name}"
 
 
 def times(count: int) -> str:

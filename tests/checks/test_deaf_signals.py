@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
+import pytest
 from factories import (
     DURATION,
     find_one,
@@ -15,7 +17,7 @@ from factories import (
 
 SYNCS = np.arange(15.0, DURATION + 1, 15.0)
 DUTY_CYCLE = make_signal(
-    source_type="External", metric="duty_cycle", target_value=85.0, maximum=100.0, aggregation="sum"
+    source_type="External", metric="duty_cycle", target_value=85.0, maximum=400.0, aggregation="sum"
 )
 
 
@@ -50,6 +52,21 @@ def test_a_metric_that_has_met_its_target_is_not_deaf():
     """Below its target it asks for nothing, whatever it was before."""
     said = advised(np.where(SYNCS < 390.0, 100.0, 84.0))
     assert said.startswith("raise the target of duty_cycle from 85")
+
+
+@pytest.mark.parametrize(
+    ("maximum", "said"),
+    [
+        (100.0, "duty_cycle ends at 100, so no higher target than 85 helps"),
+        (200.0, "raise the target of duty_cycle from 85 to about 145, "),
+    ],
+)
+def test_no_target_is_advised_that_the_metric_can_not_exceed(maximum: float, said: str):
+    """Where no higher target leaves room, it is the metric that has to go."""
+    series = make_series((0.0, 10), sync__metric__0__value=np.full(SYNCS.size, 84.0))
+    signals = (msgspec.structs.replace(DUTY_CYCLE, maximum=maximum),)
+    recording = make_recording(series=series, signals=signals)
+    assert find_one(recording, "accelerator-hours", limit=0.5).next_step.startswith(said)
 
 
 def test_an_external_metric_that_is_never_silent():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import numpy as np
 import pytest
 from factories import (
@@ -126,6 +127,23 @@ def test_a_fraction_against_fifty_is_a_unit_mismatch() -> None:
         "it never scales up"
     )
     assert finding.next_step == "did you mean 0.5 (500m)?"
+
+
+def test_fractions_of_several_accelerators_added_up_are_fractions_still() -> None:
+    """Two of them end at 2, far from 85 all the same."""
+    outcome = reachable([make_signal(target_value=85.0, maximum=2.0, unit="fraction")])
+    assert outcome is not None
+    assert "is a fraction 0-2 against a target of 85" in outcome.message
+    assert outcome.next_step == "did you mean 0.85 (850m)?"
+
+
+def test_memory_that_cannot_be_reached_is_told_in_gibibytes() -> None:
+    """Twelve digits of bytes are nothing to read."""
+    signal = make_signal(metric="memory_used", target_value=200e9, maximum=126 * 2.0**30)
+    outcome = reachable([msgspec.structs.replace(signal, unit="bytes")])
+    assert outcome is not None
+    assert "can't exceed 126 GiB, a scale-up needs more than 205 GiB" in outcome.message
+    assert outcome.next_step.endswith("from 186Gi to at most about 91.6Gi")
 
 
 @pytest.mark.parametrize(

@@ -379,6 +379,23 @@ def test_the_accelerators_of_a_pod_are_added_up(load, gpus, target, type_, expec
         assert "write 340 (4 x 85)" in found[0].hint
 
 
+@pytest.mark.parametrize(
+    ("name", "target", "expected", "hint"),
+    [
+        (DUTY_CYCLE, "850m", ["fail"], "did you mean 85?"),
+        (DUTY_CYCLE, "85", [], ""),
+        ("kubernetes.io|container|accelerator|memory_used", "85", ["fail"], "such as 40Gi"),
+        ("kubernetes.io|container|accelerator|memory_used", "40Gi", [], ""),
+        (RUNNING, "500m", [], ""),
+    ],
+)
+def test_a_target_that_any_use_exceeds_is_in_another_unit(load, name, target, expected, hint):
+    """The mirror of a target out of reach: such a fleet goes to maxReplicas and stays there."""
+    found = apply("target-unit", load(joined(hpa(metric(name, target)), DEPLOYMENT)))
+    assert verdicts(found) == expected
+    assert all(hint in one.hint for one in found)
+
+
 def test_a_queue_beside_the_memory_hardly_ever_decides(load):
     """Memory fills before requests wait; each alone has its use."""
     queue = metric(WAITING, "10", OWN)

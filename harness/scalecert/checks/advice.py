@@ -14,10 +14,12 @@ import math
 import numpy as np
 
 from scalecert.checks.deaf_signals import for_deaf_signal
+from scalecert.checks.targets import highest_useful_target, highest_value, moved, quantity
 from scalecert.checks.timeline import behavior, planned_rates, replicas, rules, run
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import HEADROOM_UTILIZATION, Plan, Signal
 from scalecert.recording.quantiles import Floats
+from scalecert.units import format_figure
 
 _OFTEN_AT_MAXIMUM = 0.1
 """Share of the run at maxReplicas from which that is what to change first."""
@@ -201,7 +203,7 @@ def lower_target(plan: Plan, ratio: float) -> str:
     if signal is None:
         return "give the policy a metric that exists, so that replicas are added earlier"
     factor = max(0.5, 1 / ratio) if ratio > 1 else 1.0
-    return _move(signal, signal.target_value * min(0.9, factor), "lower", "added earlier")
+    return moved(signal, signal.target_value * min(0.9, factor), "lower", "added earlier")
 
 
 def raise_target(recording: Recording, ratio: float) -> str:
@@ -223,7 +225,16 @@ def raise_target(recording: Recording, ratio: float) -> str:
     if deaf := for_deaf_signal(recording):
         return deaf
     least = signal.target_value * max(1.1, min(2.0, ratio))
-    return _move(signal, max(least, _frugal_target(recording, signal)), "raise", "used better")
+    highest = highest_value(signal)
+    most = highest_useful_target(signal, highest)
+    if most < 1.1 * signal.target_value:
+        return (
+            f"{signal.metric} ends at {format_figure(highest, signal.unit)}, so no higher target"
+            f" than {quantity(signal, signal.target_value)} helps: scale on the requests that a"
+            " replica runs or holds in its queue"
+        )
+    then = min(most, max(least, _frugal_target(recording, signal)))
+    return moved(signal, then, "raise", "used better")
 
 
 def _frugal_target(recording: Recording, signal: Signal) -> float:
@@ -240,23 +251,6 @@ def _frugal_target(recording: Recording, signal: Signal) -> float:
 
 def _signal(plan: Plan) -> Signal | None:
     return next((signal for signal in plan.signals if signal.exists), None)
-
-
-def _move(signal: Signal, then: float, verb: str, effect: str) -> str:
-    return (
-        f"{verb} the target of {signal.metric} from {quantity(signal, signal.target_value)} to"
-        f" about {quantity(signal, then)}, so that replicas are {effect}"
-    )
-
-
-def quantity(signal: Signal, value: float) -> str:
-    """Return a target as a manifest has it: `12`, `0.5 (500m)`, `80 %`."""
-    if signal.target_type == "Utilization":
-        return f"{value:.0f} %"
-    if value >= 100:
-        return f"{value:.0f}"
-    rounded = float(f"{value:.2g}")
-    return f"{rounded:g} ({rounded * 1000:.0f}m)" if 0 < rounded < 1 else f"{rounded:g}"
 
 
 def for_slow_reaction(recording: Recording) -> str:

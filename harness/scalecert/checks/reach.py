@@ -9,10 +9,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scalecert.checks import advice
 from scalecert.checks.registry import Outcome
+from scalecert.checks.targets import highest_useful_target, quantity
 from scalecert.recording.plan import Signal
-from scalecert.units import format_percent
+from scalecert.units import format_figure, format_percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,12 @@ def threshold(signal: Signal) -> float:
 
 def lower_target(signal: Signal, highest: float) -> str:
     """Return the advice to leave a fifth of what the metric can rise to above the threshold."""
-    about = 0.8 * highest / (1 + signal.tolerance_up)
-    return f"{_lower(signal)} to at most about {advice.quantity(signal, about)}"
+    about = quantity(signal, highest_useful_target(signal, highest))
+    return f"{_lower(signal)} to at most about {about}"
 
 
 def _lower(signal: Signal) -> str:
-    return (
-        f"lower the target of {signal.metric} from {advice.quantity(signal, signal.target_value)}"
-    )
+    return f"lower the target of {signal.metric} from {quantity(signal, signal.target_value)}"
 
 
 def _bound(signal: Signal) -> _Bound | None:
@@ -83,9 +81,9 @@ def _bound(signal: Signal) -> _Bound | None:
 
 
 def _message(bound: _Bound) -> str:
-    signal, needed = bound.signal, f"{threshold(bound.signal):.4g}"
+    signal, needed = bound.signal, _figure(bound.signal, threshold(bound.signal))
     if bound.room > 1:
-        how = f"{bound.highest:.4g}{_with_sizes(bound)}"
+        how = f"{_figure(signal, bound.highest)}{_with_sizes(bound)}"
         return f"{signal.metric} can rise to {how}, a scale-up needs more than {needed}"
     if signal.reason:
         return f"{signal.metric} can't rise far enough: {signal.reason}"
@@ -99,14 +97,19 @@ def _message(bound: _Bound) -> str:
     tolerance = format_percent(signal.tolerance_up)
     return (
         f"{signal.metric} {_stays_below(bound)}, a scale-up needs more than {needed}"
-        f" (target {signal.target_value:g} and {tolerance} tolerance): it never scales up"
+        f" (target {_figure(signal, signal.target_value)} and {tolerance} tolerance): it never"
+        " scales up"
     )
+
+
+def _figure(signal: Signal, value: float, digits: int = 4) -> str:
+    return format_figure(value, signal.unit, digits)
 
 
 def _stays_below(bound: _Bound) -> str:
     usual = bound.signal.usual_maximum
     if not bound.by_sizes or usual is None:
-        return f"can't exceed {bound.highest:.6g}"
+        return f"can't exceed {_figure(bound.signal, bound.highest, 6)}"
     chance = f" ({usual.highest:.3g} by chance)" if usual.highest > usual.value else ""
     return f"stays around {usual.value:.3g}{chance}{_with_sizes(bound)}, however long the queue"
 
@@ -119,7 +122,10 @@ def _with_sizes(bound: _Bound) -> str:
 
 
 def _is_unit_mismatch(signal: Signal) -> bool:
-    return signal.maximum is not None and signal.maximum <= 1 < signal.target_value
+    """Tell whether a fraction, or some added up, are compared with a percentage."""
+    if signal.maximum is None or not signal.maximum < signal.target_value:
+        return False
+    return signal.target_value > 1 and (signal.maximum <= 1 or signal.unit == "fraction")
 
 
 def _next_step(bound: _Bound) -> str:
@@ -141,8 +147,8 @@ def _within_tolerance(bound: _Bound) -> str:
     signal = bound.signal
     limit = bound.highest / (1 + signal.tolerance_up)
     step = 10.0 ** (math.floor(math.log10(limit)) - 1)  # of two digits, as advice has them
-    most = advice.quantity(signal, step * (math.ceil(round(limit / step, 9)) - 1))
+    most = quantity(signal, step * (math.ceil(round(limit / step, 9)) - 1))
     return (
         f"{_lower(signal)} to at most {most}: target x {1 + signal.tolerance_up:g} must stay below"
-        f" {bound.highest:.6g}"
+        f" {_figure(signal, bound.highest, 6)}"
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from scalecert.policy.lint.finding import Facts, LintFinding, LintRule, finding_at
 from scalecert.policy.lint.kinds import accelerator_series, is_memory, is_queue, is_resource
 from scalecert.recording.plan import Signal
+from scalecert.units import memory_quantity
 
 
 def _fallbacks(facts: Facts) -> Iterator[LintFinding]:
@@ -55,10 +56,45 @@ def _summed_accelerators(facts: Facts) -> Iterator[LintFinding]:
             "warning",
             f"{signal.metric} has a series for each of a pod's {count} accelerators, and"
             " AverageValue divides their sum by pods:"
-            f" {target:g} is {target / count:.3g} for each accelerator",
-            f"if each is meant, write {count * target:g} ({count} x {target:g}), or reducer:"
-            " REDUCE_MEAN in the selector with type Value",
+            f" {_written(signal, target)} is {_written(signal, target / count)} for each"
+            " accelerator",
+            f"if each is meant, write {_written(signal, count * target)} ({count} x"
+            f" {_written(signal, target)}), or reducer: REDUCE_MEAN in the selector with type"
+            " Value",
         )
+
+
+def _written(signal: Signal, target: float) -> str:
+    return memory_quantity(target) if signal.unit == "bytes" else f"{target:.4g}"
+
+
+_SMALLEST_MEMORY_BYTES = 2.0**20
+"""No server's memory is under it: who writes less thinks of percent or of GiB."""
+
+
+def _units(facts: Facts) -> Iterator[LintFinding]:
+    """`target-unit`: a target that any use exceeds is in another unit than its metric."""
+    for signal in facts.signals:
+        hint = "" if is_resource(signal) else _other_unit(signal)
+        if hint:
+            yield finding_at(
+                facts.place(signal),
+                "target-unit",
+                "fail",
+                f"unit mismatch: {signal.metric} counts in {signal.unit}, and anything exceeds a"
+                f" target of {signal.target_value:g}",
+                hint,
+            )
+
+
+def _other_unit(signal: Signal) -> str:
+    """Return what may be meant by a target that is too low for its metric's unit, else nothing."""
+    target = signal.target_value
+    if signal.unit == "percent" and 0 < target <= 1:
+        return f"did you mean {100 * target:g}?"
+    if signal.unit == "bytes" and 0 < target < _SMALLEST_MEMORY_BYTES:
+        return "write bytes, such as 40Gi"
+    return ""
 
 
 def _conflicting(facts: Facts) -> Iterator[LintFinding]:
@@ -122,6 +158,14 @@ RULES = (
         "with type Value the wish grows with the pods that are ready, and runs away to maxReplicas;"
         " meant it may be for a backlog that has to go to the target as a whole",
         _sums,
+    ),
+    LintRule(
+        "target-unit",
+        "Is the target in the unit of its metric?",
+        "fail",
+        "85 % is 85 to a metric in percent and 0.85 to one in fractions, memory is in bytes: a"
+        " target far below all that the metric shows adds replicas until maxReplicas",
+        _units,
     ),
     LintRule(
         "summed-accelerators",
