@@ -74,6 +74,7 @@ class DecodingBatch:
         "linear",
         "log",
         "next_serial",
+        "now",
         "pending",
         "per_context",
         "quadratic",
@@ -94,6 +95,8 @@ class DecodingBatch:
         each = costs.delivery_request_seconds
         self.delivery_first, self.delivery_last = each, each / 2
 
+        self.now = now
+        """Up to when the server has been run."""
         self.step = 0
         """Steps completed."""
         self.end = now

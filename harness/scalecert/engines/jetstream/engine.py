@@ -43,7 +43,7 @@ from scalecert.engines.request_log import RequestLog
 class JetStreamEngine(Pipeline):
     """One JetStream server process; implements `scalecert.engines.base.Engine`."""
 
-    __slots__ = ("_exposition", "_history", "now", "ordinal")
+    __slots__ = ("_exposition", "_history", "ordinal")
 
     def __init__(
         self,
@@ -58,7 +58,6 @@ class JetStreamEngine(Pipeline):
         super().__init__(limits, costs, log, now)
         self._history = History()
         self._exposition = Exposition(self, self._history, ordinal, load_seconds)
-        self.now = now
         self.ordinal = ordinal
 
     def offer(

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 from scalecert.engines.base import Sample
 from scalecert.engines.history import History
 from scalecert.engines.jetstream.metrics import FAMILIES
+from scalecert.engines.jetstream.pipeline import Pipeline
 from scalecert.engines.metric_families import Family
 from scalecert.engines.tally import Tally
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-    from scalecert.engines.jetstream.engine import JetStreamEngine
 
     Values = npt.NDArray[np.float64]
 
@@ -30,16 +29,16 @@ class Exposition:
     """The metrics of one engine.
 
     Args:
-        engine: the server.
+        pipeline: the server's state.
         history: its finished requests.
         ordinal: its pod's, for the label `id`: the real one is the pod's host name.
         load_seconds: from its start until it serves.
     """
 
     def __init__(
-        self, engine: JetStreamEngine, history: History, ordinal: int, load_seconds: float
+        self, pipeline: Pipeline, history: History, ordinal: int, load_seconds: float
     ) -> None:
-        self._engine = engine
+        self._pipeline = pipeline
         self._history = history
         self._labels = {"id": f"pod-{ordinal}", "idx": "0"}
         self.load_seconds = load_seconds
@@ -50,7 +49,7 @@ class Exposition:
 
         Histograms and the counter have none before their first observation.
         """
-        self._history.take(self._engine.finished)
+        self._history.take(self._pipeline.finished)
         return {name: list(self._family(_BY_NAME[name])) for name in names if name in _BY_NAME}
 
     def _family(self, family: Family) -> Iterator[Sample]:
@@ -68,10 +67,10 @@ class Exposition:
             yield Sample(family.name, labels, _GAUGES[family.name](self))
 
     def _lora(self, labels: Mapping[str, str]) -> Iterator[Sample]:
-        engine = self._engine
-        if engine.step:
-            slots = {"max_lora": str(engine.limits.slots), "running_lora_adapters": ""}
-            yield Sample("lora_request_info", {**labels, **slots}, engine.end)
+        pipeline = self._pipeline
+        if pipeline.step:
+            slots = {"max_lora": str(pipeline.limits.slots), "running_lora_adapters": ""}
+            yield Sample("lora_request_info", {**labels, **slots}, pipeline.end)
 
     def _tally(self, family: Family) -> Tally:
         """Return a histogram over everything that was observed so far."""
@@ -83,36 +82,36 @@ class Exposition:
 
     def waiting(self) -> float:
         """Return the lengths of all three backlogs; what a thread has in hands is in none."""
-        engine = self._engine
-        generate, _transferring, transfer, _prefilling = engine.parked_places()
-        return float(engine.backlog(engine.now) + generate + transfer)
+        pipeline = self._pipeline
+        generate, _transferring, transfer, _prefilling = pipeline.parked_places()
+        return float(pipeline.backlog() + generate + transfer)
 
     def prefill_backlog(self) -> float:
         """Return the length of the first of them."""
-        return float(self._engine.backlog(self._engine.now))
+        return float(self._pipeline.backlog())
 
     def slots_used(self) -> float:
         """Return the share of slots in use; one that computes its step too many is free already."""
-        return self._engine.decoding / self._engine.limits.slots
+        return self._pipeline.decoding / self._pipeline.limits.slots
 
     def prefills(self, begin: int) -> tuple[Values, Values]:
         """Return prompt tokens and seconds of the prefills from `begin` on."""
         import numpy as np
 
-        observed = self._engine.observed
+        observed = self._pipeline.observed
         return np.array(observed.input_tokens[begin:]), np.array(observed.prefill_seconds[begin:])
 
     def queueing(self, begin: int) -> Values:
         """Return the seconds in backlogs of requests that got a slot, from `begin` on."""
         import numpy as np
 
-        return np.array(self._engine.observed.queue_seconds[begin:])
+        return np.array(self._pipeline.observed.queue_seconds[begin:])
 
     def finished(self, begin: int) -> tuple[Values, Values]:
         """Return generate steps and seconds since prefill of finished requests from `begin` on."""
         import numpy as np
 
-        log, idents = self._engine.log, self._history.idents(begin)
+        log, idents = self._pipeline.log, self._history.idents(begin)
         first = np.array([log.first_token_seconds[ident] for ident in idents])
         last = np.array([log.last_token_seconds[ident] for ident in idents])
         steps = np.maximum(self._history.columns(begin)["output"] - 1, 1)

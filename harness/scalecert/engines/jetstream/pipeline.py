@@ -94,9 +94,9 @@ class Pipeline(DecodingBatch):
         """Slots that the generate thread sees free."""
         return self.limits.slots - self.decoding - self.ending
 
-    def backlog(self, now: float) -> int:
-        """Return the length of the prefill backlog at `now`, without what is in hands."""
-        seen = now + TIE_SECONDS - self.lag
+    def backlog(self) -> int:
+        """Return the length of the prefill backlog now, without what is in hands."""
+        seen = self.now + TIE_SECONDS - self.lag
         length = 0
         for request in self.pending:
             if request[0] > seen:

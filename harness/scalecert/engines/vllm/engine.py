@@ -32,7 +32,7 @@ from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 class VllmEngine(Batch):
     """One vLLM server process; implements `scalecert.engines.base.Engine`."""
 
-    __slots__ = ("_exposition", "_history", "now", "ordinal")
+    __slots__ = ("_exposition", "_history", "ordinal")
 
     def __init__(
         self,
@@ -47,7 +47,6 @@ class VllmEngine(Batch):
         super().__init__(limits, costs, log, now)
         self._history = History()
         self._exposition = Exposition(self, self._history, model_name)
-        self.now = now
         self.ordinal = ordinal
 
     def offer(
