@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from scalecert.engines.base import MetricsEndpoint
-from scalecert.metrics.gke.resources import K8S_CONTAINER
+from scalecert.metrics.gke.monitored_resources import K8S_CONTAINER
 from scalecert.policy.lint import RULES, facts_of
 from scalecert.policy.resolve import resolve
 from scalecert.policy.scraping import scrape_problem

@@ -18,8 +18,8 @@ from scalecert.metrics.adapter_config import AdapterRules
 from scalecert.metrics.adapter_rules import DiscoveryRule
 from scalecert.metrics.families import Catalogue
 from scalecert.metrics.gke import PREFIX
+from scalecert.metrics.gke.monitored_resources import K8S_CONTAINER, PROMETHEUS_TARGET
 from scalecert.metrics.gke.names import external_metric_type
-from scalecert.metrics.gke.resources import K8S_CONTAINER, PROMETHEUS_TARGET
 from scalecert.metrics.kube_resources import find_resource
 from scalecert.metrics.names import ParsedName, is_google, parse_metric_name
 from scalecert.metrics.promql.syntax import Expression
@@ -97,9 +97,10 @@ class Exposed:
         if not parsed.problem and self._accelerators.knows(name, parsed):
             return self._accelerators.exposure(name, parsed, spec)
         series = parsed.prometheus_name or ""
-        info = self._known.get(series)
         if parsed.problem:
+            info = self._family(series or name.removeprefix(f"{PREFIX}|"))
             return Exposure(False, series or None, reason=parsed.problem, hint=google_name(info))
+        info = self._known.get(series)
         if series not in self._catalogue.kinds:
             return self._absent(series)
         kind = self._catalogue.kinds[series]
@@ -162,7 +163,7 @@ class Exposed:
             bare = label.removeprefix(_METRIC)
             if bare not in there and not label.startswith(("resource.", "metadata.", "reducer")):
                 reason = f"{exposure.info.name} has no label {bare}"
-                hint = _label_hint(bare, exposure.info)
+                hint = _label_hint(bare, exposure.info, there)
                 return replace(exposure, exists=False, reason=reason, hint=hint)
             if wrong := _misplaced(label, name):
                 return replace(exposure, exists=False, reason=wrong[0], hint=wrong[1])
@@ -243,11 +244,11 @@ def _query(rule: DiscoveryRule, series: str, spec: MetricSpec) -> Expression:
     return rule.sample_query(series)
 
 
-def _label_hint(label: str, info: MetricInfo | None) -> str:
-    """Return which of a family's own labels is meant, else what there is."""
+def _label_hint(label: str, info: MetricInfo | None, there: Collection[str] = ()) -> str:
+    """Return which of a family's own labels, or of all that are there, is meant, else the own."""
     own = info.labels if info is not None else ()
     longer = next((one for one in own if label in one), None)
-    near = longer or closest(label, own)
+    near = longer or closest(label, sorted({*own, *there}))
     if near:
         return f"did you mean {near}?"
     return f"labels: {', '.join(own)}" if own else "it has none of its own"

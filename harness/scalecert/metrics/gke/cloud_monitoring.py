@@ -14,10 +14,14 @@ from dataclasses import dataclass
 
 from scalecert.hpa.metrics.interfaces import MetricsError
 from scalecert.metrics.gke.alignment import align
+from scalecert.metrics.gke.monitored_resources import (
+    K8S_CONTAINER,
+    PROMETHEUS_TARGET,
+    MonitoredResource,
+)
 from scalecert.metrics.gke.names import GoogleMetric
 from scalecert.metrics.gke.reducers import reduce_values
 from scalecert.metrics.gke.request import Condition, Descriptor, TimeSeriesRequest
-from scalecert.metrics.gke.resources import K8S_CONTAINER, PROMETHEUS_TARGET, MonitoredResource
 from scalecert.metrics.gke.response import TimeSeries
 from scalecert.metrics.gke.system_metrics import SystemStore
 from scalecert.metrics.tsdb import NAME_LABEL, Matcher, Series, TimeSeriesDatabase

@@ -1,4 +1,4 @@
-"""Names of Google's path: what an HPA writes, what Cloud Monitoring knows, and its two resources.
+"""Names of Google's path: what an HPA writes, and what Cloud Monitoring knows.
 
 Sources: GoogleCloudPlatform/k8s-stackdriver, custom-metrics-stackdriver-adapter (the adapter), and
 GoogleCloudPlatform/prometheus, google/export/series_cache.go (what the collectors write).
@@ -9,10 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PREFIX = "prometheus.googleapis.com"
-
-RESOURCE_LABELS = ("project_id", "location", "cluster", "namespace", "job", "instance")
-"""Labels of the monitored resource `prometheus_target`; all others are the metric's
-(`extractResource`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scalecert.hpa.types import ExternalMetricSource, MetricIdentifier
-from scalecert.metrics.gke.resources import K8S_CONTAINER, PROMETHEUS_TARGET
+from scalecert.metrics.gke.monitored_resources import K8S_CONTAINER, PROMETHEUS_TARGET
 from scalecert.metrics.names import is_google, parse_metric_name
 from scalecert.policy.lint.finding import Facts, LintFinding, LintRule, finding_at
 from scalecert.policy.lint.kinds import accelerator_series, exporter_of
@@ -118,7 +118,9 @@ def _upper_case(facts: Facts) -> Iterator[LintFinding]:
             "external-upper-case",
             "warning" if signal.exists else "fail",
             f"{name} is asked for as {name.lower()}: the API of External metrics lower-cases names",
-            "rename the series with metricRelabeling in its monitor, and write it in lower case",
+            "write it in lower case"
+            if signal.exists
+            else "rename the series with metricRelabeling in its monitor, and write it in lower case",
         )
 
 

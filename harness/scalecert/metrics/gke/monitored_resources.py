@@ -1,10 +1,12 @@
-"""Monitored resources: what Cloud Monitoring's series are series of, and which labels that has."""
+"""Monitored resources: what Cloud Monitoring's series are series of, and which labels that has.
+
+A scraped target's are those that the collectors write (GoogleCloudPlatform/prometheus,
+google/export/series_cache.go, `extractResource`): all other labels are the metric's.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from scalecert.metrics.gke.names import RESOURCE_LABELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,11 @@ class MonitoredResource:
     kin: tuple[str, ...] = ()
 
 
-PROMETHEUS_TARGET = MonitoredResource("prometheus_target", RESOURCE_LABELS, RESOURCE_LABELS[:3])
+PROMETHEUS_TARGET = MonitoredResource(
+    "prometheus_target",
+    ("project_id", "location", "cluster", "namespace", "job", "instance"),
+    ("project_id", "location", "cluster"),
+)
 K8S_CONTAINER = MonitoredResource(
     "k8s_container",
     ("project_id", "location", "cluster_name", "namespace_name", "pod_name", "container_name"),
