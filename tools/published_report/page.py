@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -165,9 +165,16 @@ def write(claims: Claims, results: Results, folder: Path = DOCS) -> None:
     text = page.read_text(encoding="utf-8")
     for name, table in tables(claims, stored).items():
         text = with_table(text, name, table)
-    data = json.dumps(document(claims, stored), ensure_ascii=False, allow_nan=False, indent=1)
     page.write_text(text, encoding="utf-8")
-    (folder / "published.json").write_text(f"{data}\n", encoding="utf-8")
+    data = _as_json(document(claims, stored))
+    (folder / "published.json").write_text(data, encoding="utf-8")
+
+
+def _as_json(data: Mapping[str, Any]) -> str:
+    """Return it with each list of figures on one line."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1)
+    lists = re.compile(r"\[[^][{}\"]*\]")
+    return lists.sub(lambda found: " ".join(found[0].split()), text) + "\n"
 
 
 def with_table(text: str, name: str, table: str) -> str:
