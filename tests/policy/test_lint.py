@@ -207,17 +207,105 @@ def test_a_policy_of_accelerator_metrics_needs_the_exporters_monitor_alone(load)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("old", "new", "verdict", "message", "hint"),
     [
-        ("gmp-public", "default", "looks in the namespace default, nvidia-dcgm-exporter runs in"),
-        ("port: metrics", "port: http", "scrapes port http, nvidia-dcgm-exporter has metrics"),
+        (
+            "gmp-public",
+            "default",
+            "warning",
+            "looks in the namespace default, nvidia-dcgm-exporter usually runs in gmp-public",
+            "move the monitor to gmp-public, unless you installed the exporter there",
+        ),
+        (
+            "port: metrics",
+            "port: http",
+            "fail",
+            "scrapes port http, nvidia-dcgm-exporter has metrics (9400)",
+            "scrape port metrics",
+        ),
     ],
 )
-def test_an_exporters_monitor_that_misses_it(load, old, new, message):
-    """It runs in a namespace of its own, on a port of its own."""
+def test_an_exporters_monitor_that_misses_it(load, old, new, verdict, message, hint):
+    """It has a port of its own; where it runs is up to whoever installed it."""
     text = joined(hpa(metric(GPU_UTIL)), DEPLOYMENT, changed(EXPORTER, old, new))
     (finding,) = apply("exporter-target", load(text))
-    assert (finding.verdict, message in finding.message) == ("fail", True)
+    assert (finding.verdict, finding.hint) == (verdict, hint)
+    assert finding.message.endswith(message)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason", "hint"),
+    [
+        (
+            "replacement: dcgm_fi_dev_gpu_util",
+            "replacement: dcgm_gpu_util",
+            "renames DCGM_FI_DEV_GPU_UTIL to dcgm_gpu_util",
+            "rename it to dcgm_fi_dev_gpu_util, or ask for dcgm_gpu_util",
+        ),
+        (
+            "regex: DCGM_FI_DEV_GPU_UTIL,",
+            "regex: DCGM_FI_DEV_GPU_UTL,",
+            "calls it DCGM_FI_DEV_GPU_UTIL, and no monitor renames it to lower case",
+            "rename DCGM_FI_DEV_GPU_UTIL to dcgm_fi_dev_gpu_util",
+        ),
+        (
+            "    metricRelabeling:\n",
+            "    metricRelabeling:\n    - {sourceLabels: [__name__], regex: up, action: keep}\n",
+            "drops DCGM_FI_DEV_GPU_UTIL",
+            "check its metricRelabeling",
+        ),
+    ],
+)
+def test_what_a_monitor_makes_of_an_exporters_series_is_told(load, old, new, reason, hint):
+    """A slip in the relabelling has the name that comes of it beside the one that is asked for."""
+    policy = load(joined(hpa(metric(GPU_UTIL)), DEPLOYMENT, changed(EXPORTER, old, new)))
+    (signal,) = signals(policy, resolve(policy))
+    assert not signal.exists
+    assert reason in signal.reason
+    assert hint in signal.hint
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "hint"),
+    [
+        ("metric.labels.exported_namespace", "prod", "write default"),
+        ("resource.labels.namespace", "default", "exported_namespace is the pods' own"),
+    ],
+)
+def test_a_selector_that_leaves_the_own_series_out_is_told_the_right_value(
+    load, label, value, hint
+):
+    """The exporter's namespace is not the pods'."""
+    one = metric(GPU_UTIL, labels=(label,)).replace(f"{label}: x", f"{label}: {value}")
+    policy = load(joined(hpa(one), DEPLOYMENT, EXPORTER))
+    (signal,) = signals(policy, resolve(policy))
+    assert (signal.exists, signal.hint) == (False, hint)
+    assert f"the selector asks for {value}" in signal.reason
+
+
+@pytest.mark.parametrize(
+    ("port", "label", "hint"),
+    [
+        ("metrics", "exported_namespce", "did you mean exported_namespace?"),
+        ("9400", "exported_container", "did you mean container?"),
+    ],
+)
+def test_a_label_that_such_series_do_not_have(load, port, label, hint):
+    """A port by number attaches no container, so that the page's own needs no other name."""
+    monitor = changed(EXPORTER, "port: metrics", f"port: {port}")
+    one = metric(GPU_UTIL, labels=(f"metric.labels.{label}",))
+    policy = load(joined(hpa(one), DEPLOYMENT, monitor))
+    (signal,) = signals(policy, resolve(policy))
+    assert (signal.exists, signal.hint) == (False, hint)
+
+
+def test_an_upper_case_name_is_told_all_that_its_metric_is_told(load):
+    """It is asked for in lower case, so the same rules hold, and no monitor is missed."""
+    policy = load(joined(hpa(metric(DUTY_CYCLE.replace("duty", "Duty"))), DEPLOYMENT))
+    assert apply("scrape-target", policy) == []
+    assert verdicts(apply("busy-not-load", policy)) == ["warning"]
+    (finding,) = apply("external-upper-case", policy)
+    assert (finding.verdict, finding.hint) == ("warning", "write it in lower case")
 
 
 # Thresholds

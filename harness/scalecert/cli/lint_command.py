@@ -72,6 +72,14 @@ def _findings(
     return found
 
 
+_LABELS = {
+    "fail": ("failed", "failed"),
+    "warning": ("warning", "warnings"),
+    "pass": ("passed", "passed"),
+}
+"""What the last line calls one finding of a verdict, and several."""
+
+
 def _print(found: list[tuple[str, tuple[LintFinding, ...]]]) -> None:
     for name, findings in found:
         for finding in findings:
@@ -81,7 +89,7 @@ def _print(found: list[tuple[str, tuple[LintFinding, ...]]]) -> None:
             click.echo(one_line(line))
         verdicts: list[str] = [finding.verdict for finding in findings]
         counts = ", ".join(
-            f"{verdicts.count(word)} {label}"
-            for word, label in (("fail", "failed"), ("warning", "warnings"), ("pass", "passed"))
+            f"{verdicts.count(word)} {_LABELS[word][verdicts.count(word) != 1]}"
+            for word in ("fail", "warning", "pass")
         )
         click.echo(f"{one_line(name)}: {counts}")

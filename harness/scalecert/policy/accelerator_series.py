@@ -27,7 +27,8 @@ class AcceleratorSeries:
         info: of the family, under the name that is stored.
         labels: names of all its labels.
         of_pods: whether its pod label names the pod that holds the accelerator.
-        held_by: the labels that say which container holds it, with their values for the policy's.
+        held_by: the labels that say which container holds it, with their values for the policy's;
+            where a scrape attaches labels of the exporter's pod beside them, those too.
         exporter: whose it is; empty for a system metric.
         origin: the name as exposed.
     """
@@ -95,7 +96,7 @@ class AcceleratorMetrics:
         if spec.external is None and not series.of_pods:
             return Exposure(False, name, reason=not_of_pods(series), hint=_USE_EXTERNAL)
         if wrong := _other_holder(series, spec.identifier):
-            return Exposure(False, parsed.prometheus_name, reason=wrong)
+            return Exposure(False, parsed.prometheus_name, reason=wrong[0], hint=wrong[1])
         info = _known_to(series.info, spec)
         return Exposure(True, parsed.prometheus_name, info, accelerators=self.per_replica)
 
@@ -136,14 +137,20 @@ def _names_holder(identifier: MetricIdentifier) -> bool:
     )
 
 
-def _other_holder(series: AcceleratorSeries, identifier: MetricIdentifier | None) -> str:
-    """Return why a selector leaves the policy's own series out, empty if it does not."""
+def _other_holder(
+    series: AcceleratorSeries, identifier: MetricIdentifier | None
+) -> tuple[str, str] | None:
+    """Return why a selector leaves the policy's own series out, and what to do; None if not."""
     selector = identifier.selector if identifier is not None else None
     for label, value in (selector.match_labels if selector is not None else {}).items():
         bare = label.rpartition(".")[2]
-        if series.held_by.get(bare, value) != value:
-            return f"its series have {bare}={series.held_by[bare]}, the selector asks for {value}"
-    return ""
+        own = series.held_by.get(bare, value)
+        if own == value:
+            continue
+        pods = f"exported_{bare}"
+        hint = f"{pods} is the pods' own" if pods in series.labels else f"write {own}"
+        return f"its series have {bare}={own}, the selector asks for {value}", hint
+    return None
 
 
 def _writes(kind: str, metric_type: str) -> bool:

@@ -7,7 +7,7 @@ no monitor.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -35,13 +35,12 @@ def accelerator_metrics(policy: Policy, resolved: Resolved) -> AcceleratorMetric
     absent = _of_others(device)
     for exporter in exporters_of(device):
         pod = exporter_pod(exporter, configs)
-        lower = {name.lower(): _in_capitals(exporter, name) for name in exporter.figures}
-        absent |= lower | dict.fromkeys(exporter.figures, _dropped(exporter))
         selecting = [one for one in configs if one.target_labels(pod) is not None]
-        if not selecting:
-            absent |= dict.fromkeys((*lower, *exporter.figures), _unscraped(exporter))
-        for config in selecting:
-            scraped |= {one.info.name: one for one in _stored(exporter, config, pod, device, chip)}
+        stored = [
+            one for config in selecting for one in _stored(exporter, config, pod, device, chip)
+        ]
+        scraped |= {one.info.name: one for one in stored}
+        absent |= _not_stored(exporter, stored if selecting else None)
     return AcceleratorMetrics(scraped, _system(device, chip.holder), absent, device.count)
 
 
@@ -55,15 +54,31 @@ def _unscraped(exporter: Exporter) -> tuple[str, str]:
     )
 
 
-def _in_capitals(exporter: Exporter, name: str) -> tuple[str, str]:
-    """Return why a family that the exporter writes in capitals is not there in lower case."""
+def _not_stored(
+    exporter: Exporter, stored: Sequence[AcceleratorSeries] | None
+) -> dict[str, tuple[str, str]]:
+    """Return why an exporter's families may not be there, as it and in lower case; None: no scrape.
+
+    Whoever looks here has not found the name among those that are stored.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    names = {one.origin: one.info.name for one in stored or ()}
+    for name in exporter.figures:
+        why = _unscraped(exporter) if stored is None else _under(exporter, name, names.get(name))
+        found |= dict.fromkeys((name, name.lower()), why)
+    return found
+
+
+def _under(exporter: Exporter, name: str, stored: str | None) -> tuple[str, str]:
+    """Return what a scrape makes of a family's name, and what to do where another is asked for."""
+    if stored is None:
+        return f"the monitor of the {exporter.name} drops {name}", "check its metricRelabeling"
+    lower = name.lower()
+    if stored != name:
+        reason = f"the monitor of the {exporter.name} renames {name} to {stored}"
+        return reason, f"let its metricRelabeling rename it to {lower}, or ask for {stored}"
     reason = f"the {exporter.name} calls it {name}, and no monitor renames it to lower case"
-    return reason, f"rename {name} to {name.lower()} by metricRelabeling in the exporter's monitor"
-
-
-def _dropped(exporter: Exporter) -> tuple[str, str]:
-    reason = f"the monitor of the {exporter.name} drops or renames it"
-    return reason, "check its metricRelabeling"
+    return reason, f"rename {name} to {lower} by metricRelabeling in the exporter's monitor"
 
 
 def _of_others(device: Device) -> dict[str, tuple[str, str]]:
@@ -115,14 +130,16 @@ def _stored(
 
 
 def _held_by(stored: Mapping[str, str], page: Mapping[str, str]) -> dict[str, str]:
-    """Return the stored labels that came from the page's namespace and container."""
-    exported = {f"exported_{name}": page[name] for name in ("namespace", "container")}
-    plain = {name: page[name] for name in ("namespace", "container")}
-    return {
-        label: value
-        for label, value in (exported | plain).items()
-        if stored.get(label) == value and (label in exported or f"exported_{label}" not in stored)
-    }
+    """Return the stored labels whose values are known: the page's, and those of the scrape."""
+    found = {}
+    for name in ("namespace", "container"):
+        exported = f"exported_{name}"
+        if stored.get(exported) == page[name]:
+            found[exported] = page[name]
+            found[name] = stored.get(name, "")  # the exporter's
+        elif stored.get(name) == page[name]:
+            found[name] = page[name]
+    return found
 
 
 def _system(device: Device, holder: Holder) -> dict[str, AcceleratorSeries]:

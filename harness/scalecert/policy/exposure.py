@@ -248,7 +248,8 @@ def _label_hint(label: str, info: MetricInfo | None, there: Collection[str] = ()
     """Return which of a family's own labels, or of all that are there, is meant, else the own."""
     own = info.labels if info is not None else ()
     longer = next((one for one in own if label in one), None)
-    near = longer or closest(label, sorted({*own, *there}))
+    plain = label.removeprefix("exported_")
+    near = longer or (plain if plain in there else closest(label, sorted({*own, *there})))
     if near:
         return f"did you mean {near}?"
     return f"labels: {', '.join(own)}" if own else "it has none of its own"

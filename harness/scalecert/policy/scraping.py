@@ -128,7 +128,7 @@ def _right_port(server: Server) -> str:
     name = next((name for name, number in ports.items() if number == serves), None)
     if name is not None:
         return f"scrape port {name}"
-    return f"{server.engine} shows its metrics on {serves}: declare a containerPort {serves}"
+    return f"declare containerPort {serves} and scrape that"
 
 
 def _path_problem(

@@ -113,14 +113,15 @@ def _upper_case(facts: Facts) -> Iterator[LintFinding]:
         name = source.metric.name
         if name == name.lower():
             continue
+        rename = (
+            "" if signal.exists else "rename the series with metricRelabeling in its monitor, and "
+        )
         yield finding_at(
             facts.place(signal),
             "external-upper-case",
             "warning" if signal.exists else "fail",
             f"{name} is asked for as {name.lower()}: the API of External metrics lower-cases names",
-            "write it in lower case"
-            if signal.exists
-            else "rename the series with metricRelabeling in its monitor, and write it in lower case",
+            f"{rename}write it in lower case",
         )
 
 

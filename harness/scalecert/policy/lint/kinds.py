@@ -34,7 +34,9 @@ def accelerator_series(facts: Facts, signal: Signal) -> AcceleratorSeries | None
     """Return the series of accelerators that a signal is made of; None if of none."""
     if is_resource(signal):
         return None
-    return facts.accelerators.stored(signal.prometheus_name or external_metric_type(signal.metric))
+    # The API asks for External metrics in lower case, however they are written.
+    written = signal.metric.lower() if signal.source_type == "External" else signal.metric
+    return facts.accelerators.stored(signal.prometheus_name or external_metric_type(written))
 
 
 def exporter_of(facts: Facts, signal: Signal) -> Exporter | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from scalecert.exporters.base import Daemon, Exporter
 from scalecert.exporters.registry import exporters_of
 from scalecert.metrics.scrape_config import ScrapeConfig, ScrapedPod
-from scalecert.policy.lint.finding import Facts, LintFinding, LintRule, finding_at
+from scalecert.policy.lint.finding import Facts, LintFinding, LintRule, Verdict, finding_at
 from scalecert.policy.lint.kinds import accelerator_series, exporter_of, is_resource
 from scalecert.policy.model import Monitor
 from scalecert.policy.scraping import (
@@ -79,14 +79,15 @@ def _container_port(facts: Facts) -> Iterator[LintFinding]:
         return
     if any(monitor_problem(monitor, server) is None for monitor in facts.policy.monitors):
         return
-    declared = ", ".join(str(number) for number in container.ports.values())
+    ports = [str(number) for number in container.ports.values()]
+    one = len(ports) == 1
     yield finding_at(
         container.place,
         "container-port",
         "warning",
-        f"container {container.name} declares port {declared}, its server shows metrics on"
-        f" {serves}",
-        f"declare containerPort {serves}, or have the server listen on {declared}",
+        f"container {container.name} declares port{'' if one else 's'} {', '.join(ports)}, its"
+        f" server shows metrics on {serves}",
+        f"declare containerPort {serves}" + (f", or have it listen on {ports[0]}" if one else ""),
     )
 
 
@@ -106,7 +107,7 @@ def _of_one_exporter(facts: Facts, exporter: Exporter) -> LintFinding:
             if problem is None:
                 message = f"{monitor.kind} {monitor.name} scrapes {exporter.name}"
                 return finding_at(monitor.place, id_, "pass", message)
-            near = near or finding_at(monitor.place, id_, "fail", problem)
+            near = near or finding_at(monitor.place, id_, *problem)
     if near is not None:
         return near
     if facts.policy.monitors:
@@ -131,17 +132,28 @@ def _selected(monitor: Monitor, exporter: Exporter) -> Iterator[tuple[Daemon, Sc
                 yield daemon, scrape
 
 
-def _daemon_problem(monitor: Monitor, scrape: ScrapeConfig, daemon: Daemon) -> str | None:
+def _daemon_problem(
+    monitor: Monitor, scrape: ScrapeConfig, daemon: Daemon
+) -> tuple[Verdict, str, str] | None:
+    """Return the verdict on a monitor that selects an exporter, why and what to do; None if sound.
+
+    An exporter may be installed anywhere, and is taken to run where the monitor looks: another
+    namespace than the usual one is no proof of a fault.
+    """
     name = f"{monitor.kind} {monitor.name}"
     if scrape.namespaces is not None and daemon.namespace not in scrape.namespaces:
         found = ", ".join(scrape.namespaces)
-        return f"{name} looks in the namespace {found}, {daemon.name} runs in {daemon.namespace}"
+        message = f"{name} looks in the namespace {found}, {daemon.name} usually runs in"
+        hint = f"move the monitor to {daemon.namespace}, unless you installed the exporter there"
+        return "warning", f"{message} {daemon.namespace}", hint
     pod = ScrapedPod("pod", daemon.namespace, daemon.labels, daemon.ports, daemon.container)
     if scrape.port_of(pod) is None or not scrape.listening(pod):
         shown = ", ".join(f"{port} ({number})" for port, number in daemon.ports.items())
-        return f"{name} scrapes port {scrape.port}, {daemon.name} has {shown}"
+        right = f"scrape port {next(iter(daemon.ports))}"
+        return "fail", f"{name} scrapes port {scrape.port}, {daemon.name} has {shown}", right
     if scrape.target_labels(pod) is None:
-        return f"{name} drops the pods of {daemon.name} by its relabelings"
+        message = f"{name} drops the pods of {daemon.name} by its relabelings"
+        return "fail", message, "check keep and drop rules"
     return None
 
 
