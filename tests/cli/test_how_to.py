@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from own_suites import POLICY, ROOT, scalecert
@@ -65,6 +68,32 @@ def test_every_way_to_a_profile_of_ones_own(tmp_path: Path):
     for line in estimates:
         assert _scalecert(line, tmp_path) == 0
         assert load_profile(str(tmp_path / "my.yaml")).spec.provenance.kind == "estimated"
+
+
+def test_an_engine_is_added_by_a_package_and_a_line(tmp_path: Path):
+    """Its commands and its line, in a checkout of its own: the command line knows the engine."""
+    page = (PAGES / "add-an-engine.md").read_text()
+    for folder in ("harness", "fixtures/profiles", "tests/engines"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    registry = tmp_path / "harness/scalecert/engines/registry.py"
+    (line,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    registry.write_text(registry.read_text().replace("_MODULES = {\n", "_MODULES = {\n" + line))
+    lines = re.findall(
+        r"^ {4}((?:mkdir|cp|touch|python -m scalecert profile) .+)$", page, re.MULTILINE
+    )
+    assert len(lines) == 4
+    for command in lines:
+        words = command.replace("python", sys.executable).split()
+        subprocess.run(words, cwd=tmp_path, env={"PYTHONPATH": "harness"}, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "scalecert", "profiles"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": "harness"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "toy_llama-2-7b_l4" in done.stdout
 
 
 CONFIG = {

@@ -105,7 +105,8 @@ class ToyEngine(DecodingBatch):
 
     def abort(self) -> list[int]:
         """Drop everyone."""
-        lost = [request[1] for request in (*self.running.values(), *self.pending)]
+        lost = [request[1] for request in self.running.values()]
+        lost += [request[1] for request in self.pending]
         self.log.abort(lost)
         self.end = self.now if self._busy() else self.end
         self.forget_requests()

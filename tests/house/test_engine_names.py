@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,3 +61,14 @@ def test_such_code_is_found(line: str) -> None:
 def test_documentation_may_name_engines() -> None:
     """Docstrings, and prose that says where something is from."""
     assert not list(named('"""vllm"""\nsource = "definition of vLLM and TGI"'))
+
+
+def test_every_engine_is_protected() -> None:
+    """No module imports an engine's package: the contract in pyproject.toml lists each."""
+    contracts = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text())
+    (protected,) = (
+        contract["protected_modules"]
+        for contract in contracts["tool"]["importlinter"]["contracts"]
+        if contract["type"] == "protected"
+    )
+    assert set(protected) == {f"scalecert.engines.{name}" for name in engine_names()}
