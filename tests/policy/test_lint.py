@@ -299,6 +299,21 @@ def test_a_label_that_such_series_do_not_have(load, port, label, hint):
     assert (signal.exists, signal.hint) == (False, hint)
 
 
+def test_a_selector_that_the_adapter_refuses_finds_nothing(load):
+    """Labels of External metrics have a prefix; a Pods metric has no choice of resource at all."""
+    pods = metric(DUTY_CYCLE, labels=("resource.labels.container_name",))
+    pods = pods.replace("type: External", "type: Pods").replace("external:", "pods:")
+    found = []
+    for one in (metric(GPU_UTIL, labels=("exported_pod",)), pods):
+        policy = load(joined(hpa(one), DEPLOYMENT, EXPORTER))
+        found += signals(policy, resolve(policy))
+    bare, of_pods = found
+    assert 'refuses its selector: Metric label: "exported_pod"' in bare.reason
+    assert "metric.labels.NAME, resource.labels.NAME" in bare.hint
+    assert '"resource.labels.container_name" is not allowed' in of_pods.reason
+    assert of_pods.hint.endswith("the adapter names namespace and pods by itself")
+
+
 def test_an_upper_case_name_is_told_all_that_its_metric_is_told(load):
     """It is asked for in lower case, so the same rules hold, and no monitor is missed."""
     policy = load(joined(hpa(metric(DUTY_CYCLE.replace("duty", "Duty"))), DEPLOYMENT))

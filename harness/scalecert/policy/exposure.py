@@ -20,6 +20,7 @@ from scalecert.metrics.families import Catalogue
 from scalecert.metrics.gke import PREFIX
 from scalecert.metrics.gke.monitored_resources import K8S_CONTAINER, PROMETHEUS_TARGET
 from scalecert.metrics.gke.names import external_metric_type
+from scalecert.metrics.gke.selectors import CUSTOM_LABELS, EXTERNAL_LABELS, conditions_of
 from scalecert.metrics.kube_resources import find_resource
 from scalecert.metrics.names import ParsedName, is_google, parse_metric_name
 from scalecert.metrics.promql.syntax import Expression
@@ -146,16 +147,19 @@ class Exposed:
             reason += f"; {written_fallback(read.fallback)} hides it from the HPA's conditions"
         return Exposure(False, series, reason=reason, hint=_label_hint(label, self._family(series)))
 
-    def with_labels(self, exposure: Exposure, name: str, identifier: MetricIdentifier) -> Exposure:
+    def with_labels(
+        self,
+        exposure: Exposure,
+        name: str,
+        identifier: MetricIdentifier,
+        *,
+        external: bool,
+    ) -> Exposure:
         """Return the exposure of a metric, as the HPA names it, with its selector looked at."""
         if not exposure.exists:
             return exposure
-        try:
-            label_selector_as_selector(identifier.selector)
-        except SelectorError as error:
-            reason = f"the HPA can't select series by its selector: {error}"
-            hint = "leave the label out: a label's value has letters, digits, - _ and . only"
-            return replace(exposure, exists=False, reason=reason, hint=hint)
+        if refused := _refused(identifier, name, external=external):
+            return replace(exposure, exists=False, reason=refused[0], hint=refused[1])
         there = self._labels(exposure.series or external_metric_type(name))
         if exposure.info is None or there is None:
             return exposure
@@ -199,6 +203,25 @@ class Exposed:
         if scraped is not None:
             return scraped.info
         return next((self._known[name] for name in self._catalogue.families([series])), None)
+
+
+def _refused(identifier: MetricIdentifier, name: str, *, external: bool) -> tuple[str, str] | None:
+    """Return why the HPA or Google's adapter takes no such selector, and what to do; None if so."""
+    try:
+        selector = label_selector_as_selector(identifier.selector)
+    except SelectorError as error:
+        reason = f"the HPA can't select series by its selector: {error}"
+        return reason, "leave the label out: a label's value has letters, digits, - _ and . only"
+    if not is_google(name):
+        return None
+    allowed = EXTERNAL_LABELS if external else CUSTOM_LABELS
+    try:
+        conditions_of(selector, allowed)
+    except MetricsError as error:
+        prefixes = ", ".join(f"{prefix}.NAME" for prefix in allowed.prefixes)
+        beside = "" if external else "; the adapter names namespace and pods by itself"
+        return f"Google's adapter refuses its selector: {error}", f"labels: {prefixes}{beside}"
+    return None
 
 
 def _misplaced(label: str, name: str) -> tuple[str, str] | None:

@@ -162,7 +162,8 @@ def _exposure(policy: Policy, exposed: Exposed, index: int, spec: MetricSpec) ->
             hint="metrics of nodes, of cAdvisor and of kube-state-metrics are not modelled;"
             " docs/accelerators.md lists those of accelerators",
         )
-    return exposed.with_labels(exposed.look_up(spec, parsed), name, identifier)
+    found = exposed.look_up(spec, parsed)
+    return exposed.with_labels(found, name, identifier, external=spec.external is not None)
 
 
 def _is_foreign(name: str, parsed: ParsedName) -> bool:
