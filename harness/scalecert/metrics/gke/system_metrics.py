@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scalecert.exporters.base import Chip, Readings, SystemMetrics
+from scalecert.metrics.gke.monitored_resources import K8S_CONTAINER
 from scalecert.metrics.gke.request import Descriptor
+from scalecert.metrics.gke.stored_metric import StoredMetric
 from scalecert.metrics.tsdb import NAME_LABEL, TimeSeriesDatabase
 
 
@@ -34,17 +36,24 @@ class SystemStore:
         metric = self.metrics.metrics.get(metric_type)
         return None if metric is None else Descriptor("GAUGE", metric.value_type)
 
-    def late_seconds(self, metric_type: str) -> float:
-        """Return how much later than other points a sample becomes visible."""
-        return self.metrics.metrics[metric_type].late_seconds
+    def stored(self, metric_type: str, delay_seconds: float) -> StoredMetric | None:
+        """Return where a metric type's series lie, None if it is not one of these.
 
-    def is_whole(self, metric_type: str) -> bool:
-        """Tell whether the metric's values are INT64."""
-        return self.metrics.metrics[metric_type].value_type == "INT64"
-
-    def label_names(self, metric_type: str) -> tuple[str, ...]:
-        """Return the metric's labels, as its descriptor has them."""
-        return self.metrics.metrics[metric_type].figure.info.labels
+        Args:
+            metric_type: `kubernetes.io/container/accelerator/...`.
+            delay_seconds: until other points are visible.
+        """
+        metric = self.metrics.metrics.get(metric_type)
+        if metric is None:
+            return None
+        return StoredMetric(
+            self.database,
+            metric_type,
+            K8S_CONTAINER,
+            delay_seconds + metric.late_seconds,
+            whole=metric.value_type == "INT64",
+            labels=metric.figure.info.labels,
+        )
 
     def write(self, metric_type: str, chip: Chip, readings: Readings, now: float) -> None:
         """Add what an accelerator shows at `now`, if it shows this metric."""
