@@ -301,7 +301,7 @@ def test_a_label_that_such_series_do_not_have(load, port, label, hint):
 
 def test_a_selector_that_the_adapter_refuses_finds_nothing(load):
     """Labels of External metrics have a prefix; a Pods metric has no choice of resource at all."""
-    pods = metric(DUTY_CYCLE, labels=("resource.labels.container_name",))
+    pods = metric(DUTY_CYCLE, labels=("resource.labels.pod_name",))
     pods = pods.replace("type: External", "type: Pods").replace("external:", "pods:")
     found = []
     for one in (metric(GPU_UTIL, labels=("exported_pod",)), pods):
@@ -310,7 +310,7 @@ def test_a_selector_that_the_adapter_refuses_finds_nothing(load):
     bare, of_pods = found
     assert 'refuses its selector: Metric label: "exported_pod"' in bare.reason
     assert "metric.labels.NAME, resource.labels.NAME" in bare.hint
-    assert '"resource.labels.container_name" is not allowed' in of_pods.reason
+    assert '"resource.labels.pod_name" is not allowed' in of_pods.reason
     assert of_pods.hint.endswith("the adapter names namespace and pods by itself")
 
 
