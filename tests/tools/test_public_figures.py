@@ -12,8 +12,6 @@ BEYOND_THE_ASSUMED_ERROR = {
     "JetStream, Llama-2-7B, a prompt of 128 tokens",
     "JetStream, Llama-2-7B, a prompt of 512 tokens",
     "JetStream, Llama-2-7B, a prompt of 1024 tokens",
-    "TGI 3, Llama-3.1-8B on four L4, twenty long prompts",
-    "vLLM, Llama-3.1-8B on four L4, twenty long prompts",
     "TGI 1.1, Llama-2-13B on an A100, 100 prompts of 40 tokens",
     "TGI 1.1, Llama-2-13B on an A100, 200 prompts of 40 tokens",
 }
