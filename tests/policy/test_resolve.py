@@ -57,7 +57,7 @@ def test_an_hpa_alone_needs_a_profile(load):
     """Without the Deployment the profile says everything; without a profile, exit 2."""
     line = refusal(load(HPA))
     assert "in.yaml:6: spec.scaleTargetRef: found no Deployment llm in the input" in line
-    assert PROFILE in line
+    assert line.endswith("or say --profile NAME: scalecert profiles lists them)")
     resolved = resolve(load(HPA), PROFILE)
     assert (resolved.container, resolved.kind.name) == (None, "vllm")
     assert sources(resolved)["engine"] == ("vllm", "profile")
@@ -85,6 +85,18 @@ def test_what_does_not_fit_names_the_candidates(load, old, new, words):
     assert words in line
     assert line.partition("in.yaml:")[2]
     assert "--profile" in line or "--max-num-seqs" in line
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("nvidia-l4", "tpu-v6e-slice", "; NAME is one of l4, "),
+        ("meta-llama/Llama-2-7b-chat-hf", "/models/own", "; SHAPE is the model's config.json)"),
+    ],
+)
+def test_what_to_put_into_the_hint_is_told(load, old, new, words):
+    """Where the manifest says nothing that the command could be given."""
+    assert words in refusal(load(joined(HPA, DEPLOYMENT.replace(old, new))))
 
 
 def test_an_unknown_profile_is_refused_with_a_suggestion(load):

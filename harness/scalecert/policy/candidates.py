@@ -13,6 +13,7 @@ from scalecert.policy.hardware import Hardware
 from scalecert.policy.model import Policy
 from scalecert.policy.model_ids import means_model
 
+_HOW_TO = "docs/how-to/estimate-a-profile.md"
 _PLAIN = 2
 """Parts of a profile's name after the engine: model and accelerators."""
 
@@ -66,7 +67,7 @@ def no_target(policy: Policy) -> UsageError:
         file=policy.file,
         line=policy.place("spec.scaleTargetRef").line,
         field="spec.scaleTargetRef",
-        hint=f"{meant}add its manifest, or --profile with one of {', '.join(profile_names())}",
+        hint=f"{meant}add its manifest, or say --profile NAME: scalecert profiles lists them",
     )
 
 
@@ -77,7 +78,7 @@ def no_engine(policy: Policy, kinds: Sequence[EngineKind]) -> UsageError:
     return _error(
         policy,
         f"found no container that runs an engine (images {', '.join(images)}), expected {engines}",
-        f"--profile with one of {', '.join(profile_names())}",
+        "say --profile NAME: scalecert profiles lists them",
     )
 
 
@@ -105,11 +106,19 @@ def _estimate(engine: str, model: str | None, hardware: Hardware) -> str:
     shapes = [shape.name for shape in models() if model and means_model(model, shape.name)]
     known = hardware.name in {accelerator.name for accelerator in accelerators()}
     count = f" --count {hardware.count}" if hardware.count > 1 else ""
+    missing = [] if shapes else ["SHAPE is the model's config.json"]
+    missing += [] if known else [_own_accelerator()]
     return (
         f"scalecert profile estimate --engine {engine} --model {shapes[0] if shapes else 'SHAPE'}"
         f" --accelerator {hardware.name if known else 'NAME'}{count} --out profile.yaml,"
-        " then --profile profile.yaml"
+        f" then --profile profile.yaml{''.join(f'; {one}' for one in missing)}"
     )
+
+
+def _own_accelerator() -> str:
+    """Return what stands for an accelerator that no manifest names, or that is not known."""
+    names = ", ".join(accelerator.name for accelerator in accelerators())
+    return f"NAME is one of {names}, or a file ({_HOW_TO})"
 
 
 def _error(policy: Policy, problem: str, hint: str) -> UsageError:
