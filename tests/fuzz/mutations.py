@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
+from fuzz.words import WORDS_ALIKE
 from hypothesis import strategies as st
 
 Step = str | int
@@ -75,6 +76,9 @@ def _alike(old: Tree, choice: int) -> Tree:
         for pattern, texts in _ALIKE:
             if pattern.fullmatch(old):
                 return texts[choice % len(texts)]
+        for pattern, texts in WORDS_ALIKE:
+            if choice % 2 and pattern.fullmatch(old):
+                return texts[choice // 2 % len(texts)]
         return (old + "x", old.upper(), old[1:], old * 2, old[:-1], f"{old}=1", f" {old}")[
             choice % 7
         ]

@@ -29,14 +29,22 @@ POLICIES = sorted(
     if "kind: HorizontalPodAutoscaler" in path.read_text()
 )
 SCENARIOS = sorted(path for path in (ROOT / "suites/core").glob("*.yaml") if path.stem != "suite")
-PROFILES = sorted((ROOT / "fixtures/profiles").glob("vllm_*.yaml"))
+PROFILES = sorted((ROOT / "fixtures/profiles").glob("*_*_*.yaml"))
+POLICY_OF_ENGINE = {
+    "vllm": ROOT / "fixtures/policies/vllm-kv-cache-usage.yaml",
+    "tgi": ROOT / "fixtures/policies/tgi-batch-current-size-with-headroom.yaml",
+    "jetstream": ROOT / "fixtures/policies/jetstream-slots-used-with-headroom.yaml",
+}
+"""A policy that profiles of the engine are tried under, by the first part of their names."""
+PLACEHOLDER, TARGET = "$HPA_AVERAGEVALUE_TARGET", '"20"'
+"""Of the documented policies, and what it stands for here: unset, it would be all that is said."""
 SUITE_FILE = ROOT / "suites/core/suite.yaml"
 
 
 @cache
 def documents(path: Path) -> list[Any]:
     """Return the documents of a shipped file as plain data; not to be changed."""
-    return list(yaml.safe_load_all(path.read_text()))
+    return list(yaml.safe_load_all(path.read_text().replace(PLACEHOLDER, TARGET)))
 
 
 def tiny_scenario(*, checks: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -19,7 +19,9 @@ WORDS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12),
 )
 OPTIONS = st.sampled_from([
-    [], ["--json"], ["--profile", "FILE"], ["--profile", "vllm_llama-2-7b_l4"], ["--suite", "FILE"],
+    [], ["--json"], ["--profile", "FILE"], ["--profile", "vllm_llama-2-7b_l4"],
+    ["--profile", "tgi_llama-2-7b_l4"], ["--profile", "jetstream_gemma-7b_v5e-x8"],
+    ["--suite", "FILE"],
     ["--set", "X=1"], ["--objective", "FILE"], ["--price", "-1"], ["--price", "nan"],
     ["--capacity", "inf"], ["--seed", "-1"], ["--seed", "9" * 40], ["--workload", "FILE"],
 ])  # fmt: skip
@@ -27,9 +29,12 @@ COMMANDS = st.sampled_from([
     ["lint", "FILE"], ["explain"], ["explain", "steady"], ["profiles"], ["schema"], ["suites"],
     ["schema", "plan"], ["explain", "ttft-objective"], ["lint", "FILE", "--json"],
     ["run", "steady", "--out", "OUT", "--capacity", "2", "--policy", "FILE"],
-    ["lint"], ["recheck"], ["recheck", "FILE"], ["run", "steady", "--out", "OUT", "--policy"],
+    ["profile", "estimate", "--engine", "tgi", "--model", "gemma-7b", "--accelerator", "l4"],
+    ["profile", "estimate", "--engine", "jetstream", "--model", "FILE", "--accelerator", "v5e"],
+    ["explain", "target-unit"], ["lint"], ["recheck"], ["recheck", "FILE"],
+    ["run", "steady", "--out", "OUT", "--policy"],
 ])  # fmt: skip
-MANIFEST = sound.documents(sound.ROOT / "fixtures/policies/vllm-num-requests-waiting.yaml")
+MANIFESTS = st.sampled_from([sound.documents(path) for path in sound.POLICY_OF_ENGINE.values()])
 
 
 @effort("commands")
@@ -37,8 +42,10 @@ MANIFEST = sound.documents(sound.ROOT / "fixtures/policies/vllm-num-requests-wai
     command=COMMANDS,
     words=st.one_of(st.just([]), st.just([]), st.just([]), st.lists(WORDS, max_size=2)),
     options=st.one_of(st.just([]), st.just([]), OPTIONS),
-    data=st.one_of(
-        st.just(as_yaml(MANIFEST)), nudged(MANIFEST).map(as_yaml), spoilt_text(MANIFEST)
+    data=MANIFESTS.flatmap(
+        lambda sound_one: st.one_of(
+            st.just(as_yaml(sound_one)), nudged(sound_one).map(as_yaml), spoilt_text(sound_one)
+        )
     ),
 )
 def test_any_command_line_is_answered(

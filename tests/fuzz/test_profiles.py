@@ -15,24 +15,28 @@ from hypothesis import strategies as st
 from scalecert import pipeline
 from scalecert.planning.prepare import prepare
 
-POLICY = sound.ROOT / "fixtures/policies/vllm-kv-cache-usage.yaml"
-
 
 @effort("profiles")
 @given(
-    data=st.sampled_from(sound.PROFILES).flatmap(lambda path: spoilt_text(sound.documents(path))),
+    profile=st.sampled_from(sound.PROFILES).flatmap(
+        lambda path: st.tuples(
+            st.just(sound.POLICY_OF_ENGINE[path.name.partition("_")[0]]),
+            spoilt_text(sound.documents(path)),
+        )
+    ),
     pinned=st.sampled_from([None, sound.CAPACITY_PER_SECOND, sound.CAPACITY_PER_SECOND]),
 )
 def test_a_spoilt_profile_serves_or_is_refused(
-    tally: Tally, folder: Path, data: bytes, pinned: float | None
+    tally: Tally, folder: Path, profile: tuple[Path, bytes], pinned: float | None
 ):
     """The capacity of any server is found, and a run of it ends; or its profile is refused."""
 
     def work() -> object:
+        policy, data = profile
         file = folder / "profile.yaml"
         file.write_bytes(data)
         inputs = pipeline.Inputs(
-            policies=(str(POLICY),),
+            policies=(str(policy),),
             objective=sound.OBJECTIVE,
             profile=str(file),
             capacity_per_second=pinned,
