@@ -105,6 +105,7 @@ def test_the_flags_of_pytorch() -> None:
         ("max_prefill_predict_length=1000", "found 1000, expected one of 16, 32, 64"),
         ("max_target_length=1024", "found 1024, expected more than max_prefill_predict_length"),
         ("ici_tensor_parallelism=16", "found a mesh of 16, but profile .* is of 8"),
+        ("ici_tensor_parallelism=0", "found a mesh of 0, but profile .* is of 8"),
     ],
 )
 def test_what_a_server_ends_on_is_refused(word: str, message: str) -> None:
@@ -113,6 +114,21 @@ def test_what_a_server_ends_on_is_refused(word: str, message: str) -> None:
     with pytest.raises(UsageError, match=message) as refused:
         JETSTREAM.limits(EIGHT, words, {})
     assert refused.value.field == word.partition("=")[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (("--batch_size=32", "--max_input_length=1000"), "--max_input_length"),
+        (("--batch-size=32", "--max-cache-length", "512"), "--max-cache-length"),
+        (("--override_batch_size=9999",), "--override_batch_size"),
+    ],
+)
+def test_a_flag_of_pytorchs_server_is_named_as_it_is_written(words, field) -> None:
+    """Not by the key that MaxText has for the same limit."""
+    with pytest.raises(UsageError) as refused:
+        JETSTREAM.limits(EIGHT, words, {})
+    assert refused.value.field == field
 
 
 def test_metrics_are_off_unless_a_port_is_set() -> None:

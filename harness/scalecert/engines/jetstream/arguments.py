@@ -75,6 +75,13 @@ PARALLELISM = ("ici_tensor_parallelism", "ici_autoregressive_parallelism", "ici_
 """MaxText's axes of one slice; their product is the number of accelerators, -1 is the rest."""
 
 
+def as_written(words: Sequence[str], limit: str) -> str:
+    """Return the flag of PyTorch's server that sets a limit among words, else MaxText's key."""
+    flags = {flag for flag, one in PYTORCH.items() if one.limit == limit}
+    given = (word.partition("=")[0] for word in words)
+    return next((word for word in given if word.replace("_", "-") in flags), limit)
+
+
 def is_of_maxtext(words: Sequence[str]) -> bool:
     """Tell whether words are arguments of MaxText's server."""
     return any(word.partition("=")[0] in _MAXTEXT_KEYS for word in words if "=" in word)

@@ -17,6 +17,7 @@ from scalecert.engines.jetstream.arguments import (
     PARALLELISM,
     PYTORCH,
     PYTORCH_DEFAULTS,
+    as_written,
     is_of_maxtext,
     is_of_pytorch,
     quantizes,
@@ -49,8 +50,8 @@ def server_limits(profile: EngineProfile, words: Sequence[str]) -> Limits:
     _check_accelerators(profile, words)
     _check_weights(profile, words)
     _count_slots(profile, values, sources)
-    _fit_lengths(values, sources, found)
-    _fit_memory(profile, values, found)
+    _fit_lengths(words, values, sources, found)
+    _fit_memory(profile, words, values, found)
     values["kv_tokens"] = int(values["max_concurrent_decodes"]) * int(values["max_target_length"])
     sources["kv_tokens"] = sources["max_concurrent_decodes"]
     return Limits(values, sources)
@@ -70,12 +71,21 @@ def _check_accelerators(profile: EngineProfile, words: Sequence[str]) -> None:
     count = profile.spec.accelerator.count
     written = {name: last_value(words, (name,)) for name in PARALLELISM}
     sizes = [int(text) for text in written.values() if text is not None and text.isdecimal()]
-    if sizes and count % prod(sizes):
+    mesh = prod(sizes)
+    if mesh < 1 or count % mesh:
         raise UsageError(
-            f"found a mesh of {prod(sizes)}, but profile {profile.name} is of {count}",
-            field=max(written, key=lambda name: int(written[name] or 0)),
-            hint="make one with scalecert profile estimate --count N, then --profile FILE",
+            f"found a mesh of {mesh}, but profile {profile.name} is of {count}",
+            field=max(PARALLELISM, key=lambda name: _size(written[name])),
+            hint=f"the axes have to come to {count}; for other replicas than of {count} say"
+            " --profile with one of their size (scalecert profile estimate makes it)",
         )
+
+
+def _size(written: str | None) -> int:
+    """Return the size of an axis as far as it is the cause of a mesh that does not fit."""
+    if written is None or not written.isdecimal():
+        return 0
+    return int(written) or MOST_SEQUENCES
 
 
 def _check_weights(profile: EngineProfile, words: Sequence[str]) -> None:
@@ -111,7 +121,10 @@ def _count_slots(profile: EngineProfile, values: dict[str, Value], sources: dict
 
 
 def _fit_lengths(
-    values: dict[str, Value], sources: dict[str, str], found: dict[str, Value]
+    words: Sequence[str],
+    values: dict[str, Value],
+    sources: dict[str, str],
+    found: dict[str, Value],
 ) -> None:
     """Set `max_target_length`; refuse lengths that the server ends on."""
     prompt = int(values["max_prefill_predict_length"])
@@ -124,18 +137,23 @@ def _fit_lengths(
         raise UsageError(
             f"found {prompt}, expected one of {', '.join(map(str, BUCKETS))}: prompts are padded"
             " to these, and the server ends at its first request with any other",
-            field="max_prefill_predict_length",
+            field=as_written(words, "max_prefill_predict_length"),
         )
-    target = int(values["max_target_length"])
+    target, longest = int(values["max_target_length"]), "max_prefill_predict_length"
     if not prompt < target <= MOST_TOKENS:
         raise UsageError(
-            f"found {target}, expected more than max_prefill_predict_length, which is {prompt}:"
+            f"found {target}, expected more than {as_written(words, longest)}, which is {prompt}:"
             " the rest is for the answer",
-            field="max_target_length",
+            field=as_written(words, "max_target_length"),
         )
 
 
-def _fit_memory(profile: EngineProfile, values: dict[str, Value], found: dict[str, Value]) -> None:
+def _fit_memory(
+    profile: EngineProfile,
+    words: Sequence[str],
+    values: dict[str, Value],
+    found: dict[str, Value],
+) -> None:
     """Refuse a decode state that the memory can't hold."""
     slots = int(values["max_concurrent_decodes"])
     target = int(values["max_target_length"])
@@ -146,7 +164,8 @@ def _fit_memory(profile: EngineProfile, values: dict[str, Value], found: dict[st
         max_target_length=target,
     )
     if slots > room:
-        field = "per_device_batch_size" if found else "limits.perDeviceBatchSize"
+        size = "max_concurrent_decodes" if is_of_pytorch(words) else "per_device_batch_size"
+        field = as_written(words, size) if found else "limits.perDeviceBatchSize"
         raise UsageError(
             f"found {slots} slots of {target} tokens, but the memory is for {room}",
             field=field,
