@@ -237,6 +237,20 @@ def test_metrics_of_other_exporters_are_not_called_absent(load, name):
         signal(load, name)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("kubernetes.io|container|accelerator|duty_cycl", "accelerator|duty_cycle?"),
+        ("kubernetes.io|container|accelerator|duty_cycle|gauge", "accelerator|duty_cycle?"),
+    ],
+)
+def test_a_slip_in_the_name_of_an_accelerators_metric(load, name, meant):
+    """What it nearly is comes first; it may be another exporter's all the same."""
+    with pytest.raises(UsageError, match="not modelled") as refused:
+        signal(load, name)
+    assert f"{meant} Else" in (refused.value.hint or "")
+
+
 def test_cpu_utilization_needs_requests(load):
     """An HPA without metrics scales on CPU, which fails while a container requests none."""
     metrics = HPA[HPA.index("  metrics:") :]

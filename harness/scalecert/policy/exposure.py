@@ -83,6 +83,13 @@ class Exposed:
         series = parsed.prometheus_name or name
         return series in self._catalogue.kinds or self._accelerators.knows(name, parsed)
 
+    def nearest(self, name: str) -> str | None:
+        """Return the accelerators' metric, as an HPA writes it, that a name nearly is."""
+        scraped = (one.info for one in self._accelerators.scraped.values())
+        known = {f"{PREFIX}|{info.name}|{info.kind}" for info in scraped}
+        known |= {metric_type.replace("/", "|") for metric_type in self._accelerators.system}
+        return closest(name, sorted(known)) or closest(name.lower(), sorted(known))
+
     def look_up(self, spec: MetricSpec, parsed: ParsedName) -> Exposure:
         """Return whether the metric of an HPA can exist; its selector is not looked at."""
         if parsed.kind == "adapter":

@@ -35,6 +35,10 @@ _REDUCERS = {
     "REDUCE_COUNT": "count",
 }
 
+_NOT_MODELLED = (
+    "metrics of nodes, of cAdvisor and of kube-state-metrics are not modelled;"
+    " docs/accelerators.md lists those of accelerators"
+)
 _OTHER_EXPORTERS = ("dcgm_", "tpu_", "container_", "node_", "kube_")
 """How names begin that are known to be no engine's."""
 
@@ -155,12 +159,11 @@ def _exposure(policy: Policy, exposed: Exposed, index: int, spec: MetricSpec) ->
         return _resource_exposure(policy, spec)
     parsed = parse_metric_name(name, spec.type)
     if _is_foreign(name, parsed) and not exposed.knows(name, spec.type):
-        path = f"spec.metrics[{index}]"
+        near = exposed.nearest(name)
         raise policy.document.error(
             f"found {name}, expected a metric of the engine or of its accelerators",
-            field=path,
-            hint="metrics of nodes, of cAdvisor and of kube-state-metrics are not modelled;"
-            " docs/accelerators.md lists those of accelerators",
+            field=f"spec.metrics[{index}]",
+            hint=f"did you mean {near}? Else: {_NOT_MODELLED}" if near else _NOT_MODELLED,
         )
     found = exposed.look_up(spec, parsed)
     return exposed.with_labels(found, name, identifier, external=spec.external is not None)
