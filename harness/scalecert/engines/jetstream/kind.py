@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 
 from scalecert.documents import DocumentPart
-from scalecert.engines.base import EngineKind, Limits, MetricInfo, MetricsEndpoint
-from scalecert.engines.catalog import Accelerator
+from scalecert.engines.base import EngineKind, Limits, MetricsEndpoint
 from scalecert.engines.flags import last_value
 from scalecert.engines.images import version_of_image
 from scalecert.engines.jetstream.arguments import costly_arguments, is_of_pytorch
@@ -23,7 +22,7 @@ from scalecert.engines.jetstream.model_name import model_of
 from scalecert.engines.jetstream.pipeline_limits import PipelineLimits
 from scalecert.engines.jetstream.profile_limits import JetStreamProfileLimits
 from scalecert.engines.jetstream.server_limits import server_limits
-from scalecert.engines.profiles import EngineProfile, ModelShape
+from scalecert.engines.profiles import EngineProfile
 from scalecert.engines.request_log import RequestLog
 from scalecert.request_limits import RequestLimits
 
@@ -41,17 +40,13 @@ class JetStreamKind:
     """Of the HTTP server in front of it, which is another container."""
     profile_limits: type[DocumentPart] = JetStreamProfileLimits
 
-    def recognises(self, image: str) -> bool:
-        """Tell whether a container image is a JetStream server, not the HTTP server in front."""
-        return is_jetstream_image(image)
-
-    def is_started_by(self, words: Sequence[str]) -> bool:
-        """Tell whether a command line starts a JetStream server."""
-        return is_jetstream_command(words)
-
-    def version_of(self, image: str) -> str | None:
-        """Return the version by the image's tag, None if the tag does not say."""
-        return version_of_image(image)
+    recognises = staticmethod(is_jetstream_image)
+    is_started_by = staticmethod(is_jetstream_command)
+    version_of = staticmethod(version_of_image)
+    costly_flags = staticmethod(costly_arguments)
+    metrics = staticmethod(families)
+    replaced_by = staticmethod(replacement)
+    estimate = staticmethod(estimate)
 
     def limits(
         self,
@@ -63,10 +58,6 @@ class JetStreamKind:
     ) -> Limits:
         """Return the limits of a server with the arguments `args`."""
         return server_limits(profile, args)
-
-    def estimate(self, model: ModelShape, accelerator: Accelerator, *, count: int) -> EngineProfile:
-        """Return the estimated profile of a model on `count` accelerators per replica."""
-        return estimate(model, accelerator, count=count)
 
     def metrics_endpoint(
         self,
@@ -81,10 +72,6 @@ class JetStreamKind:
             port = _HTTP_METRICS_PORT
         switch = "--prometheus_port=9100" if is_of_pytorch(words) else "prometheus_port=9100"
         return MetricsEndpoint(port, path=None, switch=switch)
-
-    def costly_flags(self, words: Sequence[str]) -> tuple[str, ...]:
-        """Return the arguments that change what a step costs, and that no profile can know."""
-        return costly_arguments(words)
 
     def request_limits(self, limits: Limits) -> RequestLimits:
         """Return the longest requests: prompt and answer have a part of a slot each."""
@@ -114,14 +101,6 @@ class JetStreamKind:
     ) -> str | None:
         """Return None: there is no model name in the API, nor on MaxText's metrics."""
         return None
-
-    def metrics(self, version: str | None) -> Mapping[str, MetricInfo]:
-        """Return every metric family that this version exposes, by name."""
-        return families(version)
-
-    def replaced_by(self, name: str, version: str | None) -> str | None:
-        """Return what this version calls a metric that it does not have under `name`."""
-        return replacement(name, version)
 
     def start(
         self,

@@ -75,7 +75,6 @@ class Batch(DecodingBatch):
         "deaf",
         "held",
         "hesitant",
-        "idle_seconds",
         "lag",
         "limits",
         "listening",
@@ -85,7 +84,6 @@ class Batch(DecodingBatch):
         "prefills",
         "remembered",
         "returning",
-        "started",
         "waiting",
     )  # fmt: skip
 
@@ -100,9 +98,6 @@ class Batch(DecodingBatch):
         self.lag = costs.arrival_seconds - TIE_SECONDS
         """What an arrival needs to be visible: `arrival + lag <= time of composition`."""
         self.counts = Counts()
-        self.started = now
-        self.idle_seconds = 0.0
-        """Without a step."""
         self.forget()
 
     def forget(self) -> None:

@@ -21,22 +21,18 @@ from scalecert.engines.base import Activity, Sample
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.decoding import SERIAL_BITS, TIE_SECONDS
 from scalecert.engines.frontend import coming, forget_arrivals, offer
-from scalecert.engines.history import History
-from scalecert.engines.request_log import RequestLog, Status
+from scalecert.engines.history import PACK_AFTER, History
+from scalecert.engines.request_log import RequestLog
 from scalecert.engines.tgi.batch import Batch, Chunk
 from scalecert.engines.tgi.composition import arrive, compose, plan_chunks
 from scalecert.engines.tgi.exposition import Exposition
 from scalecert.engines.tgi.scheduler_limits import SchedulerLimits
 
-_ABORTED = int(Status.ABORTED)
-_PACK_AFTER = 256
-"""Finished requests after which they are packed."""
-
 
 class TgiEngine(Batch):
     """One TGI server process; implements `scalecert.engines.base.Engine`."""
 
-    __slots__ = ("_exposition", "_history", "least_seconds", "now", "ordinal")
+    __slots__ = ("_exposition", "_history", "least_seconds", "ordinal")
 
     def __init__(
         self,
@@ -50,7 +46,6 @@ class TgiEngine(Batch):
         super().__init__(limits, costs, log, now)
         self._history = History()
         self._exposition = Exposition(self, self._history)
-        self.now = now
         self.ordinal = ordinal
         self.least_seconds = costs.weights_seconds + costs.overhead_seconds
         """No step is shorter."""
@@ -94,7 +89,7 @@ class TgiEngine(Batch):
             if not going:
                 break
         arrive(self, limit)
-        if len(self.finished) > _PACK_AFTER:
+        if len(self.finished) > PACK_AFTER:
             self._history.take(self.finished)
             self._exposition.take_counts()
             forget_arrivals(self)
@@ -137,8 +132,7 @@ class TgiEngine(Batch):
         lost = [request[1] for request in self.running.values()]
         for queue in (self.waiting, self.returning, self.pending):
             lost += [request[1] for request in queue]
-        for ident in lost:
-            self.log.status[ident] = _ABORTED
+        self.log.abort(lost)
         self.end = self.now if self.running else self.end
         self.forget()
         return lost
@@ -165,10 +159,7 @@ class TgiEngine(Batch):
             start = visible + TIE_SECONDS if visible > self.end else self.end
             if start > settled:
                 return False
-            self.idle_seconds += start - self.end
-            self.end = start
-            self.settle()
-            self.anchor()
+            self.idle_until(start)
             compose(self)
             # Whoever came may have been refused: requests between segments have permits, too.
             if self.prefills:

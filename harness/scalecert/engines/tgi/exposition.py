@@ -7,14 +7,15 @@ each once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from scalecert.engines.base import Sample
 from scalecert.engines.history import History
+from scalecert.engines.metric_families import Family
 from scalecert.engines.tally import Tally
 from scalecert.engines.tgi.batch import Batch
 from scalecert.engines.tgi.histograms import Histograms
-from scalecert.engines.tgi.metrics import BY_INPUT, BY_TOTAL, FAMILIES, Family, hundredths
+from scalecert.engines.tgi.metrics import BY_INPUT, BY_TOTAL, FAMILIES, hundredths
 
 _BY_NAME = {family.name: family for family in FAMILIES}
 _QUANTILES = ("0", "0.5", "0.9", "0.95", "0.99", "0.999", "1")
@@ -53,7 +54,12 @@ class Exposition:
     def _family(self, family: Family) -> list[Sample]:
         if family.kind == "histogram":
             tallies = self._tallies(family)
-            return [one for labels, tally in tallies for one in _histogram(family, labels, tally)]
+            return [
+                sample
+                for labels, tally in tallies
+                if not tally.is_empty
+                for sample in tally.samples(family.name, labels, _le)
+            ]
         if family.kind == "summary":
             return self._skipped(family.name)
         values = _VALUES[family.name](self)
@@ -98,7 +104,7 @@ class Exposition:
             return hundredths(self.batch.limits.max_input_tokens)
         if family.buckets is BY_TOTAL:
             return hundredths(self.batch.limits.max_total_tokens)
-        return family.buckets or ()
+        return family.buckets
 
     def completed(self) -> dict[str, Step]:
         """Return the completed steps by method: those in which requests joined, and the others."""
@@ -128,20 +134,9 @@ class Exposition:
         return len(self._history)
 
 
-def _histogram(family: Family, labels: Mapping[str, str], tally: Tally) -> Iterator[Sample]:
-    if not sum(tally.counts):
-        return
-    cumulative = 0.0
-    for bound, count in zip((*tally.bounds, float("inf")), tally.counts, strict=True):
-        cumulative += count
-        yield Sample(f"{family.name}_bucket", {**labels, "le": _le(bound)}, cumulative)
-    yield Sample(f"{family.name}_sum", labels, tally.sum)
-    yield Sample(f"{family.name}_count", labels, cumulative)
-
-
 def _le(bound: float) -> str:
     """Return a bound as Rust writes it: whole numbers without a point."""
-    return "+Inf" if bound == float("inf") else repr(bound).removesuffix(".0")
+    return repr(bound).removesuffix(".0")
 
 
 def _queue(of: Exposition) -> list[Shown]:

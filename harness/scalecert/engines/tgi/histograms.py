@@ -66,7 +66,7 @@ class Histograms:
         if waiting:
             import numpy as np
 
-            tally.observe(np.array(waiting, dtype=np.float64), np.ones(len(waiting)))
+            tally.observe(np.array(waiting, dtype=np.float64))
             waiting.clear()
         return tally
 
@@ -75,8 +75,7 @@ class Histograms:
         tally = self._tallies.setdefault(name, Tally(bounds))
         if tally.taken < len(self._history):
             columns = self._columns(tally.taken)
-            values = _OF_REQUESTS[name](columns)
-            tally.observe(values, columns["one"])
+            tally.observe(_OF_REQUESTS[name](columns))
             tally.taken = len(self._history)
         return tally
 
@@ -104,6 +103,5 @@ class Histograms:
         ends = np.array([last[ident] for ident in self._history.idents(begin)])
         columns["queued"] = columns["arrival"] + costs.arrival_seconds
         columns["last"] = ends - costs.delivery_seconds
-        columns["one"] = np.ones(len(ends))
-        columns["validation"] = columns["one"] * costs.arrival_request_seconds
+        columns["validation"] = np.full(len(ends), costs.arrival_request_seconds)
         return columns

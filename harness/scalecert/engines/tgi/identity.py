@@ -1,4 +1,4 @@
-"""How a TGI server is known: by its image or its command; its version, in tags and compared."""
+"""How a TGI server is known: by its image or its command; its version, and what came with which."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from scalecert.engines.images import image_path, version_of_image
-from scalecert.engines.versions import version_parts
+from scalecert.engines.versions import Versions
 
 LATEST = "3.3.7"
 """The version whose sources the model was read from; what an unknown version is taken for."""
-CHUNKS_SINCE = "3.0"
-"""The first version that computes prompts in chunks."""
-FLASHINFER_SINCE = "2.3"
-"""The first version whose default attention has blocks of one token."""
+CHUNKING = Versions(since="3.0")
+"""Those that compute prompts in chunks."""
+FLASHINFER = Versions(since="2.3")
+"""Those whose default attention has blocks of one token."""
 LAUNCHER = "text-generation-launcher"
 
 _IMAGE = re.compile(r"(^|[^a-z0-9])(text-generation-inference|tgi)([^a-z0-9]|$)")
@@ -42,8 +42,3 @@ def version_of(image: str) -> str | None:
     """
     named = _IN_NAME.search(image_path(image))
     return ".".join(named.groups()) if named else version_of_image(image)
-
-
-def at_least(version: str | None, since: str) -> bool:
-    """Tell whether a version is `since` or later; one that is not known is the latest."""
-    return version_parts(version or LATEST) >= version_parts(since)

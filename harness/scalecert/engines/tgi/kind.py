@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from scalecert.documents import DocumentPart
 from scalecert.engines.base import EngineKind, Limits, MetricInfo, MetricsEndpoint
-from scalecert.engines.catalog import Accelerator
-from scalecert.engines.profiles import EngineProfile, ModelShape
+from scalecert.engines.profiles import EngineProfile
 from scalecert.engines.request_log import RequestLog
 from scalecert.engines.tgi.engine import TgiEngine
 from scalecert.engines.tgi.estimate import estimate
@@ -29,17 +28,11 @@ class TgiKind:
     health_path = "/health"
     profile_limits: type[DocumentPart] = TgiProfileLimits
 
-    def recognises(self, image: str) -> bool:
-        """Tell whether a container image is a TGI server."""
-        return is_tgi_image(image)
-
-    def is_started_by(self, words: Sequence[str]) -> bool:
-        """Tell whether a command line starts a TGI server."""
-        return is_tgi_command(words)
-
-    def version_of(self, image: str) -> str | None:
-        """Return the version by the image's tag or name, None if neither says."""
-        return version_of(image)
+    recognises = staticmethod(is_tgi_image)
+    is_started_by = staticmethod(is_tgi_command)
+    version_of = staticmethod(version_of)
+    costly_flags = staticmethod(costly_flags)
+    estimate = staticmethod(estimate)
 
     def limits(
         self,
@@ -52,18 +45,10 @@ class TgiKind:
         """Return the limits of a server with the command line `args` and variables `env`."""
         return server_limits(profile, args, env, version)
 
-    def estimate(self, model: ModelShape, accelerator: Accelerator, *, count: int) -> EngineProfile:
-        """Return the estimated profile of a model on `count` accelerators per replica."""
-        return estimate(model, accelerator, count=count)
-
     def metrics_endpoint(self, words: Sequence[str], env: Mapping[str, str]) -> MetricsEndpoint:
         """Return the API's port: `--prometheus-port` is taken, but nothing listens there."""
         port = (value_of("--port", words, env) or value_of("-p", words, {}) or ("", ""))[0]
         return MetricsEndpoint(int(port) if port.isdecimal() else self.default_port)
-
-    def costly_flags(self, words: Sequence[str]) -> tuple[str, ...]:
-        """Return the flags that change what a step costs, and that no profile can know."""
-        return costly_flags(words)
 
     def request_limits(self, limits: Limits) -> RequestLimits:
         """Return the longest requests that a server with these limits takes."""

@@ -7,13 +7,13 @@ exists before its first use: before the first request there is `tgi_batch_max_to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from itertools import accumulate, repeat
-from types import MappingProxyType
 
 from scalecert.engines.base import Limits, MetricInfo, RequestSizes
+from scalecert.engines.metric_families import Family, families_in, renamed_series
+from scalecert.engines.tgi.identity import LATEST
 from scalecert.engines.tgi.scheduler_limits import SEGMENT_TOKENS
 
 DURATION = tuple(accumulate(repeat(1.5, 35), lambda bound, factor: bound * factor, initial=1e-4))[
@@ -25,20 +25,6 @@ BY_INPUT: tuple[float, ...] = ()
 """Hundredths of `max_input_tokens`: see `hundredths`."""
 BY_TOTAL: tuple[float, ...] = (0.0,)
 """Hundredths of `max_total_tokens`, likewise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One family."""
-
-    name: str
-    kind: str
-    unit: str
-    help: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] | None = None
-    maximum: Callable[[Limits], float] | None = None
-    usual_maximum: Callable[[Limits, RequestSizes], float] | None = None
 
 
 def hundredths(tokens: int) -> tuple[float, ...]:
@@ -138,26 +124,11 @@ _MEANT = {
 }
 """Names that are asked for but were never exposed; the second stands in the help texts of 3.3."""
 
-_SERIES_ENDS = ("_bucket", "_sum", "_count")
-
 
 @cache
 def families() -> Mapping[str, MetricInfo]:
     """Return what is known of every family, by name; versions do not differ."""
-    return MappingProxyType(
-        {
-            family.name: MetricInfo(
-                name=family.name,
-                kind=family.kind,
-                unit=family.unit,
-                labels=family.labels,
-                maximum=family.maximum,
-                usual_maximum=family.usual_maximum,
-                help=family.help,
-            )
-            for family in FAMILIES
-        }
-    )
+    return families_in(LATEST, FAMILIES)
 
 
 def replacement(name: str) -> str | None:
@@ -166,14 +137,7 @@ def replacement(name: str) -> str | None:
     Adds or drops `_total`, takes `tgi:` and a missing prefix for `tgi_`, and follows names that
     are often taken for another's.
     """
-    exposed = families()
-    for end in ("", *_SERIES_ENDS):
-        if not name.endswith(end):
-            continue
-        for candidate in _candidates(name.removesuffix(end)):
-            if candidate + end != name and candidate in exposed:
-                return candidate + end
-    return None
+    return renamed_series(name, families(), _candidates)
 
 
 def _candidates(name: str) -> list[str]:

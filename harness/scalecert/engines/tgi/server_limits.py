@@ -21,7 +21,7 @@ from scalecert.engines.tgi.flags import (
     memory_share,
     parse,
 )
-from scalecert.engines.tgi.identity import CHUNKS_SINCE, FLASHINFER_SINCE, at_least
+from scalecert.engines.tgi.identity import CHUNKING, FLASHINFER
 from scalecert.engines.tgi.profile_limits import TgiProfileLimits
 from scalecert.engines.tgi.scheduler_limits import LARGEST_GRAPH
 from scalecert.engines.tgi.warmup import MEMORY_SHARE, WarmUp, kv_tokens
@@ -89,14 +89,14 @@ def flag_of(name: str, sources: Mapping[str, str]) -> str:
 
 def _set_attention(values: Values, sources: Sources, env: Mapping[str, str], version: str) -> None:
     """Set `chunking` and `block_size` as the kernels and the version have them."""
-    if not at_least(version, CHUNKS_SINCE):
+    if version not in CHUNKING:
         values["chunking"], sources["chunking"] = False, "default"
-    if not at_least(version, FLASHINFER_SINCE):
+    if version not in FLASHINFER:
         values["block_size"], sources["block_size"] = BLOCK_SIZES["paged"], "default"
     if (named := attention(env)) is not None:
         name, chunks = named
         values["block_size"] = BLOCK_SIZES[name]
-        values["chunking"] = chunks and at_least(version, CHUNKS_SINCE)
+        values["chunking"] = chunks and version in CHUNKING
         sources |= dict.fromkeys(("block_size", "chunking"), "env")
     if forbids_chunking(env):
         values["chunking"], sources["chunking"] = False, "env"

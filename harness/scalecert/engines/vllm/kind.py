@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from scalecert.documents import DocumentPart
-from scalecert.engines.base import EngineKind, Limits, MetricInfo, MetricsEndpoint
-from scalecert.engines.catalog import Accelerator
+from scalecert.engines.base import EngineKind, Limits, MetricsEndpoint
 from scalecert.engines.flags import flags_among, last_value
 from scalecert.engines.images import version_of_image
-from scalecert.engines.profiles import EngineProfile, ModelShape
+from scalecert.engines.profiles import EngineProfile
 from scalecert.engines.request_log import RequestLog
 from scalecert.engines.vllm.engine import VllmEngine
 from scalecert.engines.vllm.estimate import estimate
@@ -31,17 +30,14 @@ class VllmKind:
     health_path = "/health"
     profile_limits: type[DocumentPart] = VllmProfileLimits
 
-    def recognises(self, image: str) -> bool:
-        """Tell whether a container image is a vLLM server."""
-        return is_vllm_image(image)
-
-    def is_started_by(self, words: Sequence[str]) -> bool:
-        """Tell whether a command line starts a vLLM server."""
-        return is_vllm_command(words)
-
-    def version_of(self, image: str) -> str | None:
-        """Return the version by the image's tag, None if the tag does not say."""
-        return version_of_image(image)
+    recognises = staticmethod(is_vllm_image)
+    is_started_by = staticmethod(is_vllm_command)
+    version_of = staticmethod(version_of_image)
+    model_of = staticmethod(model_of)
+    served_name = staticmethod(served_name)
+    metrics = staticmethod(families)
+    replaced_by = staticmethod(replacement)
+    estimate = staticmethod(estimate)
 
     def limits(
         self,
@@ -53,10 +49,6 @@ class VllmKind:
     ) -> Limits:
         """Return the limits of a server with the command line `args`."""
         return server_limits(profile, args, version)
-
-    def estimate(self, model: ModelShape, accelerator: Accelerator, *, count: int) -> EngineProfile:
-        """Return the estimated profile of a model on `count` accelerators per replica."""
-        return estimate(model, accelerator, count=count)
 
     def metrics_endpoint(
         self,
@@ -78,22 +70,6 @@ class VllmKind:
     def drain_seconds(self, limits: Limits) -> float:
         """Return `--shutdown-timeout`; without it a server aborts at once."""
         return float(limits.values.get("shutdown_timeout", 0.0))
-
-    def model_of(self, words: Sequence[str], env: Mapping[str, str]) -> tuple[str, str] | None:
-        """Return the model that the server loads and where that is said."""
-        return model_of(words, env)
-
-    def served_name(self, words: Sequence[str], env: Mapping[str, str]) -> str | None:
-        """Return the value of the label `model_name` on its metrics."""
-        return served_name(words, env)
-
-    def metrics(self, version: str | None) -> Mapping[str, MetricInfo]:
-        """Return every metric family that this version exposes, by name."""
-        return families(version)
-
-    def replaced_by(self, name: str, version: str | None) -> str | None:
-        """Return what this version calls a metric that it does not have under `name`."""
-        return replacement(name, version)
 
     def start(
         self,
