@@ -190,6 +190,7 @@ class ToyKind:
 
     name = "toy"
     default_port = 7000
+    exits_when_idle = True
     health_path = "/alive"
     profile_limits: type[DocumentPart] = ToyProfileLimits
 

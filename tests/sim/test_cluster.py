@@ -147,6 +147,15 @@ def test_a_server_that_aborts_at_sigterm_ends_there():
     assert watcher.times("gone") == [30.0]
 
 
+def test_a_server_that_ignores_sigterm_is_there_until_it_is_killed():
+    """It holds its accelerators for the whole grace period, whether anything runs or not."""
+    timing = PodTiming(20.0, 70.0, None, Probe(), 10.0, math.inf, 120.0, exits_when_idle=False)
+    cluster, kernel, watcher = cluster_of(timing, ready=2, finish=35.0)
+    cluster.scale(1, 0.0)
+    kernel.run(500.0)
+    assert watcher.times("gone") == [120.0]
+
+
 def test_the_grace_period_ends_everything():
     """SIGKILL comes at the end of the grace, in the middle of a preStop hook too."""
     timing = PodTiming(20.0, 70.0, None, Probe(), 300.0, 300.0, 45.0)

@@ -161,6 +161,10 @@ class EngineKind(Protocol):
     health_path: str
     """Where a probe learns over HTTP whether the server answers."""
 
+    exits_when_idle: bool
+    """Whether a server that got SIGTERM exits once nothing runs; if not, it holds its accelerators
+    until the kubelet kills it."""
+
     profile_limits: type[DocumentPart]
     """What `limits` of this engine's profiles are."""
 

@@ -27,6 +27,7 @@ class PodTiming:
         pre_stop_seconds: sleep of the preStop hook; the server goes on meanwhile.
         drain_seconds: how long the server works on after SIGTERM before it aborts what runs.
         grace_seconds: terminationGracePeriodSeconds, counted from the deletion.
+        exits_when_idle: whether the server exits after SIGTERM once nothing runs.
     """
 
     image_pull_seconds: float
@@ -36,6 +37,7 @@ class PodTiming:
     pre_stop_seconds: float
     drain_seconds: float
     grace_seconds: float
+    exits_when_idle: bool = True
 
     def ready_after(self, started: float) -> float:
         """Return when a container started at `started` becomes ready."""
@@ -92,4 +94,5 @@ def pod_timing(policy: Policy, resolved: Resolved, startup: PodStartup) -> PodTi
         pre_stop_seconds=container.pre_stop_seconds,
         drain_seconds=resolved.kind.drain_seconds(resolved.limits),
         grace_seconds=policy.target.serving.termination_grace_seconds,
+        exits_when_idle=resolved.kind.exits_when_idle,
     )

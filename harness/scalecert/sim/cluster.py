@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -175,13 +176,22 @@ class Cluster:
     def _drain(self, pod: Pod, now: float) -> None:
         """After SIGTERM: wait for what runs, until the server or the kubelet ends it."""
         deadline = (pod.deleted or 0.0) + self._workload.timing.killed_after()
-        if pod.engine is not None and now < deadline:
-            pod.engine.advance(now)
-            if pod.engine.outstanding():
-                finish = min(pod.engine.next_finish_seconds(), deadline)
-                self._kernel.at(finish, Priority.CLUSTER, partial(self._drain, pod))
+        if now < deadline:
+            finish = self._next_finish(pod, now)
+            if finish is not None:
+                again = partial(self._drain, pod)
+                self._kernel.at(min(finish, deadline), Priority.CLUSTER, again)
                 return
         self._gone(pod, now)
+
+    def _next_finish(self, pod: Pod, now: float) -> float | None:
+        """Return when a server that got SIGTERM may be done, None if it exits now."""
+        if pod.engine is not None:
+            pod.engine.advance(now)
+            if pod.engine.outstanding():
+                return pod.engine.next_finish_seconds()
+        runs = pod.started is not None
+        return math.inf if runs and not self._workload.timing.exits_when_idle else None
 
     def _gone(self, pod: Pod, now: float) -> None:
         self._observer.before_change(now)

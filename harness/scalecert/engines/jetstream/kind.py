@@ -38,6 +38,7 @@ class JetStreamKind:
     """gRPC; HTTP is another container's, or another entry point's."""
     health_path = "/healthcheck"
     """Of the HTTP server in front of it, which is another container."""
+    exits_when_idle = False
     profile_limits: type[DocumentPart] = JetStreamProfileLimits
 
     recognises = staticmethod(is_jetstream_image)

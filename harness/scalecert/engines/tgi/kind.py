@@ -26,6 +26,7 @@ class TgiKind:
     default_port = 80
     """Of the image (`ENV PORT`); the launcher's own is 3000, but it is rarely started outside."""
     health_path = "/health"
+    exits_when_idle = True
     profile_limits: type[DocumentPart] = TgiProfileLimits
 
     recognises = staticmethod(is_tgi_image)

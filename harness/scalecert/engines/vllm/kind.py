@@ -28,6 +28,7 @@ class VllmKind:
     name = "vllm"
     default_port = 8000
     health_path = "/health"
+    exits_when_idle = True
     profile_limits: type[DocumentPart] = VllmProfileLimits
 
     recognises = staticmethod(is_vllm_image)
