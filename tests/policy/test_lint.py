@@ -9,6 +9,7 @@ import pytest
 from scalecert.engines.base import MetricsEndpoint
 from scalecert.metrics.gke.monitored_resources import K8S_CONTAINER
 from scalecert.policy.lint import RULES, facts_of
+from scalecert.policy.loading import load_policies
 from scalecert.policy.resolve import resolve
 from scalecert.policy.scraping import scrape_problem
 from scalecert.policy.signals import signals
@@ -533,3 +534,16 @@ def test_whether_something_runs_is_no_load(load, one, expected):
     assert (
         verdicts(apply("busy-not-load", load(joined(hpa(one), DEPLOYMENT, EXPORTER)))) == expected
     )
+
+
+def test_two_hpas_for_one_target_would_scale_nothing_together(tmp_path):
+    """Alternatives in one input are judged one by one, and it is said that they can't be both."""
+    other = HPA.replace("name: llm\nspec", "name: b\nspec")
+    apart = [text.replace("name: llm", "name: c") for text in (HPA, DEPLOYMENT)]
+    file = tmp_path / "in.yaml"
+    file.write_text(joined(HPA, other, DEPLOYMENT, *apart))
+    first, second, third = load_policies([str(file)])
+    assert (first.rivals, second.rivals, third.rivals) == (("b",), ("llm",), ())
+    (finding,) = apply("one-autoscaler", first)
+    assert finding.message.startswith("b of the input too would scale Deployment llm")
+    assert apply("one-autoscaler", third) == []

@@ -84,7 +84,20 @@ def load_policies(
         check_hpa_version(document)
     found = _read(documents, of_kind)
     policies = [_policy(hpa, document, found) for hpa, document in found.hpas]
-    return _told_apart(policies)
+    return _told_apart([replace(one, rivals=_rivals(one, policies)) for one in policies])
+
+
+def _rivals(policy: Policy, policies: Sequence[Policy]) -> tuple[str, ...]:
+    """Return the names of the other HPAs that scale what a policy's does."""
+    wanted = policy.hpa.scale_target_ref
+    return tuple(
+        one.name
+        for one in policies
+        if one is not policy
+        and one.namespace == policy.namespace
+        and (one.hpa.scale_target_ref.kind, one.hpa.scale_target_ref.name)
+        == (wanted.kind, wanted.name)
+    )
 
 
 def _told_apart(policies: Sequence[Policy]) -> tuple[Policy, ...]:

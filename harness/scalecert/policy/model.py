@@ -192,6 +192,7 @@ class Policy:
         digest: sha256 over `manifests`.
         ignored: other objects of the input, as `Kind/name`.
         targets: every object of the input that could be scaled, as `Kind name`.
+        rivals: names of the input's other HPAs that scale the same object.
     """
 
     name: str
@@ -206,6 +207,7 @@ class Policy:
     digest: str
     ignored: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:

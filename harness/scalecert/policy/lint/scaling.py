@@ -21,6 +21,21 @@ def _replica_range(facts: Facts) -> Iterator[LintFinding]:
         yield finding_at(place, "replica-range", "pass", f"{least} to {most} replicas")
 
 
+def _one_autoscaler(facts: Facts) -> Iterator[LintFinding]:
+    """`one-autoscaler`: no other HPA scales the same pods."""
+    policy = facts.policy
+    if policy.rivals:
+        target, names = policy.hpa.scale_target_ref, ", ".join(policy.rivals)
+        yield finding_at(
+            policy.place("spec.scaleTargetRef"),
+            "one-autoscaler",
+            "warning",
+            f"{names} of the input too would scale {target.kind} {target.name}, and in one cluster"
+            " neither would: the controller stops at AmbiguousSelector",
+            "apply one of them, or join their metrics in one HPA",
+        )
+
+
 def _scaling_disabled(facts: Facts) -> Iterator[LintFinding]:
     """`scaling-disabled`: neither direction is switched off."""
     behavior = facts.policy.hpa.behavior
@@ -83,6 +98,14 @@ RULES = (
         "warning",
         "where both are the same nothing is ever scaled",
         _replica_range,
+    ),
+    LintRule(
+        "one-autoscaler",
+        "Is this the only HPA of the input that scales its target?",
+        "warning",
+        "each is judged as if it were alone, to compare them; together in a cluster they scale"
+        " nothing",
+        _one_autoscaler,
     ),
     LintRule(
         "scaling-disabled",
