@@ -58,6 +58,11 @@ def test_what_has_no_bound_has_no_maximum(load):
             "did you mean vllm:num_requests_running?",
         ),
         (
+            "prometheus.googleapis.com|tgi_queue_size|gauge",
+            "vllm 0.14.0 does not expose tgi_queue_size, tgi does",
+            "scale on a metric of vllm",
+        ),
+        (
             "prometheus.googleapis.com|vllm:num_requests_running|counter",
             "vllm:num_requests_running is a gauge, the name says counter",
             f"write {RUNNING}",
@@ -65,7 +70,7 @@ def test_what_has_no_bound_has_no_maximum(load):
         (
             "prometheus.googleapis.com|vllm:num_requests_running",
             "its name is not prometheus.googleapis.com|NAME|gauge",
-            "",
+            f"write {RUNNING}",
         ),
         (
             "prometheus.googleapis.com|vllm:num_requests_running|gauges",

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from scalecert.documents import closest
 from scalecert.engines.base import EngineKind, MetricInfo
+from scalecert.engines.registry import engine_kinds
 from scalecert.hpa.metrics.interfaces import MetricsError
 from scalecert.hpa.selectors import Selector, SelectorError, label_selector_as_selector
 from scalecert.hpa.types import MetricIdentifier, MetricSpec
@@ -203,7 +204,12 @@ class Exposed:
         if renamed is not None:
             return Exposure(False, series, reason=reason, hint=f"{engine} calls it {renamed}")
         near = closest(series, self._catalogue)
-        return Exposure(False, series, reason=reason, hint=f"did you mean {near}?" if near else "")
+        hint = f"did you mean {near}?" if near else ""
+        for other in engine_kinds():
+            if other.name != self._kind.name and series in other.metrics(None):
+                reason += f", {other.name} does"
+                hint = f"scale on a metric of {self._kind.name}"
+        return Exposure(False, series, reason=reason, hint=hint)
 
     def _family(self, series: str) -> MetricInfo | None:
         scraped = self._accelerators.scraped.get(series)
