@@ -187,6 +187,15 @@ def test_the_last_line_has_the_answer_again() -> None:
     assert re.fullmatch(r"NOT CERTIFIED S1 vllm: core \d+ passed, \d+ failed", last)
 
 
+def test_a_suite_without_core_checks_says_why_it_certifies_nothing() -> None:
+    """Extended findings are reported and decide nothing: the last line says so, not `0 passed`."""
+    findings = [replace(finding, level="extended") for finding in make_certificate().findings]
+    certificate = issue("vllm", make_runs(make_plan()), findings, DATE)
+    last = text.summary(certificate).splitlines()[-1]
+    assert last.startswith("INCONCLUSIVE")
+    assert last.endswith("has no core checks, so it certifies nothing")
+
+
 def test_several_capacities_name_their_scenarios() -> None:
     """Which sizes a figure is for must not be guessed."""
     plans = [
@@ -203,7 +212,7 @@ def test_requests_left_out_are_said() -> None:
     plan = make_plan()
     cut = replace(plan, load=replace(plan.load, left_out=7))
     certificate = issue("vllm", make_runs(cut), (), DATE)
-    assert "7 requests longer than the model's context were left out" in text.summary(certificate)
+    assert "7 requests longer than the server takes were left out" in text.summary(certificate)
 
 
 def test_names_from_elsewhere_can_not_act_on_the_terminal() -> None:

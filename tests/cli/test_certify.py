@@ -250,7 +250,10 @@ def test_unusable_input_is_one_line(
         (("--price", "nan"), "--price: found nan, expected a number, 0 or more"),
         (("--capacity", "inf"), "--capacity: found inf, expected a number, more than 0"),
         (("--workload", "back.csv"), "back.csv:3: found a request 1 s before the one above"),
-        (("--workload", "long.yaml"), "--workload: workload.sizes: found no request that the server takes"),
+        (
+            ("--workload", "long.yaml"),
+            "--workload: workload.sizes: found no request that the server takes",
+        ),
     ],
 )
 def test_unusable_figures_and_traffic_are_one_line(

@@ -118,12 +118,12 @@ def _summary(certificate: Certificate, *, colour: bool) -> Iterator[str]:
         yield from wrapped(f"{entry.value}  [{entry.source}]", first=f"  {entry.what:{width}}  ")
     left_out = sum(result.load.left_out for result in spec.scenarios if result.load)
     if left_out:
-        yield f"{left_out:,} requests longer than the model's context were left out"
+        yield f"{left_out:,} requests longer than the server takes were left out"
     yield from problem_lines(certificate.findings, partial(_painted, colour=colour))
     yield ""
     yield f"extended: {_counts(spec.statistics.extended)}"
-    core = f"{certificate.metadata.name}: core {_counts(spec.statistics.core)}"
-    yield f"{_headline(spec, colour=colour)} {core}"
+    core = _core(spec)
+    yield f"{_headline(spec, colour=colour)} {certificate.metadata.name}: {core}"
 
 
 def _headline(spec: Spec, *, colour: bool) -> str:
@@ -146,6 +146,14 @@ def _runs(spec: Spec) -> str:
     if spec.guard is None or len(spec.guard.runs) == 1:
         return f"seed {spec.seed}"
     return f"runs {', '.join(run.name for run in spec.guard.runs)}"
+
+
+def _core(spec: Spec) -> str:
+    """Return the counts of what decides; a suite may have nothing of the kind."""
+    counts = spec.statistics.core
+    if counts.passed + counts.failed + counts.inconclusive + counts.skipped:
+        return f"core {_counts(counts)}"
+    return f"suite {spec.suite.name} has no core checks, so it certifies nothing"
 
 
 def _counts(counts: Counts) -> str:

@@ -38,7 +38,10 @@ class PipelineLimits:
     def requests(self) -> RequestLimits:
         """Return the longest requests that a slot has room for, prompt and answer each."""
         return RequestLimits(
-            self.longest_prompt, self.longest_answer, self.max_target_length, "max_target_length"
+            self.longest_prompt,
+            self.longest_answer,
+            self.max_target_length,
+            "max_prefill_predict_length, max_target_length",
         )
 
     def bucket(self, input_tokens: int) -> int:

@@ -59,7 +59,9 @@ class SchedulerLimits:
     def requests(self) -> RequestLimits:
         """Return the longest requests that are taken: the router's validation."""
         longest = self.longest_request
-        return RequestLimits(self.longest_input, longest, longest, "--max-total-tokens")
+        return RequestLimits(
+            self.longest_input, longest, longest, "--max-input-tokens, --max-total-tokens"
+        )
 
     @property
     def longest_request(self) -> int:
