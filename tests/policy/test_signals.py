@@ -162,6 +162,15 @@ def test_an_average_that_is_divided_again(load, source):
     assert (plain.aggregation, plain.maximum, plain.reason) == ("avg", 64.0, "")
 
 
+@pytest.mark.parametrize(("operator", "words"), [("max", "the highest"), ("min", "the lowest")])
+def test_a_highest_or_lowest_value_is_divided_too(load, operator, words):
+    """One pod's value does not grow with the pods either, so AverageValue shares it out as well."""
+    found = ruled(load, f"{operator}(<<.Series>>{{<<.LabelMatchers>>}})")
+    assert found.maximum == pytest.approx(64 / 9)
+    assert f"it is {words}, at most 64" in found.reason
+    assert f"sum instead of {operator}" in found.hint
+
+
 def test_a_number_in_place_of_missing_data(load):
     """`or vector(0)` is known of the signal, and takes nothing from what is known beside it."""
     found = ruled(load, "sum(<<.Series>>{<<.LabelMatchers>>}) or vector(0)")

@@ -24,7 +24,8 @@ from scalecert.metrics.tsdb import NAME_LABEL, Matcher
 _KEEP = ("sum", "avg", "min", "max")
 """Aggregations whose value is in the series' own unit."""
 
-_POD_LABELS = frozenset({"pod", "instance"})
+_POD_LABELS = frozenset({"pod", "instance", "exported_pod", "UUID", "accelerator_id", "hostname"})
+"""Labels that leave a series for each pod, or for each of its accelerators; the last is a node."""
 
 LabelsOf = Callable[[VectorSelector], Collection[str] | None]
 """The labels that a selector's series can have; None if nobody knows."""

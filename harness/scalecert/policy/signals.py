@@ -236,14 +236,18 @@ def _reducer(identifier: MetricIdentifier) -> str:
     return _REDUCERS.get(labels.get("reducer", ""), "sum")
 
 
-def _averaged_twice(signal: Signal, most: int) -> Signal:
-    """Return a signal that AverageValue divides although it is an average, bounded as it then is.
+_NOT_TOTALS = {"avg": "an average over pods", "max": "the highest", "min": "the lowest"}
+"""Aggregations that do not grow with the pods, in words."""
 
-    With n replicas the HPA compares average / n with the target (replica_calculator.go,
-    `GetExternalPerPodMetricReplicas`), so it asks for ceil(average / target) whatever n is. To ask
-    for the last replica the average has to exceed a target for each of the others.
+
+def _averaged_twice(signal: Signal, most: int) -> Signal:
+    """Return a signal that AverageValue divides although it is no total, bounded as it then is.
+
+    With n replicas the HPA compares value / n with the target (replica_calculator.go,
+    `GetExternalPerPodMetricReplicas`), so it asks for ceil(value / target) whatever n is. To ask
+    for the last replica the value has to exceed a target for each of the others.
     """
-    divided = signal.aggregation == "avg" and signal.target_type == "AverageValue"
+    divided = signal.aggregation in _NOT_TOTALS and signal.target_type == "AverageValue"
     if not divided or signal.maximum is None or signal.target_value <= 0:
         return signal
     asked = max(1, math.ceil(signal.maximum / signal.target_value))
@@ -253,7 +257,9 @@ def _averaged_twice(signal: Signal, most: int) -> Signal:
         signal,
         maximum=signal.maximum / (most - 1),
         usual_maximum=None,
-        reason=f"it is an average over pods, at most {signal.maximum:g}, which AverageValue divides"
-        f" by the replicas once more: it never asks for more than {asked} of {most} replicas",
-        hint=f"let the rule publish sum instead of avg, or use type Value for {signal.metric}",
+        reason=f"it is {_NOT_TOTALS[signal.aggregation]}, at most {signal.maximum:g}, which"
+        " AverageValue divides by the replicas once more: it never asks for more than"
+        f" {asked} of {most} replicas",
+        hint=f"let the rule publish sum instead of {signal.aggregation}, or use type Value for"
+        f" {signal.metric}",
     )
