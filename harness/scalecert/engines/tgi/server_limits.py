@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from scalecert.engines.accelerator_count import require_count
 from scalecert.engines.base import Limits
 from scalecert.engines.flags import Value
 from scalecert.engines.profile_ranges import MOST_SEQUENCES, MOST_TOKENS
@@ -127,14 +128,8 @@ def _check_ranges(values: Values, sources: Sources) -> None:
 
 def _check_shards(profile: EngineProfile, flags: Values, sources: Sources) -> None:
     """Refuse another number of accelerators than the profile's."""
-    count = profile.spec.accelerator.count
-    wanted = int(flags.get("num_shard", count))
-    if wanted != count:
-        raise UsageError(
-            f"found {wanted} accelerators a replica, but profile {profile.name} is of {count}",
-            field=flag_of("num_shard", sources),
-            hint=f"make one with scalecert profile estimate --count {wanted}, then --profile FILE",
-        )
+    asked = int(flags.get("num_shard", profile.spec.accelerator.count))
+    require_count(profile, asked, flag_of("num_shard", sources))
 
 
 def _size_kv_cache(profile: EngineProfile, values: Values, sources: Sources) -> None:

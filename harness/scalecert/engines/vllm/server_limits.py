@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scalecert.engines.accelerator_count import require_count
 from scalecert.engines.base import Limits
 from scalecert.engines.flags import Value, parse_flags
 from scalecert.engines.profile_ranges import MOST_SEQUENCES, MOST_TOKENS
@@ -80,16 +81,10 @@ def _check_ranges(values: dict[str, Value]) -> None:
 
 def _check_accelerators(profile: EngineProfile, flags: dict[str, Value]) -> None:
     """Refuse another number of accelerators than the profile's: tensor x pipeline parallel."""
-    count = profile.spec.accelerator.count
     if not {"tensor_parallel_size", "pipeline_parallel_size"} & flags.keys():
         return
-    wanted = int(flags.get("tensor_parallel_size", 1)) * int(flags.get("pipeline_parallel_size", 1))
-    if wanted != count:
-        raise UsageError(
-            f"found {wanted} accelerators a replica, but profile {profile.name} is of {count}",
-            field="--tensor-parallel-size",
-            hint=f"make one with scalecert profile estimate --count {wanted}, then --profile FILE",
-        )
+    asked = int(flags.get("tensor_parallel_size", 1)) * int(flags.get("pipeline_parallel_size", 1))
+    require_count(profile, asked, "--tensor-parallel-size")
 
 
 def _size_kv_cache(
