@@ -341,3 +341,5 @@ def test_nothing_is_due_before_the_first_request():
     seen = make_series(sync__metric__0__value=np.where(syncs < 360.0, np.nan, values))
     assert find_one(make_recording(series=seen, requests=late), "signal-present").measured == 1.0
     assert find_one(make_recording(series=seen), "signal-present").measured < 0.9
+    rows = {name: values[::-1] for name, values in make_requests(np.arange(0.0, DURATION)).items()}
+    assert find_one(make_recording(series=seen, requests=rows), "signal-present").measured < 0.9

@@ -16,6 +16,7 @@ from scalecert.checks import advice
 from scalecert.checks.overload import highest_under_overload
 from scalecert.checks.reach import lower_target, reachable, threshold
 from scalecert.checks.registry import NoDataError, Outcome, check
+from scalecert.checks.requests import column
 from scalecert.checks.timeline import replicas, series
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Plan, Signal
@@ -75,8 +76,8 @@ def _share_with_value(recording: Recording, index: int) -> float:
     ready = replicas(recording, "ready").first_at_least(1, 0.0)
     if math.isinf(ready):
         raise NoDataError("no pod was ever ready")
-    arrivals = recording.requests["arrival_seconds"]
-    begin = max(ready, float(arrivals[0]) if arrivals.size else 0.0)
+    arrivals = column(recording, "arrival_seconds")
+    begin = max(ready, float(arrivals.min()) if arrivals.size else 0.0)
     due = series(recording, "sync.time_seconds") >= begin + _GRACE_SECONDS
     if not due.any():
         raise NoDataError("the HPA never synced after the first pod had had requests for 60 s")
