@@ -13,6 +13,7 @@ Engines are built of these, which know no engine:
 A step takes what an engine profile says:
 
     profiles    the document, its ranges (profile_ranges) and its step costs (costs)
+    accelerator_count  whether a server splits its model as the profile does
     roofline    an estimated profile, of an accelerator and a model in catalogues (catalog);
                 model_config reads a model's own `config.json`
 """
