@@ -10,7 +10,7 @@ The quantities are those of the roofline (`scalecert.engines.roofline`), counted
     power    idle + a x DRAM + b x FLOP, up to the limit; beyond it the clock falls
     tensor   FLOP over the clock that is left
 
-Five constants are fitted to an H200 that served Llama-2-7B (fixtures/golden/vllm-h200: NVML and its
+The constants are fitted to an H200 that served Llama-2-7B (fixtures/golden/vllm-h200: NVML and its
 GPM counters); docs/accelerators.md has the errors. On other accelerators they are assumed.
 """
 
