@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from scalecert.engines.base import Activity, Limits
-from scalecert.engines.profiles import load_profile
+from scalecert.engines.catalog import load_accelerator, load_model
+from scalecert.engines.profiles import load_profile, profile_text
 from scalecert.engines.registry import engine_kind
 from scalecert.exporters.base import Reading
 from scalecert.exporters.device import COPY_PER_DRAM, Device, device_of
@@ -138,6 +139,18 @@ def test_an_accelerator_that_is_in_no_catalogue_has_the_peaks_of_its_step_costs(
     assert found.flops_per_second == pytest.approx(known.flops_per_second)
     assert found.bytes_per_second == pytest.approx(known.bytes_per_second)
     assert found.model == "my-card"
+
+
+@pytest.mark.parametrize(("kind", "make"), [("tpu", "cloud-tpu"), ("gpu", "nvidia")])
+def test_an_accelerator_that_is_in_no_catalogue_is_what_its_profile_says(kind, make):
+    """A user's own TPU shows what TPUs show: its estimated profile carries the kind with it."""
+    shipped = load_accelerator("v5e" if kind == "tpu" else "l4")
+    own = structs.replace(shipped, name="ours")
+    engine = engine_kind("jetstream" if kind == "tpu" else "tgi")
+    profile = engine.estimate(load_model("llama-2-7b"), own, count=8 if kind == "tpu" else 1)
+    assert f"kind: {kind}" in profile_text(profile)
+    limits = engine.limits(profile, (), {})
+    assert device_of(profile, limits, profile.spec.accelerator.count).make == make
 
 
 @settings(derandomize=True, max_examples=100, deadline=None)

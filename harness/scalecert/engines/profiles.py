@@ -111,6 +111,8 @@ class AcceleratorCount(DocumentPart, frozen=True):
 
     name: str
     count: int = 1
+    kind: Literal["gpu", "tpu"] | msgspec.UnsetType = msgspec.UNSET
+    """Of an accelerator that the shipped catalogue lacks; a GPU where nothing is said."""
 
 
 class Memory(DocumentPart, frozen=True, kw_only=True):

@@ -124,7 +124,7 @@ def estimated_profile(
         engine=engine,
         engine_version=version,
         model=model,
-        accelerator=AcceleratorCount(accelerator.name, count),
+        accelerator=AcceleratorCount(accelerator.name, count, _own_kind(accelerator)),
         costs=costs,
         limits=msgspec.to_builtins(limits),
         memory=memory,
@@ -142,6 +142,12 @@ def estimated_profile(
     return EngineProfile(
         API_VERSION, "EngineProfile", Metadata(f"{engine}_{model.name}_{name}"), spec
     )
+
+
+def _own_kind(accelerator: Accelerator) -> AcceleratorKind | msgspec.UnsetType:
+    """Return what an accelerator is, unset where the shipped catalogue tells."""
+    shipped = any(one.name == accelerator.name for one in accelerators())
+    return msgspec.UNSET if shipped else accelerator.kind
 
 
 def require_kind(accelerator: Accelerator, kind: AcceleratorKind, engine: str) -> None:

@@ -157,7 +157,7 @@ def device_of(profile: EngineProfile, limits: Limits, count: int) -> Device:
     shape, memory = spec.model, spec.memory
     known = next((one for one in accelerators() if one.name == spec.accelerator.name), None)
     flops, bandwidth = _peaks(profile, known)
-    tpu = known is not None and known.kind == "tpu"
+    tpu = (spec.accelerator.kind if known is None else known.kind) == "tpu"
     streamed = (shape.layer_weights + shape.head_weights) * shape.bytes_per_weight
     return Device(
         make="cloud-tpu" if tpu else "nvidia",
