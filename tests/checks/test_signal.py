@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from scalecert.checks.finding import Verdict
 from scalecert.checks.reach import reachable
 from scalecert.checks.signal import present_statically
+from scalecert.engines.request_log import Status
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Signal, UsualMaximum
 
@@ -312,6 +313,18 @@ def test_a_metric_that_stays_low_under_overload_is_out_of_reach() -> None:
     assert (finding.verdict, finding.measured) == (Verdict.FAIL, pytest.approx(6.0 / 11.0))
     assert "rose to 6 at most while the replicas were overloaded" in finding.message
     assert finding.next_step.startswith("lower the target of vllm:num_requests_running from 10")
+
+
+def test_servers_that_refuse_requests_are_the_reason() -> None:
+    """TGI takes 128 requests at once: what would have queued is refused instead."""
+    recording = overloaded(make_signal(), value=6.0)
+    requests = dict(recording.requests)
+    requests["status"] = requests["status"].copy()
+    requests["status"][:7] = Status.REJECTED
+    refusing = Recording(recording.plan, recording.series, requests, recording.events)
+    finding = find_one(refusing, "signal-reachable")
+    assert finding.message.endswith("the servers refused 7 requests before it rose so far")
+    assert finding.next_step.startswith("raise the server's limit on requests, or lower the target")
 
 
 @pytest.mark.parametrize(("value", "ready"), [(12.0, 1.0), (6.0, 9.0)])

@@ -18,6 +18,7 @@ from scalecert.checks.reach import lower_target, reachable, threshold
 from scalecert.checks.registry import NoDataError, Outcome, check
 from scalecert.checks.requests import column
 from scalecert.checks.timeline import replicas, series
+from scalecert.engines.request_log import Status
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Plan, Signal
 from scalecert.recording.quantiles import Floats, quantile
@@ -171,14 +172,25 @@ def _out_of_reach(recording: Recording, limit: float) -> Outcome | None:
     if signal is None or room > limit:
         return None
     value = highest[signal.index]
+    refused = int(np.count_nonzero(column(recording, "status") == Status.REJECTED))
     return Outcome(
         measured=room,
         message=f"{signal.metric} rose to {value:.4g} at most while the replicas were overloaded,"
-        f" a scale-up needs more than {threshold(signal):.4g}: another limit of the server is"
-        " reached first",
-        next_step=lower_target(signal, value),
+        f" a scale-up needs more than {threshold(signal):.4g}: {_bound_first(refused)}",
+        next_step=_raise_queue_limit(refused) + lower_target(signal, value),
         evidence={"metrics": _by_metric("room", rises), "target": signal.target_value},
     )
+
+
+def _bound_first(refused: int) -> str:
+    """Return what kept the signal down: a full server refuses what would have queued."""
+    if refused:
+        return f"the servers refused {refused:,} requests before it rose so far"
+    return "another limit of the server is reached first"
+
+
+def _raise_queue_limit(refused: int) -> str:
+    return "raise the server's limit on requests, or " if refused else ""
 
 
 @check(
