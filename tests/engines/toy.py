@@ -17,9 +17,9 @@ from scalecert.documents import DocumentPart
 from scalecert.engines.base import Activity, EngineKind, Limits, MetricInfo, MetricsEndpoint, Sample
 from scalecert.engines.catalog import Accelerator
 from scalecert.engines.costs import StepCosts
-from scalecert.engines.decoding import TIE_SECONDS, DecodingBatch, Request
+from scalecert.engines.decoding import TIE_SECONDS, Request
 from scalecert.engines.flags import counted, last_value, parse_flags
-from scalecert.engines.frontend import coming, forget_arrivals, offer
+from scalecert.engines.frontend import Server
 from scalecert.engines.images import image_path, version_of_image
 from scalecert.engines.metric_families import Family, families_in
 from scalecert.engines.profiles import AcceleratorCount, EngineProfile, ModelShape, kv_room_tokens
@@ -59,28 +59,16 @@ class Step:
     end: float
 
 
-class ToyEngine(DecodingBatch):
+class ToyEngine(Server):
     """One toy server; implements `scalecert.engines.base.Engine`."""
 
     def __init__(
         self, limits: Limits, costs: StepCosts, log: RequestLog, *, ordinal: int, now: float
     ) -> None:
         self.seats = limits.integer("seats")
-        super().__init__(costs, log, now, self.seats)
-        self.requests = request_limits(limits)
-        self.ordinal, self.now = ordinal, now
+        longest = request_limits(limits)
+        super().__init__(costs, log, now, self.seats, ordinal=ordinal, longest=longest)
         self.prompts = self.prompt_tokens = self.decoded = self.done = 0
-
-    def offer(
-        self,
-        ids: Sequence[int],
-        arrival_seconds: Sequence[float],
-        input_tokens: Sequence[int],
-        output_tokens: Sequence[int],
-    ) -> None:
-        """Hand over requests; those that are too long are REJECTED."""
-        sizes = input_tokens, output_tokens
-        offer(self, ids, arrival_seconds, *sizes, ordinal=self.ordinal, longest=self.requests)
 
     def advance(self, until_seconds: float) -> None:
         """Take all steps that end by then; one that would begin then waits for who may come."""
@@ -89,12 +77,12 @@ class ToyEngine(DecodingBatch):
             if step is None or step.end > until_seconds + TIE_SECONDS:
                 break
             self._take(step)
-        forget_arrivals(self)
+        self.forget_arrivals()
         self.now = until_seconds
 
     def outstanding(self) -> int:
         """Return who has arrived and is not finished."""
-        return len(self.running) + len(self.pending) - coming(self, self.now)
+        return len(self.running) + len(self.pending) - self.coming()
 
     def next_finish_seconds(self) -> float:
         """Return the next step's end, or a part of it: nobody finishes before."""

@@ -12,81 +12,96 @@ from collections.abc import Iterable, Sequence
 from math import inf
 from operator import itemgetter
 
+from scalecert.engines.costs import StepCosts
 from scalecert.engines.decoding import TIE_SECONDS, DecodingBatch, Request
-from scalecert.engines.request_log import Status
+from scalecert.engines.request_log import RequestLog, Status
 from scalecert.request_limits import RequestLimits
 
 _REJECTED = int(Status.REJECTED)
 
 
-def offer(
-    batch: DecodingBatch,
-    ids: Sequence[int],
-    arrival_seconds: Sequence[float],
-    input_tokens: Sequence[int],
-    output_tokens: Sequence[int],
-    *,
-    ordinal: int,
-    longest: RequestLimits,
-) -> int:
-    """Hand requests over to the server of a pod, as `Engine.offer` says.
+class Server(DecodingBatch):
+    """A batch behind an API server: what the state of every engine begins as.
 
     Args:
-        batch: the server's.
-        ids: in the log, parallel to what follows.
-        arrival_seconds: sorted.
-        input_tokens: of each.
-        output_tokens: of each.
+        costs: of its steps.
+        log: where its requests' times go.
+        now: when it starts.
+        largest_batch: how many requests can decode at once.
         ordinal: the pod's.
-        longest: the longest requests that the server takes; others are REJECTED.
-
-    Returns:
-        The requests that were too long.
-
-    Raises:
-        ValueError: for a request without input or output tokens.
+        longest: the longest requests that it takes.
     """
-    if not ids:
-        return 0
-    if min(input_tokens) < 1 or min(output_tokens) < 1:
-        raise ValueError("a request needs at least one input and one output token")
-    replica = batch.log.replica
-    for ident in ids:
-        replica[ident] = ordinal
-    requests: Iterable[Request] = zip(
-        arrival_seconds, ids, input_tokens, output_tokens, strict=True
-    )
-    refused = 0
-    if not longest.takes(max(input_tokens), max(output_tokens)):
-        requests = fitting = _fitting(batch, requests, longest)
-        refused = len(ids) - len(fitting)
-    if batch.pending and _arrival_of(batch, batch.pending[-1]) > arrival_seconds[0]:
-        requests = _take_back(batch, arrival_seconds[0], requests)
-    _take_in(batch, requests)
-    return refused
 
+    __slots__ = ("longest", "ordinal", "too_long")
 
-def _fitting(
-    batch: DecodingBatch, requests: Iterable[Request], longest: RequestLimits
-) -> list[Request]:
-    """Return the requests that the server takes; the others are REJECTED."""
-    fitting = []
-    for request in requests:
-        if longest.takes(request[2], request[3]):
-            fitting.append(request)
-        else:
-            batch.log.status[request[1]] = _REJECTED
-    return fitting
+    def __init__(
+        self,
+        costs: StepCosts,
+        log: RequestLog,
+        now: float,
+        largest_batch: int,
+        *,
+        ordinal: int,
+        longest: RequestLimits,
+    ) -> None:
+        super().__init__(costs, log, now, largest_batch)
+        self.ordinal = ordinal
+        self.longest = longest
+        self.too_long = 0
+        """Requests that were refused for it."""
 
+    def offer(
+        self,
+        ids: Sequence[int],
+        arrival_seconds: Sequence[float],
+        input_tokens: Sequence[int],
+        output_tokens: Sequence[int],
+    ) -> None:
+        """Hand over requests: parallel sequences, arrivals sorted, none before `now`.
 
-def coming(batch: DecodingBatch, now: float) -> int:
-    """Return the pending requests that arrive after `now`."""
-    count = 0
-    for request in reversed(batch.pending):
-        if _arrival_of(batch, request) <= now + TIE_SECONDS:
-            break
-        count += 1
-    return count
+        Requests that the server does not take are REJECTED, as it answers 4xx to them.
+
+        Raises:
+            ValueError: for a request without input or output tokens.
+        """
+        if not ids:
+            return
+        if min(input_tokens) < 1 or min(output_tokens) < 1:
+            raise ValueError("a request needs at least one input and one output token")
+        replica = self.log.replica
+        for ident in ids:
+            replica[ident] = self.ordinal
+        requests: Iterable[Request] = zip(
+            arrival_seconds, ids, input_tokens, output_tokens, strict=True
+        )
+        if not self.longest.takes(max(input_tokens), max(output_tokens)):
+            requests = filter(self._fits, requests)
+        if self.pending and _arrival_of(self, self.pending[-1]) > arrival_seconds[0]:
+            requests = _take_back(self, arrival_seconds[0], requests)
+        _take_in(self, requests)
+
+    def _fits(self, request: Request) -> bool:
+        """Refuse a request that the server does not take."""
+        if self.longest.takes(request[2], request[3]):
+            return True
+        self.log.status[request[1]] = _REJECTED
+        self.too_long += 1
+        return False
+
+    def coming(self) -> int:
+        """Return the pending requests that arrive after `now`."""
+        count = 0
+        for request in reversed(self.pending):
+            if _arrival_of(self, request) <= self.now + TIE_SECONDS:
+                break
+            count += 1
+        return count
+
+    def forget_arrivals(self) -> None:
+        """Drop what `arrived` still has of requests that are not pending any more."""
+        if self.arrived:
+            pending = {request[1] for request in self.pending} & self.arrived.keys()
+            self.arrived = {ident: self.arrived[ident] for ident in pending}
 
 
 def _take_in(batch: DecodingBatch, requests: Iterable[Request]) -> None:
@@ -125,10 +140,3 @@ def _take_back(batch: DecodingBatch, since: float, requests: Iterable[Request]) 
     if pending:
         batch.frontend_free = pending[-1][0] + batch.costs.arrival_request_seconds
     return sorted([*reversed(later), *requests], key=itemgetter(0))
-
-
-def forget_arrivals(batch: DecodingBatch) -> None:
-    """Drop what `arrived` still has of requests that are not pending any more."""
-    if batch.arrived:
-        pending = {request[1] for request in batch.pending} & batch.arrived.keys()
-        batch.arrived = {ident: batch.arrived[ident] for ident in pending}

@@ -32,7 +32,6 @@ from math import inf
 from scalecert.engines.base import Activity, Sample
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.decoding import NEVER, SERIAL_BITS, TIE_SECONDS
-from scalecert.engines.frontend import coming, forget_arrivals, offer
 from scalecert.engines.history import PACK_AFTER, History
 from scalecert.engines.jetstream.exposition import Exposition
 from scalecert.engines.jetstream.pipeline import Pipeline
@@ -43,7 +42,7 @@ from scalecert.engines.request_log import RequestLog
 class JetStreamEngine(Pipeline):
     """One JetStream server process; implements `scalecert.engines.base.Engine`."""
 
-    __slots__ = ("_exposition", "_history", "ordinal")
+    __slots__ = ("_exposition", "_history")
 
     def __init__(
         self,
@@ -55,32 +54,9 @@ class JetStreamEngine(Pipeline):
         now: float,
         load_seconds: float = 0.0,
     ) -> None:
-        super().__init__(limits, costs, log, now)
+        super().__init__(limits, costs, log, now, ordinal=ordinal)
         self._history = History()
-        self._exposition = Exposition(self, self._history, ordinal, load_seconds)
-        self.ordinal = ordinal
-
-    def offer(
-        self,
-        ids: Sequence[int],
-        arrival_seconds: Sequence[float],
-        input_tokens: Sequence[int],
-        output_tokens: Sequence[int],
-    ) -> None:
-        """Hand over requests: parallel sequences, arrivals sorted, none before `now`.
-
-        Raises:
-            ValueError: for a request without input or output tokens.
-        """
-        offer(
-            self,
-            ids,
-            arrival_seconds,
-            input_tokens,
-            output_tokens,
-            ordinal=self.ordinal,
-            longest=self.limits.requests,
-        )
+        self._exposition = Exposition(self, self._history, load_seconds)
 
     def advance(self, until_seconds: float) -> None:
         """Run to `until_seconds` (inclusive) and log every token that has been computed by then."""
@@ -103,13 +79,13 @@ class JetStreamEngine(Pipeline):
                 going = self._wake(settled)
         if len(self.finished) > PACK_AFTER:
             self._history.take(self.finished)
-            forget_arrivals(self)
+            self.forget_arrivals()
         self.now = until_seconds
 
     def outstanding(self) -> int:
         """Return the number of requests that were offered, have arrived and are not finished."""
         inside = len(self.running) + len(self.parked) + (self.prefilling is not None)
-        return inside + len(self.pending) - coming(self, self.now)
+        return inside + len(self.pending) - self.coming()
 
     def next_finish_seconds(self) -> float:
         """Return a time before which no request finishes; inf if none is here.

@@ -31,16 +31,14 @@ class Exposition:
     Args:
         pipeline: the server's state.
         history: its finished requests.
-        ordinal: its pod's, for the label `id`: the real one is the pod's host name.
         load_seconds: from its start until it serves.
     """
 
-    def __init__(
-        self, pipeline: Pipeline, history: History, ordinal: int, load_seconds: float
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, history: History, load_seconds: float) -> None:
         self._pipeline = pipeline
         self._history = history
-        self._labels = {"id": f"pod-{ordinal}", "idx": "0"}
+        # The real `id` is the pod's host name.
+        self._labels = {"id": f"pod-{pipeline.ordinal}", "idx": "0"}
         self.load_seconds = load_seconds
         self._tallies: dict[str, Tally] = {}
 

@@ -11,13 +11,14 @@ from collections import deque
 from math import inf
 
 from scalecert.engines.costs import StepCosts
-from scalecert.engines.decoding import NEVER, SERIAL_BITS, TIE_SECONDS, Admitted, DecodingBatch
+from scalecert.engines.decoding import NEVER, SERIAL_BITS, TIE_SECONDS, Admitted
+from scalecert.engines.frontend import Server
 from scalecert.engines.jetstream.observations import Observations
 from scalecert.engines.jetstream.pipeline_limits import PARKED, PipelineLimits
 from scalecert.engines.request_log import RequestLog
 
 
-class Pipeline(DecodingBatch):
+class Pipeline(Server):
     """Waiting, parked and decoding requests of one server.
 
     Args:
@@ -44,9 +45,9 @@ class Pipeline(DecodingBatch):
     )  # fmt: skip
 
     def __init__(
-        self, limits: PipelineLimits, costs: StepCosts, log: RequestLog, now: float
+        self, limits: PipelineLimits, costs: StepCosts, log: RequestLog, now: float, *, ordinal: int
     ) -> None:
-        super().__init__(costs, log, now, limits.slots)
+        super().__init__(costs, log, now, limits.slots, ordinal=ordinal, longest=limits.requests)
         self.limits = limits
         self.step_seconds = costs.decode_seconds(
             limits.slots, limits.slots * limits.max_target_length

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from math import inf
 
 from scalecert.engines.costs import StepCosts
-from scalecert.engines.decoding import TIE_SECONDS, Admitted, DecodingBatch, Request
+from scalecert.engines.decoding import TIE_SECONDS, Admitted, Request
+from scalecert.engines.frontend import Server
 from scalecert.engines.request_log import RequestLog
 from scalecert.engines.tgi.scheduler_limits import SchedulerLimits
 
@@ -45,7 +46,6 @@ class Counts:
     seen: int = 0
     """Requests that came, refused ones included."""
     overloaded: int = 0
-    invalid: int = 0
     prefill_steps: int = 0
     """Steps that took requests into the batch."""
     prefill_seconds: float = 0.0
@@ -62,7 +62,7 @@ class Counts:
     """Prompt tokens and most new tokens of what the router queued, since someone took them."""
 
 
-class Batch(DecodingBatch):
+class Batch(Server):
     """Running, waiting and coming requests of one server at the end of its last step."""
 
     __slots__ = (
@@ -88,10 +88,16 @@ class Batch(DecodingBatch):
     )  # fmt: skip
 
     def __init__(
-        self, limits: SchedulerLimits, costs: StepCosts, log: RequestLog, now: float
+        self,
+        limits: SchedulerLimits,
+        costs: StepCosts,
+        log: RequestLog,
+        now: float,
+        *,
+        ordinal: int,
     ) -> None:
         largest = min(limits.max_concurrent_requests, max(limits.blocks, 1))
-        super().__init__(costs, log, now, largest)
+        super().__init__(costs, log, now, largest, ordinal=ordinal, longest=limits.requests)
         self.floors = _floors(costs, largest, limits.largest_graph)
         self.limits = limits
         self.blocks = limits.blocks

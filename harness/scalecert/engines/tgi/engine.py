@@ -20,7 +20,6 @@ from math import inf
 from scalecert.engines.base import Activity, Sample
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.decoding import SERIAL_BITS, TIE_SECONDS
-from scalecert.engines.frontend import coming, forget_arrivals, offer
 from scalecert.engines.history import PACK_AFTER, History
 from scalecert.engines.request_log import RequestLog
 from scalecert.engines.tgi.batch import Batch, Chunk
@@ -32,7 +31,7 @@ from scalecert.engines.tgi.scheduler_limits import SchedulerLimits
 class TgiEngine(Batch):
     """One TGI server process; implements `scalecert.engines.base.Engine`."""
 
-    __slots__ = ("_exposition", "_history", "least_seconds", "ordinal")
+    __slots__ = ("_exposition", "_history", "least_seconds")
 
     def __init__(
         self,
@@ -43,36 +42,11 @@ class TgiEngine(Batch):
         ordinal: int,
         now: float,
     ) -> None:
-        super().__init__(limits, costs, log, now)
+        super().__init__(limits, costs, log, now, ordinal=ordinal)
         self._history = History()
         self._exposition = Exposition(self, self._history)
-        self.ordinal = ordinal
         self.least_seconds = costs.weights_seconds + costs.overhead_seconds
         """No step is shorter."""
-
-    def offer(
-        self,
-        ids: Sequence[int],
-        arrival_seconds: Sequence[float],
-        input_tokens: Sequence[int],
-        output_tokens: Sequence[int],
-    ) -> None:
-        """Hand over requests; `scalecert.engines.base.Engine` says how.
-
-        Requests that fail the router's validation are REJECTED, as it answers 422 to them.
-
-        Raises:
-            ValueError: for a request without input or output tokens.
-        """
-        self.counts.invalid += offer(
-            self,
-            ids,
-            arrival_seconds,
-            input_tokens,
-            output_tokens,
-            ordinal=self.ordinal,
-            longest=self.limits.requests,
-        )
 
     def advance(self, until_seconds: float) -> None:
         """Run to `until_seconds` (inclusive) and log every token whose step has ended by then."""
@@ -92,13 +66,13 @@ class TgiEngine(Batch):
         if len(self.finished) > PACK_AFTER:
             self._history.take(self.finished)
             self._exposition.take_counts()
-            forget_arrivals(self)
+            self.forget_arrivals()
         self.now = until_seconds
 
     def outstanding(self) -> int:
         """Return the number of requests that were offered, have arrived and are not finished."""
         queued = len(self.waiting) + len(self.returning) + len(self.pending)
-        return len(self.running) + queued - coming(self, self.now)
+        return len(self.running) + queued - self.coming()
 
     def next_finish_seconds(self) -> float:
         """Return a time before which no request finishes; inf if none is here.

@@ -156,8 +156,7 @@ def _by(
 
 
 def _failures(of: Exposition) -> dict[str, int]:
-    counts = of.batch.counts
-    return {"overloaded": counts.overloaded, "validation": counts.invalid}
+    return {"overloaded": of.batch.counts.overloaded, "validation": of.batch.too_long}
 
 
 _VALUES: Mapping[str, Callable[[Exposition], list[Shown]]] = {
@@ -173,7 +172,7 @@ _VALUES: Mapping[str, Callable[[Exposition], list[Shown]]] = {
         "method", lambda of: {method: count for method, (count, _) in of.completed().items()}
     ),
     "tgi_batch_inference_failure": lambda _: [],
-    "tgi_request_count": lambda of: [({}, float(of.batch.counts.seen + of.batch.counts.invalid))],
+    "tgi_request_count": lambda of: [({}, float(of.batch.counts.seen + of.batch.too_long))],
     "tgi_request_success": lambda of: [({}, float(of.answered()))],
     "tgi_request_failure": _by("err", _failures),
 }

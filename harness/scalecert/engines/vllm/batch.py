@@ -10,7 +10,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from scalecert.engines.costs import StepCosts
-from scalecert.engines.decoding import TIE_SECONDS, Admitted, DecodingBatch, Request
+from scalecert.engines.decoding import TIE_SECONDS, Admitted, Request
+from scalecert.engines.frontend import Server
 from scalecert.engines.request_log import RequestLog
 from scalecert.engines.vllm.kv_cache import KvCache
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
@@ -43,10 +44,9 @@ class Counts:
     prefix_queries: int = 0
     rejected_by_requests: int = 0
     rejected_by_tokens: int = 0
-    rejected_as_too_long: int = 0
 
 
-class Batch(DecodingBatch):
+class Batch(Server):
     """Running, waiting and coming requests of one server at the end of its last step."""
 
     __slots__ = (
@@ -61,7 +61,6 @@ class Batch(DecodingBatch):
         "lag",
         "limited",
         "limits",
-        "longest",
         "longest_chunk",
         "partial",
         "preempted",
@@ -74,14 +73,21 @@ class Batch(DecodingBatch):
     )  # fmt: skip
 
     def __init__(
-        self, limits: SchedulerLimits, costs: StepCosts, log: RequestLog, now: float
+        self,
+        limits: SchedulerLimits,
+        costs: StepCosts,
+        log: RequestLog,
+        now: float,
+        *,
+        ordinal: int,
     ) -> None:
-        super().__init__(costs, log, now, limits.max_num_seqs)
+        super().__init__(
+            costs, log, now, limits.max_num_seqs, ordinal=ordinal, longest=limits.requests
+        )
         self.limits = limits
         self.longest_chunk = limits.longest_chunk
         self.kv_tokens = (limits.num_gpu_blocks - 1) * limits.block_size
         """Tokens in all blocks that requests can have."""
-        self.longest = limits.requests
         self.limited = limits.queue_is_limited
         self.lag = costs.arrival_seconds - TIE_SECONDS
         """What an arrival needs to be visible: `arrival + lag <= time of composition`."""

@@ -20,7 +20,6 @@ from math import inf
 from scalecert.engines.base import Activity, Sample
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.decoding import SERIAL_BITS, TIE_SECONDS
-from scalecert.engines.frontend import coming, forget_arrivals, offer
 from scalecert.engines.history import PACK_AFTER, History
 from scalecert.engines.request_log import RequestLog
 from scalecert.engines.vllm.batch import Batch, Chunk
@@ -32,7 +31,7 @@ from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 class VllmEngine(Batch):
     """One vLLM server process; implements `scalecert.engines.base.Engine`."""
 
-    __slots__ = ("_exposition", "_history", "ordinal")
+    __slots__ = ("_exposition", "_history")
 
     def __init__(
         self,
@@ -44,34 +43,9 @@ class VllmEngine(Batch):
         now: float,
         model_name: str = "",
     ) -> None:
-        super().__init__(limits, costs, log, now)
+        super().__init__(limits, costs, log, now, ordinal=ordinal)
         self._history = History()
         self._exposition = Exposition(self, self._history, model_name)
-        self.ordinal = ordinal
-
-    def offer(
-        self,
-        ids: Sequence[int],
-        arrival_seconds: Sequence[float],
-        input_tokens: Sequence[int],
-        output_tokens: Sequence[int],
-    ) -> None:
-        """Hand over requests: parallel sequences, arrivals sorted, none before `now`.
-
-        Requests that the server can never hold are REJECTED, as vLLM answers 400 to them.
-
-        Raises:
-            ValueError: for a request without input or output tokens.
-        """
-        self.counts.rejected_as_too_long += offer(
-            self,
-            ids,
-            arrival_seconds,
-            input_tokens,
-            output_tokens,
-            ordinal=self.ordinal,
-            longest=self.longest,
-        )
 
     def advance(self, until_seconds: float) -> None:
         """Run to `until_seconds` (inclusive) and log every token whose step has ended by then."""
@@ -91,13 +65,13 @@ class VllmEngine(Batch):
             arrive(self, limit)
         if len(self.finished) > PACK_AFTER:
             self._history.take(self.finished)
-            forget_arrivals(self)
+            self.forget_arrivals()
         self.now = until_seconds
 
     def outstanding(self) -> int:
         """Return the number of requests that were offered, have arrived and are not finished."""
         known = len(self.running) + len(self.waiting) + len(self.pending)
-        return known - coming(self, self.now)
+        return known - self.coming()
 
     def next_finish_seconds(self) -> float:
         """Return a time before which no request finishes; inf if none is here.

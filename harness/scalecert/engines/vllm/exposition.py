@@ -178,7 +178,7 @@ def _http_requests(of: Exposition) -> list[Shown]:
     counts = of.batch.counts
     by_status = {
         "2xx": of.successes(),
-        "4xx": counts.rejected_as_too_long,
+        "4xx": of.batch.too_long,
         "5xx": counts.rejected_by_requests + counts.rejected_by_tokens,
     }
     return [
