@@ -6,6 +6,10 @@ import math
 from dataclasses import dataclass
 
 import pytest
+from engines.cut_runs import (
+    assert_looking_changes_nothing,
+    assert_requests_may_be_offered_as_they_arrive,
+)
 from engines.reference_jetstream import Reference, Request
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -129,36 +133,29 @@ def test_equals_the_step_by_step_reference(case: Case) -> None:
         event("parks")
 
 
+def look(pieces: JetStreamEngine) -> None:
+    """Ask an engine what a world asks it in the middle of a run."""
+    gauges(pieces)
+    pieces.next_finish_seconds()
+    pieces.outstanding()
+    pieces.activity()
+
+
 @settings(max_examples=60, derandomize=True, deadline=None)
 @given(case=cases(), splits=st.lists(st.floats(0.0, 3.0), max_size=12))
 def test_looking_changes_nothing(case: Case, splits: list[float]) -> None:
     """Advancing in other pieces gives the same times, bit for bit."""
-    whole, whole_log = start(case.limits, case.requests)
-    whole.advance(math.inf)
-    pieces, pieces_log = start(case.limits, case.requests)
-    for split in sorted(splits + case.looks):
-        pieces.advance(split)
-        gauges(pieces)
-        pieces.next_finish_seconds()
-        pieces.outstanding()
-        pieces.activity()
-    pieces.advance(math.inf)
-    assert repr(pieces_log) == repr(whole_log)
-    assert (pieces.step, pieces.end) == (whole.step, whole.end)
+    looks = splits + case.looks
+    assert_looking_changes_nothing(lambda: start(case.limits, case.requests), looks, look)
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)
 @given(case=cases())
 def test_requests_may_be_offered_as_they_arrive(case: Case) -> None:
     """Offering each request when the engine stands at its arrival changes nothing."""
-    whole, whole_log = start(case.limits, case.requests)
-    whole.advance(math.inf)
-    engine, log = start(case.limits, case.requests, offer=False)
-    for ident, (arrival, inputs, outputs) in enumerate(case.requests):
-        engine.advance(arrival)
-        engine.offer([ident], [arrival], [inputs], [outputs])
-    engine.advance(math.inf)
-    assert repr(log) == repr(whole_log)
+    assert_requests_may_be_offered_as_they_arrive(
+        lambda offer: start(case.limits, case.requests, offer=offer), case.requests
+    )
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)

@@ -8,6 +8,10 @@ from itertools import pairwise
 
 import msgspec
 import pytest
+from engines.cut_runs import (
+    assert_looking_changes_nothing,
+    assert_requests_may_be_offered_as_they_arrive,
+)
 from engines.reference_vllm import Reference, Request
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -160,35 +164,30 @@ def test_equals_the_token_by_token_reference(case: Case) -> None:
         event("preempts")
 
 
+def look(pieces: VllmEngine) -> None:
+    """Ask an engine what a world asks it in the middle of a run."""
+    pieces.samples(["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"])
+    pieces.next_finish_seconds()
+    pieces.outstanding()
+
+
 @settings(max_examples=60, derandomize=True, deadline=None)
 @given(case=cases(), splits=st.lists(st.floats(0.0, 3.0), max_size=12))
 def test_looking_changes_nothing(case: Case, splits: list[float]) -> None:
     """Advancing in other pieces gives the same times, bit for bit."""
-    whole, whole_log = start(case.limits, case.requests, case.costs)
-    whole.advance(math.inf)
-    pieces, pieces_log = start(case.limits, case.requests, case.costs)
-    for split in sorted(splits + case.looks):
-        pieces.advance(split)
-        pieces.samples(["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"])
-        pieces.next_finish_seconds()
-        pieces.outstanding()
-    pieces.advance(math.inf)
-    assert repr(pieces_log) == repr(whole_log)
-    assert (pieces.step, pieces.end) == (whole.step, whole.end)
+    looks = splits + case.looks
+    assert_looking_changes_nothing(
+        lambda: start(case.limits, case.requests, case.costs), looks, look
+    )
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)
 @given(case=cases())
 def test_requests_may_be_offered_as_they_arrive(case: Case) -> None:
     """Offering each request when the engine stands at its arrival changes nothing."""
-    whole, whole_log = start(case.limits, case.requests, case.costs)
-    whole.advance(math.inf)
-    engine, log = start(case.limits, case.requests, case.costs, offer=False)
-    for ident, (arrival, inputs, outputs) in enumerate(case.requests):
-        engine.advance(arrival)
-        engine.offer([ident], [arrival], [inputs], [outputs])
-    engine.advance(math.inf)
-    assert repr(log) == repr(whole_log)
+    assert_requests_may_be_offered_as_they_arrive(
+        lambda offer: start(case.limits, case.requests, case.costs, offer=offer), case.requests
+    )
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)
