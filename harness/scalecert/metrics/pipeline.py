@@ -103,6 +103,11 @@ class Pipeline:
         """Return the metric families to ask engines for."""
         return tuple(name for name in self._adapters.families if name in self._engine_metrics)
 
+    @property
+    def reads_usage(self) -> bool:
+        """Whether a scrape wants `busy_seconds`: some metric is made of them."""
+        return self._policy.reads_resources
+
     def add_pod(
         self,
         name: str,
@@ -149,7 +154,7 @@ class Pipeline:
             name: the pod's name.
             now: the time that `add_pod` or the last `scrape` returned.
             samples: what the engine exposes of `families()`; None: the server did not answer.
-            busy_seconds: in which a step was running so far, for Resource metrics.
+            busy_seconds: in which a step was running so far, if `reads_usage`.
 
         Returns:
             When the next scrape is due; inf if there is none.
@@ -221,13 +226,12 @@ class Pipeline:
     ) -> PodSchedule:
         """Begin to watch a pod; return when it will be scraped."""
         self._pods.add(pod)
-        reads_usage = self._policy.reads_resources
-        if reads_usage:
+        if self.reads_usage:
             self._resources.add_pod(pod.name, pod.container, now)
         return PodSchedule(
             pod.name,
             self._targets(pod, configs, now, reports_up=reports_up),
-            self._resources if reads_usage else None,
+            self._resources if self.reads_usage else None,
             self._conditions,
             started_seconds=now,
         )

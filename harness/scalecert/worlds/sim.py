@@ -146,7 +146,8 @@ class _Run:
             self._advance(pod, now)
             exposed = pod.engine.samples(self._pipeline.families())
             samples = [sample for family in exposed.values() for sample in family]
-            busy = pod.engine.activity().busy_seconds
+            if self._pipeline.reads_usage:
+                busy = pod.engine.activity().busy_seconds
         self._schedule_scrape(pod, self._pipeline.scrape(pod.name, now, samples, busy))
 
     def _schedule_look(self, pod: Pod, due: float) -> None:
