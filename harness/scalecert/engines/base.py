@@ -7,7 +7,7 @@ advanced to a time, and writes what happened into the `RequestLog` that its run 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -68,6 +68,29 @@ class Engine(Protocol):
 
         It is when the next one finishes if no other arrived, while requests only decode; else
         an earlier time, and advancing to it repeatedly leads to the finish.
+        """
+
+    def next_event_seconds(self) -> float:
+        """Return when a client may next see something if no other request comes.
+
+        No later than the end of the next step, and no later than a refusal; inf while nothing is
+        here. It may be too early, never by less than what advancing to it repairs.
+        """
+
+    def progress(self) -> dict[int, int]:
+        """Return the output tokens sent so far, by id, of unfinished requests that have any."""
+
+    def cancel(self, ids: Iterable[int]) -> None:
+        """Let requests leave whose clients went away, as the server lets them leave.
+
+        Each is logged as ABORTED once it has left, with the step in flight at the latest where
+        the server looks at that between steps; ids that are not here any more are passed over.
+        """
+
+    def forget_finished(self) -> None:
+        """Take what finished into the metrics for good: the log is not read for it any more.
+
+        So its ids can be used for other requests, and a server that lives long stays small.
         """
 
     def abort(self) -> list[int]:

@@ -18,6 +18,7 @@ changes no result, not even in the last bit.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from math import ceil, inf, isnan, sqrt
 
@@ -40,6 +41,7 @@ Admitted = tuple[float, int, int, int, float]
 """A request and when it was first scheduled."""
 
 _OK = int(Status.OK)
+_ABORTED = int(Status.ABORTED)
 
 
 class DecodingBatch:
@@ -57,9 +59,11 @@ class DecodingBatch:
         "anchor_step",
         "arrived",
         "bend",
+        "cancelled",
         "context",
         "context_read",
         "costs",
+        "cut_tokens",
         "decoding",
         "delivery_first",
         "delivery_last",
@@ -117,6 +121,8 @@ class DecodingBatch:
         self.finished: list[Admitted] = []
         """Requests that finished since someone took them."""
         self.next_serial = 0
+        self.cut_tokens = 0
+        """Output tokens of requests whose clients went away."""
         self.forget_requests()
 
     def forget_requests(self) -> None:
@@ -135,6 +141,8 @@ class DecodingBatch:
         """Sum of their computed tokens at the anchor."""
         self.finishes: list[int] = []
         """Heap of the steps in which they finish, with their serials."""
+        self.cancelled: set[int] = set()
+        """Ids of requests that finish only because their clients went away."""
 
     def end_after(self, steps: int) -> float:
         """Return when the step `steps` after the anchor ends if the batch only decodes."""
@@ -245,6 +253,9 @@ class DecodingBatch:
         request = self.running.pop(serial)
         ident = request[1]
         log = self.log
+        if ident in self.cancelled:
+            self.cut(request)
+            return
         # The first token of a large step is written late; the next must not overtake it.
         first = log.first_token_seconds[ident]
         log.last_token_seconds[ident] = first if first > seconds else seconds  # noqa: FURB136 - hot
@@ -267,6 +278,31 @@ class DecodingBatch:
             self.context -= tokens
             self.released(serial, tokens)
             self.finish(serial, last)
+
+    def decoded(self) -> Iterator[tuple[int, int]]:
+        """Yield id and output tokens so far of every request that decodes."""
+        step, running = self.step, self.running
+        for entry in self.finishes:
+            request = running[entry & SERIAL_MASK]
+            yield request[1], request[3] - ((entry >> SERIAL_BITS) - step)
+
+    def cut_short(self, serial: int) -> None:
+        """Let a decoding request finish with the step in flight: its client went away."""
+        entry = next(entry for entry in self.finishes if entry & SERIAL_MASK == serial)
+        arrival, ident, inputs, outputs, scheduled = self.running[serial]
+        left = (entry >> SERIAL_BITS) - self.step - 1
+        self.running[serial] = arrival, ident, inputs, outputs - left, scheduled
+        self.finishes.remove(entry)
+        self.finishes.append((self.step + 1) << SERIAL_BITS | serial)
+        heapify(self.finishes)
+        self.cancelled.add(ident)
+
+    def cut(self, request: Admitted) -> None:
+        """Log that a request of which nothing is here any more left with its client."""
+        ident = request[1]
+        self.cancelled.discard(ident)
+        self.cut_tokens += request[3]
+        self.log.status[ident] = _ABORTED
 
     def released(self, serial: int, tokens: int) -> None:
         """Give back what a decoding request of so many computed tokens held; it finishes now."""

@@ -25,7 +25,15 @@ _ARRIVAL, _IDENT, _INPUT, _OUTPUT, _SCHEDULED = map(itemgetter, range(5))
 class History:
     """Finished requests in the order in which they finished."""
 
-    __slots__ = ("_arrival", "_ident", "_input", "_output", "_scheduled", "output_tokens")
+    __slots__ = (
+        "_arrival",
+        "_ident",
+        "_input",
+        "_output",
+        "_scheduled",
+        "dropped",
+        "output_tokens",
+    )
 
     def __init__(self) -> None:
         self._ident = array("q")
@@ -35,9 +43,17 @@ class History:
         self._output = array("i")
         self.output_tokens = 0
         """Sum over all of them."""
+        self.dropped = 0
+        """Requests at the beginning that were counted and are here no longer."""
 
     def __len__(self) -> int:
-        return len(self._ident)
+        return self.dropped + len(self._ident)
+
+    def clear(self) -> None:
+        """Drop the requests, but count them on: all who ask have taken them in."""
+        self.dropped = len(self)
+        for column in (self._ident, self._arrival, self._scheduled, self._input, self._output):
+            del column[:]
 
     def take(self, finished: list[Admitted]) -> None:
         """Take over finished requests; the list is empty afterwards."""
@@ -51,12 +67,13 @@ class History:
 
     def idents(self, begin: int) -> Sequence[int]:
         """Return the ids in the log of those from `begin` on."""
-        return self._ident[begin:]
+        return self._ident[max(begin - self.dropped, 0) :]
 
     def columns(self, begin: int) -> dict[str, npt.NDArray[np.float64]]:
         """Return arrival, scheduled, input and output of those from `begin` on, as float64."""
         import numpy as np
 
+        begin = max(begin - self.dropped, 0)
         return {
             "arrival": np.array(self._arrival[begin:], dtype=np.float64),
             "scheduled": np.array(self._scheduled[begin:], dtype=np.float64),

@@ -40,6 +40,22 @@ class RequestLog:
         first, last, scheduled = ([float("nan")] * count for _ in range(3))
         return cls(first, last, scheduled, [int(Status.PENDING)] * count, [-1] * count)
 
+    def grow(self, count: int) -> None:
+        """Make room for `count` more requests."""
+        more = RequestLog.of_size(count)
+        self.first_token_seconds += more.first_token_seconds
+        self.last_token_seconds += more.last_token_seconds
+        self.scheduled_seconds += more.scheduled_seconds
+        self.status += more.status
+        self.replica += more.replica
+
+    def reset(self, ident: int) -> None:
+        """Let `ident` stand for another request."""
+        for times in (self.first_token_seconds, self.last_token_seconds, self.scheduled_seconds):
+            times[ident] = float("nan")
+        self.status[ident] = int(Status.PENDING)
+        self.replica[ident] = -1
+
     def abort(self, ids: Iterable[int]) -> None:
         """Let requests end as ABORTED."""
         for ident in ids:

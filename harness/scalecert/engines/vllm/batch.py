@@ -7,6 +7,7 @@ blocks, queue limits, and what the metrics show between two steps.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scalecert.engines.costs import StepCosts
@@ -144,6 +145,21 @@ class Batch(Server):
             if samples:
                 blocks += kv.blocks(before + tokens)
         return blocks
+
+    def sent(self) -> Iterator[tuple[int, int]]:
+        """Yield id and output tokens so far of every request that has been in a step.
+
+        Preempted ones and those that compute anew included.
+        """
+        yield from self.decoded()
+        for part in self.partial.values():
+            yield part.request[1], part.target - part.request[2]
+        for _, request, tokens, before, samples in self.prefills:
+            if samples:
+                yield request[1], before + tokens - request[2]
+        for waiting in self.waiting:
+            if waiting[1] in self.resumed:
+                yield waiting[1], self.resumed[waiting[1]][0] - waiting[2]
 
     def shown(self) -> tuple[int, int, int]:
         """Return running and waiting requests and blocks as the last completed step wrote them.

@@ -14,7 +14,7 @@ end is on it, and is seen by the composition made there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 
 from scalecert.engines.base import Activity, Sample
@@ -23,6 +23,7 @@ from scalecert.engines.decoding import SERIAL_BITS, TIE_SECONDS
 from scalecert.engines.history import PACK_AFTER, History
 from scalecert.engines.request_log import RequestLog
 from scalecert.engines.vllm.batch import Batch, Chunk
+from scalecert.engines.vllm.cancellation import cancel
 from scalecert.engines.vllm.composition import arrive, compose
 from scalecert.engines.vllm.exposition import Exposition
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
@@ -80,15 +81,8 @@ class VllmEngine(Batch):
         prompts are computed, requests wait or the CPU's floor holds it is an earlier time, after
         `now`.
         """
-        if not self.running:
-            if not (self.waiting or self.pending):
-                return inf
-            first = self.waiting[0] if self.waiting else self.pending[0]
-            return max(self.end, first[0] + self.lag) + self.fixed_seconds[1]
-        # A step with a composition still to come lasts at least as long as one of one request.
-        known = self.ahead or self.composed or self.now > self.end + 2 * TIE_SECONDS
-        soonest = self._next_end() if known else self.end + self.fixed_seconds[1]
-        if self.prefills or self.partial or self.waiting:
+        soonest = self._next_step_seconds()
+        if not self.running or self.prefills or self.partial or self.waiting:
             return soonest
         steps = (self.finishes[0] >> SERIAL_BITS) - self.anchor_step
         if self.context + (steps + self.slack) * self.decoding > self.kv_tokens:
@@ -98,6 +92,37 @@ class VllmEngine(Batch):
             coming_seconds = self.pending[0][0] + self.lag + self.fixed_seconds[1]
             finish = min(finish, max(soonest, coming_seconds))
         return finish
+
+    def next_event_seconds(self) -> float:
+        """Return when a client may next see something if no other request comes."""
+        step = self._next_step_seconds()
+        if self.limited and self.pending:
+            return min(step, self.pending[0][0] + self.lag)
+        return step
+
+    def _next_step_seconds(self) -> float:
+        """Return a time by which no further step ends; inf if nothing is here."""
+        if not self.running:
+            if not (self.waiting or self.pending):
+                return inf
+            first = self.waiting[0] if self.waiting else self.pending[0]
+            return max(self.end, first[0] + self.lag) + self.fixed_seconds[1]
+        # A step with a composition still to come lasts at least as long as one of one request.
+        known = self.ahead or self.composed or self.now > self.end + 2 * TIE_SECONDS
+        return self._next_end() if known else self.end + self.fixed_seconds[1]
+
+    def progress(self) -> dict[int, int]:
+        """Return the output tokens sent so far, by id, of unfinished requests that have any."""
+        return {ident: tokens for ident, tokens in self.sent() if tokens}
+
+    def cancel(self, ids: Iterable[int]) -> None:
+        """Let requests leave whose clients went away, with the step in flight at the latest."""
+        cancel(self, set(ids))
+
+    def forget_finished(self) -> None:
+        """Take what finished into the metrics for good: the log is not read for it any more."""
+        self._exposition.forget_finished()
+        self.forget_arrivals()
 
     def abort(self) -> list[int]:
         """Drop every unfinished request (SIGKILL); return their ids, logged as ABORTED."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from scalecert.engines.base import Sample
-from scalecert.engines.decoding import SERIAL_BITS, SERIAL_MASK
 from scalecert.engines.history import History
 from scalecert.engines.metric_families import Family
 from scalecert.engines.tally import Tally
@@ -50,6 +49,16 @@ class Exposition:
         """Return the samples of the families `names`; those that vLLM never had are left out."""
         self._history.take(self._batch.finished)
         return {name: self._family(_BY_NAME[name]) for name in names if name in _BY_NAME}
+
+    def forget_finished(self) -> None:
+        """Bring every histogram up to date, and drop the requests that it was made of."""
+        self._history.take(self._batch.finished)
+        for family in FAMILIES:
+            if family.kind == "histogram":
+                self._tally(family)
+        for ident in self._history.idents(0):
+            self._batch.preempted.pop(ident, None)
+        self._history.clear()
 
     def _family(self, family: Family) -> list[Sample]:
         if family.kind == "histogram":
@@ -116,19 +125,8 @@ class Exposition:
 
     def generation_tokens(self) -> int:
         """Return the output tokens of all completed steps."""
-        batch = self._batch
-        total = self._history.output_tokens
-        for entry in batch.finishes:
-            request = batch.running[entry & SERIAL_MASK]
-            total += request[3] - ((entry >> SERIAL_BITS) - batch.step)
-        for part in batch.partial.values():
-            total += part.target - part.request[2]
-        for _, request, tokens, before, samples in batch.prefills:
-            total += before + tokens - request[2] if samples else 0
-        for waiting in batch.waiting:
-            if waiting[1] in batch.resumed:
-                total += batch.resumed[waiting[1]][0] - waiting[2]
-        return total
+        sent = sum(tokens for _, tokens in self._batch.sent())
+        return self._history.output_tokens + self._batch.cut_tokens + sent
 
     def computed_tokens(self) -> int:
         """Return the tokens that went through the model, those computed anew aside.
