@@ -220,3 +220,23 @@ def test_a_second_scrape_adds_only_what_is_new() -> None:
     for name in ALL:
         mine, theirs = once.samples([name])[name], often.samples([name])[name]
         assert [one.value for one in mine] == pytest.approx([one.value for one in theirs])
+
+
+def test_bounds_from_a_million_on_are_written_with_an_exponent() -> None:
+    """As the client library writes them: a query for `le` finds nothing else."""
+    running, _ = engine(requests=1)
+    running.advance(math.inf)
+    name = "jetstream_request_output_length"
+    bounds = [one.labels["le"] for one in running.samples([name])[name] if "le" in one.labels]
+    assert bounds[-5:] == ["200000.0", "500000.0", "1e+06", "2e+06", "+Inf"]
+
+
+def test_the_wait_is_observed_of_clients_that_say_since_when() -> None:
+    """It is what a request spends in backlogs, from its client's own start on, once complete."""
+    running, _ = engine(requests=2, gap=10.0)
+    running.observed.client_starts[1] = 8.5
+    running.advance(10.1)
+    assert not running.samples(ALL)["jetstream_wait_time_per_request"]
+    running.advance(math.inf)
+    count, total = histogram(running, "jetstream_wait_time_per_request")
+    assert (count, total) == (1, pytest.approx(1.5 + running.lag))

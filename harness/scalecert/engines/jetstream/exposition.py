@@ -7,22 +7,17 @@ at events. Nothing is computed before it is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from scalecert.engines.base import Sample
 from scalecert.engines.history import History
 from scalecert.engines.jetstream.metrics import FAMILIES
+from scalecert.engines.jetstream.observations import Observations
 from scalecert.engines.jetstream.pipeline import Pipeline
 from scalecert.engines.metric_families import Family
 from scalecert.engines.tally import Tally
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Values = npt.NDArray[np.float64]
-
 _BY_NAME = {family.name: family for family in FAMILIES}
+_HISTOGRAMS = [family for family in FAMILIES if family.kind == "histogram"]
 
 
 class Exposition:
@@ -41,21 +36,42 @@ class Exposition:
         self._labels = {"id": f"pod-{pipeline.ordinal}", "idx": "0"}
         self.load_seconds = load_seconds
         self._tallies: dict[str, Tally] = {}
+        self._completed = 0
+        """Finished requests that were observed to be complete."""
+        self._forgotten: dict[str, int] = {}
+        """By histogram, how many of its observations nobody keeps any more."""
 
     def samples(self, names: Sequence[str]) -> dict[str, list[Sample]]:
         """Return the samples of the families `names`; those that JetStream never had are left out.
 
         Histograms and the counter have none before their first observation.
         """
-        self._history.take(self._pipeline.finished)
+        self._take_finished()
         return {name: list(self._family(_BY_NAME[name])) for name in names if name in _BY_NAME}
+
+    def forget_finished(self) -> None:
+        """Bring every histogram up to date, and drop the requests that it was made of."""
+        self._take_finished()
+        self._forgotten = {family.name: self._tally(family).taken for family in _HISTOGRAMS}
+        self.observed.clear()
+        self._history.clear()
+
+    def _take_finished(self) -> None:
+        self._history.take(self._pipeline.finished)
+        self.observed.completed(self._history.idents(self._completed))
+        self._completed = len(self._history)
+
+    @property
+    def observed(self) -> Observations:
+        """What was observed of requests."""
+        return self._pipeline.observed
 
     def _family(self, family: Family) -> Iterator[Sample]:
         labels = {name: value for name, value in self._labels.items() if name in family.labels}
         if family.kind == "histogram":
             tally = self._tally(family)
             if tally.taken:
-                yield from tally.samples(family.name, labels)
+                yield from tally.samples(family.name, labels, _as_bound)
         elif family.kind == "counter":
             if len(self._history):
                 yield Sample(family.name, labels, float(len(self._history)))
@@ -73,9 +89,11 @@ class Exposition:
     def _tally(self, family: Family) -> Tally:
         """Return a histogram over everything that was observed so far."""
         tally = self._tallies.setdefault(family.name, Tally(family.buckets))
-        values = _OBSERVED[family.name](self, tally.taken)
-        tally.observe(values)
-        tally.taken += len(values)
+        begin = tally.taken - self._forgotten.get(family.name, 0)
+        values = _OBSERVED[family.name](self, begin)
+        if values:
+            tally.observe(values)
+            tally.taken += len(values)
         return tally
 
     def waiting(self) -> float:
@@ -92,28 +110,32 @@ class Exposition:
         """Return the share of slots in use; one that computes its step too many is free already."""
         return self._pipeline.decoding / self._pipeline.limits.slots
 
-    def prefills(self, begin: int) -> tuple[Values, Values]:
+    def prefills(self, begin: int) -> Iterator[tuple[float, float]]:
         """Return prompt tokens and seconds of the prefills from `begin` on."""
-        import numpy as np
+        observed = self.observed
+        return zip(observed.input_tokens[begin:], observed.prefill_seconds[begin:], strict=True)
 
-        observed = self._pipeline.observed
-        return np.array(observed.input_tokens[begin:]), np.array(observed.prefill_seconds[begin:])
+    def finished(self, begin: int) -> Iterator[tuple[float, float]]:
+        """Yield generate steps and seconds since prefill of finished requests from `begin` on."""
+        log, begin = self._pipeline.log, begin + self._history.dropped
+        first, last = log.first_token_seconds, log.last_token_seconds
+        outputs = self._history.columns(begin)["output"]
+        for ident, output in zip(self._history.idents(begin), outputs, strict=True):
+            yield max(float(output) - 1.0, 1.0), last[ident] - first[ident]
 
-    def queueing(self, begin: int) -> Values:
-        """Return the seconds in backlogs of requests that got a slot, from `begin` on."""
-        import numpy as np
 
-        return np.array(self._pipeline.observed.queue_seconds[begin:])
+def _as_bound(bound: float) -> str:
+    """Return a bucket's bound as the client library writes it: an exponent from 1e6 on."""
+    text = repr(bound)
+    whole, _, _ = text.partition(".")
+    if len(whole) <= _LONGEST_WHOLE or "e" in text:
+        return text
+    digits = whole.rstrip("0")
+    return f"{digits[0]}{'.' if digits[1:] else ''}{digits[1:]}e+{len(whole) - 1:02d}"
 
-    def finished(self, begin: int) -> tuple[Values, Values]:
-        """Return generate steps and seconds since prefill of finished requests from `begin` on."""
-        import numpy as np
 
-        log, idents = self._pipeline.log, self._history.idents(begin)
-        first = np.array([log.first_token_seconds[ident] for ident in idents])
-        last = np.array([log.last_token_seconds[ident] for ident in idents])
-        steps = np.maximum(self._history.columns(begin)["output"] - 1, 1)
-        return steps, last - first
+_LONGEST_WHOLE = 6
+"""Digits before the point that are written out (prometheus_client/utils.py, floatToGoString)."""
 
 
 _GAUGES: Mapping[str, Callable[[Exposition], float]] = {
@@ -129,28 +151,18 @@ _GAUGES: Mapping[str, Callable[[Exposition], float]] = {
 }
 
 
-def _by_step(of: Exposition, begin: int) -> Values:
-    steps, seconds = of.finished(begin)
-    return seconds / steps
-
-
-def _by_prompt_token(of: Exposition, begin: int) -> Values:
-    tokens, seconds = of.prefills(begin)
-    return seconds / tokens
-
-
-def _nothing(of: Exposition, begin: int) -> Values:
-    return of.queueing(begin)[:0]
-
-
-_OBSERVED: Mapping[str, Callable[[Exposition, int], Values]] = {
-    "jetstream_request_input_length": lambda of, begin: of.prefills(begin)[0],
-    "jetstream_request_output_length": lambda of, begin: of.finished(begin)[0],
-    "jetstream_queue_duration": lambda of, begin: of.queueing(begin),
-    "jetstream_time_to_first_token": lambda of, begin: of.prefills(begin)[1],
-    "jetstream_time_per_output_token": _by_step,
-    "jetstream_time_per_prefill_token": _by_prompt_token,
-    "jetstream_time_per_request": lambda of, begin: of.finished(begin)[1],
-    "jetstream_wait_time_per_request": _nothing,
+_OBSERVED: Mapping[str, Callable[[Exposition, int], Sequence[float]]] = {
+    "jetstream_request_input_length": lambda of, begin: of.observed.input_tokens[begin:],
+    "jetstream_request_output_length": lambda of, begin: [steps for steps, _ in of.finished(begin)],
+    "jetstream_queue_duration": lambda of, begin: of.observed.queue_seconds[begin:],
+    "jetstream_time_to_first_token": lambda of, begin: of.observed.prefill_seconds[begin:],
+    "jetstream_time_per_output_token": lambda of, begin: [
+        seconds / steps for steps, seconds in of.finished(begin)
+    ],
+    "jetstream_time_per_prefill_token": lambda of, begin: [
+        seconds / tokens for tokens, seconds in of.prefills(begin)
+    ],
+    "jetstream_time_per_request": lambda of, begin: [seconds for _, seconds in of.finished(begin)],
+    "jetstream_wait_time_per_request": lambda of, begin: of.observed.wait_seconds[begin:],
 }
-"""What each histogram observes, from the observation `begin` on."""
+"""What each histogram observes, from the observation `begin` on that is still kept."""
