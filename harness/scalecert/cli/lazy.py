@@ -18,6 +18,7 @@ COMMANDS = {
     "suites": "List the suites and their cases.",
     "profiles": "List the engine profiles.",
     "profile": "Make an engine profile, or compare one with a measured server.",
+    "mock": "Serve a mock of vLLM, TGI, JetStream or an accelerator exporter.",
     "init": "Make a first case of your own.",
     "schema": "Print the JSON Schema of a document, for editors.",
 }

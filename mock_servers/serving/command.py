@@ -1,0 +1,151 @@
+"""The command line of an engine's mock server.
+
+What is not an option here belongs to the real server's own command line, and is read as that server
+reads it: `scalecert mock vllm --profile vllm_llama-2-7b_l4 --max-num-seqs 64`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import click
+
+from mock_servers.serving.backend import Backend, Given
+from mock_servers.serving.services import Service
+from scalecert.engines.profiles import load_profile
+from scalecert.engines.registry import engine_kind
+from scalecert.errors import UsageError
+from scalecert.units import parse_duration_seconds
+
+Build = Callable[[Backend, str, int], Sequence[Service]]
+"""Makes what is served of the engine, the host and the port."""
+
+_SETTINGS = {
+    "ignore_unknown_options": True,
+    "allow_extra_args": True,
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 100,
+}
+
+
+class _Duration(click.ParamType[float]):
+    """A duration such as 30s."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return seconds."""
+        try:
+            return value if isinstance(value, float) else parse_duration_seconds(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION = _Duration()
+
+
+def engine_command(
+    name: str, build: Build, *, extra: Sequence[click.Parameter] = ()
+) -> click.Command:
+    """Return the command that serves the engine `name`.
+
+    Args:
+        name: of the engine.
+        build: makes what is served.
+        extra: options of this engine's mock server alone; `build` reads them from the context.
+    """
+    kind = engine_kind(name)
+
+    @click.pass_context
+    def serve(
+        context: click.Context,
+        /,
+        *,
+        profile: str,
+        host: str,
+        port: int,
+        speed: float,
+        startup_delay: float,
+        grace: float,
+        metrics_version: str | None,
+        answer_tokens: int,
+        **_: object,
+    ) -> None:
+        from mock_servers.serving.process import run
+
+        loaded = load_profile(profile)
+        if loaded.spec.engine != name:
+            raise UsageError(
+                f"--profile {profile}: found a profile of {loaded.spec.engine}, expected one of"
+                f" {name}",
+                hint=f"scalecert profiles lists them; scalecert mock {loaded.spec.engine} takes it",
+            )
+        backend = Backend.start(
+            Given(
+                kind=kind,
+                profile=loaded,
+                words=tuple(context.args),
+                metrics_version=metrics_version,
+                speed=speed,
+                startup_seconds=startup_delay,
+                grace_seconds=grace,
+                answer_tokens=answer_tokens,
+            )
+        )
+        run(backend, build(backend, host, port))
+
+    return click.Command(
+        name,
+        callback=serve,
+        params=[*_options(kind.default_port), *extra],
+        context_settings=_SETTINGS,
+        help=f"Serve a mock of {name}; further words are the real server's own flags.",
+    )
+
+
+def _options(default_port: int) -> list[click.Parameter]:
+    return [
+        click.Option(["--profile"], required=True, help="Engine profile: a name or a file."),
+        click.Option(["--host"], default="127.0.0.1", show_default=True, help="To listen on."),
+        click.Option(
+            ["--port"],
+            type=click.IntRange(0, 65535),
+            default=default_port,
+            show_default=True,
+            help="To listen on; 0 takes a free one.",
+        ),
+        click.Option(
+            ["--speed"],
+            type=click.FloatRange(0.0, 1000.0, min_open=True),
+            default=1.0,
+            show_default=True,
+            help="Run the model N times faster than the wall clock.",
+        ),
+        click.Option(
+            ["--startup-delay"],
+            type=DURATION,
+            default="0s",
+            show_default=True,
+            help="Loading the model takes so long: /health is 503 until then.",
+        ),
+        click.Option(
+            ["--grace"],
+            type=DURATION,
+            default="30s",
+            show_default=True,
+            help="Of the pod: after SIGTERM the process ends within it, whatever runs.",
+        ),
+        click.Option(
+            ["--metrics-version"],
+            help="Show the metrics of this version; the profile's by default.",
+        ),
+        click.Option(
+            ["--answer-tokens"],
+            type=click.IntRange(1, 1_000_000),
+            default=128,
+            show_default=True,
+            help="Length of an answer that its request does not bound.",
+        ),
+    ]

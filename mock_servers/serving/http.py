@@ -1,0 +1,172 @@
+"""A little HTTP on ASGI: routes, bodies with a limit, answers in one piece or as a stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
+Headers = Iterable[tuple[str, str]]
+
+JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
+TEXT = "text/plain; charset=utf-8"
+
+
+class BodyTooLarge(Exception):
+    """A request's body is longer than the server takes."""
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+class Exchange:
+    """One request and its answer.
+
+    Args:
+        scope: of ASGI, type `http`.
+        receive: of ASGI.
+        send: of ASGI.
+        most_body_bytes: that a body may have.
+    """
+
+    __slots__ = ("_receive", "_send", "headers", "method", "most_body_bytes", "path", "scope")
+
+    def __init__(
+        self, scope: Message, receive: Receive, send: Send, *, most_body_bytes: int
+    ) -> None:
+        self.scope = scope
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        self.most_body_bytes = most_body_bytes
+        self._receive = receive
+        self._send = send
+
+    def header(self, name: str, default: str = "") -> str:
+        """Return a request header; `name` in lower case."""
+        return self.headers.get(name.encode(), default.encode()).decode("latin-1")
+
+    def query(self) -> dict[str, list[str]]:
+        """Return the values of the query string, by name."""
+        return parse_qs(self.scope["query_string"].decode("latin-1"))
+
+    async def body(self) -> bytes:
+        """Return the whole request body.
+
+        Raises:
+            BodyTooLarge: beyond `most_body_bytes`, without having read it all.
+            ClientGone: if the client left before its end.
+        """
+        if int(self.header("content-length", "0") or 0) > self.most_body_bytes:
+            raise BodyTooLarge
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self.most_body_bytes:
+                raise BodyTooLarge
+            if not message.get("more_body"):
+                return b"".join(parts)
+
+    async def reply(
+        self, status: int, body: bytes = b"", content_type: str = JSON, headers: Headers = ()
+    ) -> None:
+        """Answer in one piece."""
+        await self._begin(status, content_type, (("content-length", str(len(body))), *headers))
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def start_stream(
+        self, status: int = 200, content_type: str = EVENT_STREAM, headers: Headers = ()
+    ) -> None:
+        """Begin an answer that is written piece by piece."""
+        await self._begin(status, content_type, headers)
+
+    async def write(self, piece: bytes) -> None:
+        """Send a piece of a streamed answer; to a client that left it goes nowhere."""
+        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    async def end(self, piece: bytes = b"") -> None:
+        """Send the last piece of a streamed answer."""
+        await self._send({"type": "http.response.body", "body": piece})
+
+    @asynccontextmanager
+    async def watched(self, gone: Callable[[], None]) -> AsyncIterator[None]:
+        """Call `gone` if the client leaves while the block runs; its body has been read."""
+        task = asyncio.create_task(self._wait_for_the_end(gone))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _wait_for_the_end(self, gone: Callable[[], None]) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        gone()
+
+    async def _begin(self, status: int, content_type: str, headers: Headers) -> None:
+        lines = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+        if content_type:
+            lines.append((b"content-type", content_type.encode()))
+        await self._send({"type": "http.response.start", "status": status, "headers": lines})
+
+
+Handler = Callable[[Exchange], Awaitable[None]]
+
+
+class Routes:
+    """An ASGI application: handlers by method and path.
+
+    Args:
+        handlers: by path, then by method.
+        unknown: answers a path that there is not.
+        not_allowed: answers a path that has other methods.
+        failed: answers what a handler raised; it must not have begun an answer.
+        most_body_bytes: that a request's body may have.
+    """
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Mapping[str, Handler]],
+        *,
+        unknown: Handler,
+        not_allowed: Handler,
+        too_large: Handler,
+        most_body_bytes: int,
+    ) -> None:
+        self._handlers = handlers
+        self._unknown = unknown
+        self._not_allowed = not_allowed
+        self._too_large = too_large
+        self._most_body_bytes = most_body_bytes
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI)."""
+        if scope["type"] != "http":
+            raise ValueError(f"an ASGI scope of type {scope['type']}")
+        exchange = Exchange(scope, receive, send, most_body_bytes=self._most_body_bytes)
+        methods = self._handlers.get(exchange.path)
+        if methods is None:
+            handler = self._unknown
+        else:
+            handler = methods.get(exchange.method, self._not_allowed)
+        try:
+            await handler(exchange)
+        except BodyTooLarge:
+            await self._too_large(exchange)
+        except ClientGone:
+            return

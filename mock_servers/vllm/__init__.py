@@ -1,0 +1,1 @@
+"""A mock of vLLM's OpenAI-compatible server."""
