@@ -44,7 +44,7 @@ async def _run(backend: Backend, services: Sequence[Service]) -> None:
     for service in services:
         await service.start()
         click.echo(f"{service.name}: {service.address}")
-    loop.call_later(backend.given.startup_seconds, _get_ready, backend)
+    _load(backend, loop)
     await end.wait()
     for task in ending:
         task.cancel()
@@ -53,8 +53,18 @@ async def _run(backend: Backend, services: Sequence[Service]) -> None:
     backend.pacer.close()
 
 
+def _load(backend: Backend, loop: asyncio.AbstractEventLoop) -> None:
+    delay = backend.given.startup_seconds
+    if delay > 0.0:
+        click.echo(f"loading the model takes {delay:g} s")
+        loop.call_later(delay, _get_ready, backend)
+    else:
+        _get_ready(backend)
+
+
 def _get_ready(backend: Backend) -> None:
     backend.ready = True
+    click.echo("ready")
 
 
 async def _terminate(backend: Backend, services: Sequence[Service], end: asyncio.Event) -> None:
