@@ -6,7 +6,7 @@ else all seats compute one token each. One step at a time: no closed forms, no v
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Annotated
@@ -68,7 +68,7 @@ class ToyEngine(Server):
         self.seats = limits.integer("seats")
         longest = request_limits(limits)
         super().__init__(costs, log, now, self.seats, ordinal=ordinal, longest=longest)
-        self.prompts = self.prompt_tokens = self.decoded = self.done = 0
+        self.prompts = self.prompt_tokens = self.decode_tokens = self.done = 0
 
     def advance(self, until_seconds: float) -> None:
         """Take all steps that end by then; one that would begin then waits for who may come."""
@@ -90,6 +90,30 @@ class ToyEngine(Server):
             return self._seen() + self.costs.weights_seconds
         step = self._next(self.now)
         return inf if step is None else step.end
+
+    def next_event_seconds(self) -> float:
+        """Return the same: nobody is refused later than at once."""
+        return self.next_finish_seconds()
+
+    def progress(self) -> dict[int, int]:
+        """Return what has been sent of each answer."""
+        return dict(self.decoded())
+
+    def cancel(self, ids: Iterable[int]) -> None:
+        """Let requests leave with the step in flight, at once if they are not in it."""
+        gone = set(ids) - self.cancelled
+        prompt = self._prompt_in_flight()
+        if prompt is not None and prompt[1] in gone:
+            # Its prompt is computed to the end, and makes one token.
+            self.cancelled.add(prompt[1])
+            self.pending[0] = (*prompt[:3], 1)
+            gone.remove(prompt[1])
+        self.withdraw(gone)
+        for serial in [serial for serial, one in self.running.items() if one[1] in gone]:
+            self.cut_short(serial)
+
+    def forget_finished(self) -> None:
+        """Do nothing: what finishes is counted, and forgotten, at once."""
 
     def abort(self) -> list[int]:
         """Drop everyone."""
@@ -117,7 +141,7 @@ class ToyEngine(Server):
         return Activity(
             busy_seconds=until - self.started - self.idle_seconds,
             steps=self.step + self.prompts,
-            computed_tokens=self.prompt_tokens + self.decoded,
+            computed_tokens=self.prompt_tokens + self.decode_tokens,
             context_read_tokens=self.context_read_now(),
             held_tokens=self.context_now(),
         )
@@ -128,6 +152,11 @@ class ToyEngine(Server):
 
     def _busy(self) -> bool:
         return bool(self.running) or self._seen() <= self.end + TIE_SECONDS
+
+    def _prompt_in_flight(self) -> Request | None:
+        """Return the request whose prompt is being computed."""
+        step = self._next(self.now) if self.now > self.end + 2 * TIE_SECONDS else None
+        return None if step is None else step.prompt
 
     def _next(self, settled: float) -> Step | None:
         """Return the next step; None if nobody is there who came by `settled`."""
@@ -144,7 +173,7 @@ class ToyEngine(Server):
     def _take(self, step: Step) -> None:
         begin, self.end = self.end, step.end
         if step.prompt is None:
-            self.decoded += self.decoding
+            self.decode_tokens += self.decoding
             self.step += 1
         self.settle()
         if step.prompt is not None:

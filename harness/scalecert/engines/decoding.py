@@ -254,7 +254,7 @@ class DecodingBatch:
         ident = request[1]
         log = self.log
         if ident in self.cancelled:
-            self.cut(request)
+            self.cut(ident, request[3])
             return
         # The first token of a large step is written late; the next must not overtake it.
         first = log.first_token_seconds[ident]
@@ -297,11 +297,13 @@ class DecodingBatch:
         heapify(self.finishes)
         self.cancelled.add(ident)
 
-    def cut(self, request: Admitted) -> None:
-        """Log that a request of which nothing is here any more left with its client."""
-        ident = request[1]
+    def cut(self, ident: int, tokens: int) -> None:
+        """Log that a request of which nothing is here any more left with its client.
+
+        So many tokens of its answer were made.
+        """
         self.cancelled.discard(ident)
-        self.cut_tokens += request[3]
+        self.cut_tokens += tokens
         self.log.status[ident] = _ABORTED
 
     def released(self, serial: int, tokens: int) -> None:

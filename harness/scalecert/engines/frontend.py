@@ -18,6 +18,7 @@ from scalecert.engines.request_log import RequestLog, Status
 from scalecert.request_limits import RequestLimits
 
 _REJECTED = int(Status.REJECTED)
+_ABORTED = int(Status.ABORTED)
 
 
 class Server(DecodingBatch):
@@ -96,6 +97,17 @@ class Server(DecodingBatch):
                 break
             count += 1
         return count
+
+    def withdraw(self, ids: set[int]) -> list[Request]:
+        """Take pending requests back whose clients went away; return them with their arrivals.
+
+        They are ABORTED. The API server has spent, or will spend, its time on them all the same.
+        """
+        withdrawn = [request for request in self.pending if request[1] in ids]
+        for request in withdrawn:
+            self.pending.remove(request)
+            self.log.status[request[1]] = _ABORTED
+        return [(self.arrived.pop(request[1], request[0]), *request[1:]) for request in withdrawn]
 
     def forget_arrivals(self) -> None:
         """Drop what `arrived` still has of requests that are not pending any more."""

@@ -22,11 +22,15 @@ client. Here such requests are REJECTED, so that no certificate is about answers
 Outputs end by themselves, at the token that the workload says. Left out: disaggregated serving
 (MaxText calls its own experimental, and what it needs is not public), chunked prefill, the prefix
 cache, multi-sampling, LoRA.
+
+A client that goes away changes nothing: its call is cancelled, but neither the threads nor the
+slots ask for that (jetstream/core/orchestrator.py, main and 0.2.2: nothing reads
+AsyncMultifuture.cancelled), so its request is served to the end, and counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 
 from scalecert.engines.base import Activity, Sample
@@ -107,12 +111,34 @@ class JetStreamEngine(Pipeline):
                 soonest = min(soonest, begin + self.step_seconds)
         return soonest
 
+    def next_event_seconds(self) -> float:
+        """Return when a client may next see something if no other request comes."""
+        if self.prefilling is not None:
+            return self.prefill_end
+        step = self.end_after(self.step - self.anchor_step + 1) if self.generates() else inf
+        if not self.pending or (self.generates() and self.now > self.end + 2 * TIE_SECONDS):
+            return step
+        begin = max(self.end, self.seen_seconds())
+        return min(step, begin + self.prefill_seconds(self.pending[0][2]))
+
+    def progress(self) -> dict[int, int]:
+        """Return the output tokens sent so far, by id, of unfinished requests that have any."""
+        return self.sent()
+
+    def cancel(self, ids: Iterable[int]) -> None:
+        """Note which clients went away: their requests are served to the end, then ABORTED."""
+        asked = set(ids)
+        self.gone.update(asked & {request[1] for request in (*self.here(), *self.pending)})
+
+    def forget_finished(self) -> None:
+        """Take what finished into the metrics for good: the log is not read for it any more."""
+        self._exposition.forget_finished()
+        self.forget_arrivals()
+
     def abort(self) -> list[int]:
         """Drop every unfinished request (SIGKILL); return their ids, logged as ABORTED."""
-        here = [*self.running.values(), *self.parked]
-        if self.prefilling is not None:
-            here.append(self.prefilling)
-        lost = [request[1] for request in here] + [request[1] for request in self.pending]
+        lost = [request[1] for request in self.here()]
+        lost += [request[1] for request in self.pending]
         self.log.abort(lost)
         self.end = self.now if self._busy() else self.end
         self.forget()

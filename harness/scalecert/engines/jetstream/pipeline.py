@@ -32,6 +32,7 @@ class Pipeline(Server):
         "alternate",
         "cold",
         "ending",
+        "gone",
         "hand_free",
         "lag",
         "limits",
@@ -80,6 +81,8 @@ class Pipeline(Server):
         read, so they are not free before it ends."""
         self.hand_free = -inf
         """Since when the prefill thread can take the next request, if it can."""
+        self.gone: set[int] = set()
+        """Ids of requests whose clients went away; nothing here looks at that."""
         self.alternate = False
         """Whether a generate step has to come before the next prefill: while no slot is free
         both threads have one piece of work at a time on the accelerators."""
@@ -121,13 +124,17 @@ class Pipeline(Server):
         """Tell whether the prefill thread's hands are free."""
         return self.prefilling is None and len(self.parked) < PARKED
 
+    def prefill_seconds(self, input_tokens: int) -> float:
+        """Return what a prefill takes."""
+        bucket = self.limits.bucket(input_tokens)
+        return self.costs.mixed_seconds(bucket, 0.5 * bucket * bucket, 1, 0, 0)
+
     def take(self, start: float) -> None:
         """Put the head of the prefill backlog on the accelerators, which are free at `start`."""
         arrival, ident, inputs, outputs = self.pending.popleft()
         dequeued = max(arrival + self.lag, self.hand_free)
         self.prefilling = (arrival, ident, inputs, outputs, dequeued)
-        bucket = self.limits.bucket(inputs)
-        seconds = self.costs.mixed_seconds(bucket, 0.5 * bucket * bucket, 1, 0, 0)
+        seconds = self.prefill_seconds(inputs)
         if self.cold:
             self.cold = False
             seconds = self.costs.after_idle(seconds)
@@ -180,6 +187,25 @@ class Pipeline(Server):
                 self.hand_free = end
             self._insert(self.parked.popleft(), end)
         self.anchor()
+
+    def finish(self, serial: int, seconds: float) -> None:
+        """Log that a request is complete at `seconds`, if only the server took notice of that."""
+        ident = self.running[serial][1]
+        super().finish(serial, seconds)
+        if ident in self.gone:
+            self.gone.remove(ident)
+            self.log.abort([ident])
+
+    def sent(self) -> dict[int, int]:
+        """Return the output tokens so far of requests that have any, by id."""
+        # An answer of one token is complete before that shows.
+        tokens = {ident: max(count, 1) for ident, count in self.decoded()}
+        return tokens | {request[1]: 1 for request in self.parked}
+
+    def here(self) -> list[Admitted]:
+        """Return the requests that were taken from the prefill backlog and are not complete."""
+        in_hands = [] if self.prefilling is None else [self.prefilling]
+        return [*self.running.values(), *self.parked, *in_hands]
 
     def _insert(self, request: Admitted, now: float) -> None:
         """Give a prefilled request a slot; between `settle` and `anchor`."""

@@ -45,7 +45,13 @@ class Counts:
 
     seen: int = 0
     """Requests that came, refused ones included."""
+    withdrawn: int = 0
+    """Requests whose clients went away before they were queued."""
     overloaded: int = 0
+    dropped: int = 0
+    """Requests whose clients were found to be gone, in the queue or in the batch."""
+    unsent: int = 0
+    """Tokens that those in the batch had none to send to."""
     prefill_steps: int = 0
     """Steps that took requests into the batch."""
     prefill_seconds: float = 0.0
@@ -75,6 +81,7 @@ class Batch(Server):
         "deaf",
         "held",
         "hesitant",
+        "joined",
         "lag",
         "limits",
         "listening",
@@ -115,6 +122,8 @@ class Batch(Server):
         """Between two segments, each with the time at which the last one ended; by it."""
         self.long: dict[int, Admitted] = {}
         """Requests of more than one segment that have begun, as they came, by id."""
+        self.joined: dict[int, Admitted] = {}
+        """Running requests whose clients went away, as they joined, by serial."""
         self.held = 0
         """Blocks that running requests have reserved."""
         self.blocked = False
@@ -167,12 +176,18 @@ class Batch(Server):
 
     def released(self, serial: int, tokens: int) -> None:  # noqa: ARG002 - reserved, not computed
         """Give back the blocks of a request that finishes, or whose segment does."""
-        request = self.running[serial]
+        request = self.joined.pop(serial, None) or self.running[serial]
         self.held -= self.limits.reserved_blocks(request, long=request[1] in self.long)
         self.blocked = self.hesitant = False
 
     def finish(self, serial: int, seconds: float) -> None:
         """Log that a request sent its last token at `seconds`; or let its next segment queue."""
+        if self.cancelled and self.running[serial][1] in self.cancelled:
+            self.counts.dropped += 1
+            self.counts.unsent += 1
+            request = self.running.pop(serial)
+            self.cut_segment(request, request[3])
+            return
         if self.long and (whole := self.long.get(self.running[serial][1])) is not None:
             _, ident, inputs, outputs, _ = self.running[serial]
             left = whole[2] + whole[3] - inputs - outputs
@@ -182,6 +197,21 @@ class Batch(Server):
                 return
             self.running[serial] = self.long.pop(ident)
         super().finish(serial, seconds)
+
+    def cut_segment(self, request: Request | Admitted, tokens: int) -> None:
+        """Log that a request left with its client, `tokens` into the segment that it has begun."""
+        whole = self.long.pop(request[1], request)
+        self.cut(request[1], request[2] - whole[2] + tokens)
+
+    def sent(self) -> dict[int, int]:
+        """Return the output tokens so far of the requests that have any, by id."""
+        tokens = dict(self.decoded())
+        if self.long:
+            for line in (self.running.values(), self.waiting, self.returning):
+                for request in line:
+                    if (whole := self.long.get(request[1])) and request[2] > whole[2]:
+                        tokens[request[1]] = tokens.get(request[1], 0) + request[2] - whole[2]
+        return tokens
 
 
 def _floors(costs: StepCosts, largest_batch: int, largest_graph: int) -> list[float]:

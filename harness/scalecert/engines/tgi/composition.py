@@ -10,6 +10,7 @@ enough.
 
 from __future__ import annotations
 
+from itertools import islice
 from math import floor
 
 from scalecert.engines.decoding import Admitted, Request
@@ -38,9 +39,12 @@ def arrive(batch: Batch, until: float) -> None:
 
 
 def _is_full(batch: Batch) -> bool:
-    """Tell whether the permits are all taken; a request has its own between segments, too."""
+    """Tell whether the permits are all taken; a request has its own between segments, too.
+
+    It is given back when the client goes away, whoever else has yet to learn of that.
+    """
     here = len(batch.running) + len(batch.waiting) + len(batch.returning)
-    return here >= batch.limits.max_concurrent_requests
+    return here - len(batch.cancelled) >= batch.limits.max_concurrent_requests
 
 
 def _enqueue(batch: Batch, request: Request) -> None:
@@ -107,17 +111,34 @@ def _choose(
 
     They are taken out of the queue.
     """
-    waiting, limits, end = batch.waiting, batch.limits, batch.end - batch.lag
+    waiting, end = batch.waiting, batch.end - batch.lag
+    chosen, looked, full = _fitting(batch, budget, most)
+    if batch.cancelled:
+        _drop_gone(batch, looked)
+    if least is not None and len(chosen) < least:
+        batch.hesitant = bool(waiting) and waiting[-1][0] <= end
+        return []
+    batch.blocked = full
+    for _ in chosen:
+        waiting.popleft()
+    return chosen
+
+
+def _fitting(
+    batch: Batch, budget: int, most: int | None
+) -> tuple[list[tuple[Request, int]], int, bool]:
+    """Return who could join, how many were looked at for it, and whether blocks ran out."""
+    limits, end, cancelled = batch.limits, batch.end - batch.lag, batch.cancelled
     chosen: list[tuple[Request, int]] = []
-    free = batch.blocks - batch.held
-    full = False
-    for request in waiting:
+    free, looked = batch.blocks - batch.held, 0
+    for looked, request in enumerate(batch.waiting, 1):
         if request[0] > end:
             break
+        if request[1] in cancelled:
+            continue
         free -= _blocks(batch, request)
         if free < 0:
-            full = True
-            break
+            return chosen, looked, True
         tokens = request[2]
         if tokens > budget:
             if limits.chunking and budget:
@@ -130,13 +151,16 @@ def _choose(
         chosen.append((request, tokens))
         if len(chosen) == most:
             break
-    if least is not None and len(chosen) < least:
-        batch.hesitant = waiting[-1][0] <= end
-        return []
-    batch.blocked = full
-    for _ in chosen:
-        waiting.popleft()
-    return chosen
+    return chosen, looked, False
+
+
+def _drop_gone(batch: Batch, looked: int) -> None:
+    """Drop those of the `looked` first requests in the queue whose clients went away."""
+    gone = [one for one in islice(batch.waiting, looked) if one[1] in batch.cancelled]
+    for request in gone:
+        batch.waiting.remove(request)
+        batch.counts.dropped += 1
+        batch.cut_segment(request, 0)
 
 
 def _blocks(batch: Batch, request: Request) -> int:

@@ -14,7 +14,7 @@ the prefix cache has none of them; what it keeps of finished ones is given up as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 
 from scalecert.engines.base import Activity, Sample
@@ -23,6 +23,7 @@ from scalecert.engines.decoding import SERIAL_BITS, TIE_SECONDS
 from scalecert.engines.history import PACK_AFTER, History
 from scalecert.engines.request_log import RequestLog
 from scalecert.engines.tgi.batch import Batch, Chunk
+from scalecert.engines.tgi.cancellation import cancel
 from scalecert.engines.tgi.composition import arrive, compose, plan_chunks
 from scalecert.engines.tgi.exposition import Exposition
 from scalecert.engines.tgi.scheduler_limits import SchedulerLimits
@@ -81,15 +82,8 @@ class TgiEngine(Batch):
         prompts are computed, requests wait that could be admitted or the CPU's floor holds it is
         an earlier time, after `now`.
         """
-        if not self.running:
-            return max(self.end, self.next_visible() + TIE_SECONDS) + self.least_seconds
-        if self.composed:
-            soonest = self._next_end()
-        elif not self.partial and self._knows_next_step():
-            soonest = self.end_after(self.step - self.anchor_step + 1)
-        else:
-            soonest = self.end + self.least_seconds
-        busy = self.prefills or self.partial or self.returning
+        soonest = self._next_step_seconds()
+        busy = not self.running or self.prefills or self.partial or self.returning
         if busy or (self.waiting and not self.blocked):
             return soonest
         finish = self.end_after((self.finishes[0] >> SERIAL_BITS) - self.anchor_step)
@@ -97,9 +91,40 @@ class TgiEngine(Batch):
             finish = min(finish, max(soonest, self.next_visible() + self.least_seconds))
         return finish
 
+    def next_event_seconds(self) -> float:
+        """Return when a client may next see something if no other request comes."""
+        step = self._next_step_seconds()
+        here = len(self.running) + len(self.waiting) + len(self.returning) + len(self.pending)
+        if self.pending and here - len(self.cancelled) > self.limits.max_concurrent_requests:
+            return min(step, self.pending[0][0] + self.lag)
+        return step
+
+    def _next_step_seconds(self) -> float:
+        """Return a time by which no further step ends; inf if nothing is here."""
+        if not self.running:
+            return max(self.end, self.next_visible() + TIE_SECONDS) + self.least_seconds
+        if self.composed:
+            return self._next_end()
+        if not self.partial and self._knows_next_step():
+            return self.end_after(self.step - self.anchor_step + 1)
+        return self.end + self.least_seconds
+
     def _knows_next_step(self) -> bool:
         """Tell whether nobody can join in the next step, which is not composed."""
         return not self.listening or self.now > self.end + 2 * TIE_SECONDS
+
+    def progress(self) -> dict[int, int]:
+        """Return the output tokens sent so far, by id, of unfinished requests that have any."""
+        return self.sent()
+
+    def cancel(self, ids: Iterable[int]) -> None:
+        """Let requests leave whose clients went away, as the router finds out about them."""
+        cancel(self, set(ids))
+
+    def forget_finished(self) -> None:
+        """Take what finished into the metrics for good: the log is not read for it any more."""
+        self._exposition.forget_finished()
+        self.forget_arrivals()
 
     def abort(self) -> list[int]:
         """Drop every unfinished request (SIGKILL); return their ids, logged as ABORTED."""

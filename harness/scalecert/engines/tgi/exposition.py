@@ -51,6 +51,15 @@ class Exposition:
         self.take_counts()
         return {name: self._family(_BY_NAME[name]) for name in names if name in _BY_NAME}
 
+    def forget_finished(self) -> None:
+        """Bring every histogram up to date, and drop the requests that it was made of."""
+        self._history.take(self.batch.finished)
+        self.take_counts()
+        for family in FAMILIES:
+            if family.kind == "histogram":
+                self._tallies(family)
+        self._history.clear()
+
     def _family(self, family: Family) -> list[Sample]:
         if family.kind == "histogram":
             tallies = self._tallies(family)
@@ -127,7 +136,7 @@ class Exposition:
     def messages(self) -> int:
         """Return the output tokens sent so far."""
         batch = self.batch
-        return batch.counts.first_tokens + batch.decoded_now()
+        return batch.counts.first_tokens + batch.decoded_now() - batch.counts.unsent
 
     def answered(self) -> int:
         """Return the requests that finished."""
@@ -156,7 +165,17 @@ def _by(
 
 
 def _failures(of: Exposition) -> dict[str, int]:
-    return {"overloaded": of.batch.counts.overloaded, "validation": of.batch.too_long}
+    counts = of.batch.counts
+    return {
+        "overloaded": counts.overloaded,
+        "validation": of.batch.too_long,
+        "dropped": counts.dropped,
+    }
+
+
+def _requests(of: Exposition) -> list[Shown]:
+    counts = of.batch.counts
+    return [({}, float(counts.seen + counts.withdrawn + of.batch.too_long))]
 
 
 _VALUES: Mapping[str, Callable[[Exposition], list[Shown]]] = {
@@ -172,7 +191,7 @@ _VALUES: Mapping[str, Callable[[Exposition], list[Shown]]] = {
         "method", lambda of: {method: count for method, (count, _) in of.completed().items()}
     ),
     "tgi_batch_inference_failure": lambda _: [],
-    "tgi_request_count": lambda of: [({}, float(of.batch.counts.seen + of.batch.too_long))],
+    "tgi_request_count": _requests,
     "tgi_request_success": lambda of: [({}, float(of.answered()))],
     "tgi_request_failure": _by("err", _failures),
 }
