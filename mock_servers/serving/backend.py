@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mock_servers.serving.pacing import Pacer
 from scalecert.clock import monotonic_seconds, unix_seconds
-from scalecert.engines.base import EngineKind, Limits, MetricInfo, Sample
+from scalecert.engines.base import Engine, EngineKind, Limits, MetricInfo, Sample
 from scalecert.engines.profiles import EngineProfile
 from scalecert.engines.request_log import RequestLog
 from scalecert.request_limits import RequestLimits
@@ -51,7 +51,8 @@ class Backend:
         request_limits: the longest requests that it takes.
         version: whose names and behaviour it shows.
         model_name: in its API and metrics.
-        pacer: the engine that runs.
+        engine: that runs; its clock is the pacer's.
+        pacer: runs it.
         started_unix_seconds: when the process started.
         ready: whether the model is loaded.
     """
@@ -61,6 +62,7 @@ class Backend:
     request_limits: RequestLimits
     version: str
     model_name: str
+    engine: Engine
     pacer: Pacer
     started_unix_seconds: float
     ready: bool = False
@@ -86,6 +88,7 @@ class Backend:
             request_limits=kind.request_limits(limits),
             version=version,
             model_name=name,
+            engine=engine,
             pacer=Pacer(engine, log, behind_seconds=behind, speed=given.speed),
             started_unix_seconds=unix_seconds(),
         )
