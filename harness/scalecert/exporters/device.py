@@ -22,7 +22,7 @@ from scalecert.engines.base import Activity, Limits
 from scalecert.engines.catalog import Accelerator, accelerators
 from scalecert.engines.profiles import EngineProfile
 from scalecert.engines.roofline import efficiencies
-from scalecert.exporters.base import Maker, Reading
+from scalecert.exporters.base import Maker, Reading, Readings
 
 TENSOR_PER_FLOP = 1.6
 """Share of cycles with an active tensor pipe per share of the peak FLOP/s, at full clock."""
@@ -46,6 +46,9 @@ _UTILIZATION = 0.9
 """Share of the memory that a server takes at its start where its limits do not tell."""
 
 _NOTHING = Activity(0.0, 0, 0, 0, 0)
+
+Moment = tuple[float, Activity | None]
+"""A look at a server: seconds, and its activity by then, None where it was not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,20 @@ class Device:
             used=0.0 if after is None else self._used_bytes(after.held_tokens),
         )
 
+    def readings(self, opening: Moment, last: Moment | None, now: Moment) -> Readings:
+        """Return what each accelerator shows at a collection.
+
+        Args:
+            opening: the look at the start of the collector's short window.
+            last: the look of the collection before, None if this is the first.
+            now: the look of this collection.
+        """
+        since = last or opening
+        return Readings(
+            recent=self.reading(opening[1], now[1], now[0] - opening[0]),
+            average=self.reading(since[1], now[1], now[0] - since[0]),
+        )
+
     def steady(self, utilization: float) -> Reading:
         """Return the reading of an accelerator that works a constant share of the time.
 
@@ -175,6 +192,33 @@ def device_of(profile: EngineProfile, limits: Limits, count: int) -> Device:
         gap_seconds=GAPS_PER_OVERHEAD * spec.costs.overhead_seconds,
         resident_bytes=_resident_bytes(profile, limits, count),
         kv_follows_load=memory.kv_allocation == "with-load",
+    )
+
+
+def bare_device(accelerator: Accelerator, count: int) -> Device:
+    """Return the accelerators of a node that nobody holds.
+
+    Args:
+        accelerator: of the catalogue.
+        count: of the node.
+    """
+    tpu = accelerator.kind == "tpu"
+    return Device(
+        make="cloud-tpu" if tpu else "nvidia",
+        model=accelerator.product or accelerator.name,
+        count=count,
+        topology=_topology(count) if tpu else "",
+        flops_per_second=accelerator.flops_per_second,
+        bytes_per_second=accelerator.bytes_per_second,
+        memory_bytes=accelerator.memory_bytes,
+        power_limit_watts=accelerator.power_limit_watts,
+        weights=0.0,
+        streamed_bytes=0.0,
+        token_bytes=0.0,
+        kv_bytes_per_token=0.0,
+        gap_seconds=0.0,
+        resident_bytes=0.0,
+        kv_follows_load=False,
     )
 
 

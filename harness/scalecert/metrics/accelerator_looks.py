@@ -14,7 +14,7 @@ from typing import Protocol
 
 from scalecert.engines.base import Activity, Sample
 from scalecert.exporters.base import Chip, Exporter, Readings
-from scalecert.exporters.device import Device
+from scalecert.exporters.device import Device, Moment
 from scalecert.metrics.conditions import MetricConditions
 from scalecert.metrics.gke import SystemStore
 from scalecert.metrics.schedule import PodSchedule
@@ -120,9 +120,9 @@ class Meter:
     number: int = field(init=False)
     at_opening: bool = field(init=False)
     """Whether the next collection is the one of pods that the run begins with."""
-    opening: tuple[float, Activity | None] | None = None
+    opening: Moment | None = None
     """The look at the start of the short window, if it has been."""
-    last: tuple[float, Activity | None] | None = None
+    last: Moment | None = None
     """The look of the collection before."""
 
     def __post_init__(self) -> None:
@@ -157,10 +157,7 @@ class Meter:
             self.opening = (now, activity)
             if now < self.collection_at():
                 return
-        start, before = self.opening
-        since, then = self.last or self.opening
-        recent = device.reading(before, activity, now - start)
-        average = device.reading(then, activity, now - since)
-        self.collector.collect(chips, Readings(recent, average), now)
+        readings = device.readings(self.opening, self.last, (now, activity))
+        self.collector.collect(chips, readings, now)
         self.collected()
         self.opening, self.last = None, (now, activity)
