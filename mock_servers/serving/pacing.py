@@ -1,8 +1,8 @@
 """One engine on the wall clock: requests in now, tokens out when the model says.
 
 Model time runs `speed` times as fast as the wall clock. There is one timer, set to when the engine
-may next have something for a client, and none while it is idle; a look that comes late takes all
-that is due by then, so lateness never adds up.
+may next have something for a client, and none while it is idle. Steps follow the model's absolute
+times: one that comes late is caught up with by those that follow, so lateness never adds up.
 
 The engine runs behind by what its costs put between the end of a step and the client, so that what
 has been computed by its clock has reached the client by the wall's.
@@ -24,6 +24,9 @@ FORGET_AFTER = 1024
 
 _TIMER_SECONDS = 0.001
 """What the event loop's timers count in."""
+
+_AFTER_SECONDS = 1e-6
+"""After the end of a step, so that the scheduler has composed the next one."""
 
 
 class Pacer:
@@ -149,9 +152,10 @@ class Pacer:
             log.last_token_seconds[ident],
         )
 
-    def _look(self) -> None:
-        """Bring the engine to now and hand out what it has for clients."""
-        self._engine.advance(max(self.now() - self._behind_seconds, self._engine.now))
+    def _look(self, until: float = inf) -> None:
+        """Bring the engine to now, or to `until` if that is earlier; hand out what it has."""
+        until = min(until, self.now() - self._behind_seconds)
+        self._engine.advance(max(until, self._engine.now))
         self._hand_out()
 
     def _hand_out(self) -> None:
@@ -189,8 +193,13 @@ class Pacer:
         return ident
 
     def _tick(self) -> None:
+        """Let the engine take the step that is due; a late one is followed by the next at once.
+
+        Not by several in one go: the event loop sends what was written once it is through with
+        its turn, and tokens of two steps would reach the client as one piece.
+        """
         self._timer, self._timer_seconds = None, inf
-        self._look()
+        self._look(self._engine.next_event_seconds() + _AFTER_SECONDS)
         self._set_timer()
 
     def _set_timer(self) -> None:

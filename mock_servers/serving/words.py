@@ -12,18 +12,17 @@ from zlib import crc32
 
 TOKEN = re.compile(r" ?[^\W\d_]{1,12}|\d{1,3}|\s+|.", re.DOTALL)
 
-WORDS = tuple(
-    f" {word}"
-    for word in (
-        "a all and answer as at back be best by can case come cost day do end even fair far few "
-        "find first for form from full get give go good great half hand have here high hold how "
-        "if in is it just keep kind know last less let like line long look low make many may more "
-        "most near need new next no not of off on once one open or other out over own part place "
-        "plan point put rate rest right run same say see set short show side simple since small so "
-        "some still such sure take than that the then there thing this time to turn two under up "
-        "use very way well when where which while whole will with word work year yes yet"
-    ).split()
+_TEXT = (
+    "a all and answer as at back be best by can case come cost day do end even fair far few "
+    "find first for form from full get give go good great half hand have here high hold how "
+    "if in is it just keep kind know last less let like line long look low make many may more "
+    "most near need new next no not of off on once one open or other out over own part place "
+    "plan point put rate rest right run same say see set short show side simple since small so "
+    "some still such sure take than that the then there thing this time to turn two under up "
+    "use very way well when where which while whole will with word work year yes yet"
 )
+
+WORDS = tuple(f" {word}" for word in _TEXT.split())
 """What answers are made of; the id of an output token is its word's place here."""
 
 
