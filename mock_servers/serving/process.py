@@ -2,8 +2,8 @@
 
 On SIGTERM a server that exits when idle takes no new connections, works on for as long as the real
 one does by default or by its flag, drops what is left and exits. One that does not care for SIGTERM
-serves on until the kubelet would kill it, and then ends as if it had been killed. SIGINT, Ctrl-C on
-a terminal, ends either at once.
+serves on until the kubelet would kill it, and then ends as if it had been killed; a container beside
+it that does care closes its port. SIGINT, Ctrl-C on a terminal, ends either at once.
 """
 
 from __future__ import annotations
@@ -44,25 +44,22 @@ async def _run(backend: Backend, services: Sequence[Service]) -> None:
     for service in services:
         await service.start()
         click.echo(f"{service.name}: {service.address}")
-    _load(backend, loop)
+    loading = asyncio.create_task(_load(backend, services))
     await end.wait()
-    for task in ending:
+    for task in (loading, *ending):
         task.cancel()
     backend.pacer.abort()
     await asyncio.gather(*(service.stop() for service in services))
     backend.pacer.close()
 
 
-def _load(backend: Backend, loop: asyncio.AbstractEventLoop) -> None:
+async def _load(backend: Backend, services: Sequence[Service]) -> None:
     delay = backend.given.startup_seconds
     if delay > 0.0:
         click.echo(f"loading the model takes {delay:g} s")
-        loop.call_later(delay, _get_ready, backend)
-    else:
-        _get_ready(backend)
-
-
-def _get_ready(backend: Backend) -> None:
+        await asyncio.sleep(delay)
+    for service in services:
+        await service.model_loaded()
     backend.ready = True
     click.echo("ready")
 
@@ -70,11 +67,11 @@ def _get_ready(backend: Backend) -> None:
 async def _terminate(backend: Backend, services: Sequence[Service], end: asyncio.Event) -> None:
     """Do what the real server does on SIGTERM, within the grace time."""
     most = max(backend.given.grace_seconds - _END_SECONDS, 0.0)
+    for service in services:
+        service.stop_accepting()
     if not backend.given.kind.exits_when_idle:
         await asyncio.sleep(most)
         os.kill(os.getpid(), signal.SIGKILL)
-    for service in services:
-        service.stop_accepting()
     loop = asyncio.get_running_loop()
     until = loop.time() + min(backend.drain_seconds(), most)
     while backend.pacer.outstanding() and loop.time() < until:

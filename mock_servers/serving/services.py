@@ -30,8 +30,11 @@ class Service(Protocol):
     async def start(self) -> None:
         """Listen, and serve from now on."""
 
+    async def model_loaded(self) -> None:
+        """Begin to listen, if the real server does so only when its model is loaded."""
+
     def stop_accepting(self) -> None:
-        """Close the listening socket; connections stay."""
+        """Do what SIGTERM makes the real one do: close the listening socket; connections stay."""
 
     async def stop(self) -> None:
         """Close everything, without waiting for anybody."""
@@ -85,6 +88,9 @@ class HttpService:
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
         while not self._server.started and not self._task.done():
             await asyncio.sleep(0)
+
+    async def model_loaded(self) -> None:
+        """Do nothing: the application looks at the backend itself."""
 
     def stop_accepting(self) -> None:
         """Close the listening socket; connections stay."""
