@@ -2,8 +2,8 @@
 
 On SIGTERM a server that exits when idle takes no new connections, works on for as long as the real
 one does by default or by its flag, drops what is left and exits. One that does not care for SIGTERM
-serves on until the kubelet would kill it, and then ends as if it had been killed; a container beside
-it that does care closes its port. SIGINT, Ctrl-C on a terminal, ends either at once.
+serves on until the kubelet would kill it, and then ends as if it had been killed; what runs beside
+it and does care closes its port. SIGINT, Ctrl-C on a terminal, ends either at once.
 """
 
 from __future__ import annotations
