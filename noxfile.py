@@ -32,7 +32,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=PYTHONS, name="tests-all")
 def tests_all(session: nox.Session) -> None:
     """Run the tests on every supported Python that is installed."""
-    session.install("-e", ".")
+    session.install("-e", ".[load,mock]")
     session.install(*nox.project.dependency_groups(nox.project.load_toml(), "dev"))
     session.run("pytest", *(session.posargs or ["-n", "2"]))
 
@@ -42,7 +42,8 @@ def minimums(session: nox.Session) -> None:
     """Run the tests on the oldest dependencies that pyproject.toml allows."""
     session.install("uv")
     session.run(
-        "uv", "pip", "install", "--resolution", "lowest-direct", "-e", ".", "--group", "test"
+        *("uv", "pip", "install", "--resolution", "lowest-direct"),
+        *("-e", ".[load,mock]", "--group", "test"),
     )
     session.run("pytest", "--ignore=tests/house", *(session.posargs or ["-n", "2"]))
 
@@ -140,6 +141,7 @@ def lock(session: nox.Session) -> None:
     """Write the lock that CI installs from (needs uv on PATH)."""
     session.run(
         *("uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--universal"),
+        *("--extra", "load", "--extra", "mock"),
         *("--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-header"),
         *("--quiet", "--output-file", LOCK),
         external=True,

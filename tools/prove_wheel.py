@@ -4,8 +4,8 @@ Usage: python tools/prove_wheel.py WHEEL
 
 Installs the wheel into a new virtual environment and runs a foreign project's pytest in a folder
 that has `harness/`, `suites/` and `fixtures/` of its own; then runs the core suite on a policy that
-ships, certifies by an author's own case, and verifies the certificate. Ends with an error at the
-first thing that does not hold.
+ships, certifies by an author's own case, and verifies the certificate; with the extra `mock`, a mock
+server serves. Ends with an error at the first thing that does not hold.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import urllib.request
 import venv
 import zipfile
 from pathlib import Path
@@ -84,7 +85,31 @@ def main() -> None:
         options = ("--policy", policy, "--objective", OBJECTIVE)
         run(python, "-m", "pytest", "-q", "author", *options, cwd=home)
         verdict = certificate(home / "out")["verdict"]
+        mock = ("mock", "vllm", "--profile", "vllm_llama-2-7b_l4", "--port", "0")
+        run(scalecert, *mock, cwd=project, expect=2)  # says what to install
+        run(python, "-m", "pip", "install", "--quiet", f"{wheel}[mock]", cwd=home)
+        serve(scalecert, *mock, cwd=project)
     print(f"{wheel.name}: one top-level package, certified with verdict {verdict}")
+
+
+def serve(*command: str | Path, cwd: Path) -> None:
+    """Start a mock server, ask whether it is well, and stop it."""
+    with subprocess.Popen(  # noqa: S603 - our own commands
+        [str(part) for part in command], cwd=cwd, text=True, stdout=subprocess.PIPE
+    ) as server:
+        try:
+            address = ""
+            for line in server.stdout or ():
+                name, _, value = line.strip().partition(": ")
+                address = value if name == "API" else address
+                if line.startswith("ready"):
+                    break
+            with urllib.request.urlopen(f"{address}/health") as answer:  # noqa: S310 - loopback
+                answer.read()
+        finally:
+            server.terminate()
+    if server.returncode:
+        sys.exit(f"{command}: exit {server.returncode} after SIGTERM, expected 0")
 
 
 def certificate(folder: Path) -> dict[str, Any]:
