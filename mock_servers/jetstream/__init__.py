@@ -1,1 +1,1 @@
-"""A mock of jetstream."""
+"""A mock of JetStream: its gRPC server, its HTTP server, and the one that GKE puts in front."""
