@@ -4,8 +4,8 @@ Usage: python tools/prove_wheel.py WHEEL
 
 Installs the wheel into a new virtual environment and runs a foreign project's pytest in a folder
 that has `harness/`, `suites/` and `fixtures/` of its own; then runs the core suite on a policy that
-ships, certifies by an author's own case, and verifies the certificate; with the extra `mock`, a mock
-server serves. Ends with an error at the first thing that does not hold.
+ships, certifies by an author's own case, and verifies the certificate; with the extra `mock`, a
+mock server serves. Ends with an error at the first thing that does not hold.
 """
 
 from __future__ import annotations
