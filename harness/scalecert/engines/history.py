@@ -6,20 +6,26 @@ A request is 36 bytes here, and no histogram costs anything until someone scrape
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from scalecert.engines.decoding import Admitted
 
 PACK_AFTER = 256
 """Finished requests after which an engine packs them."""
 
 _ARRIVAL, _IDENT, _INPUT, _OUTPUT, _SCHEDULED = map(itemgetter, range(5))
+
+
+class Finished(NamedTuple):
+    """Finished requests, column by column; times are as in `Admitted`."""
+
+    ident: array[int]
+    arrival: array[float]
+    scheduled: array[float]
+    input: array[int]
+    output: array[int]
 
 
 class History:
@@ -65,18 +71,13 @@ class History:
         self.output_tokens += sum(map(_OUTPUT, finished))
         finished.clear()
 
-    def idents(self, begin: int) -> Sequence[int]:
-        """Return the ids in the log of those from `begin` on."""
-        return self._ident[max(begin - self.dropped, 0) :]
-
-    def columns(self, begin: int) -> dict[str, npt.NDArray[np.float64]]:
-        """Return arrival, scheduled, input and output of those from `begin` on, as float64."""
-        import numpy as np
-
-        begin = max(begin - self.dropped, 0)
-        return {
-            "arrival": np.array(self._arrival[begin:], dtype=np.float64),
-            "scheduled": np.array(self._scheduled[begin:], dtype=np.float64),
-            "input": np.array(self._input[begin:], dtype=np.float64),
-            "output": np.array(self._output[begin:], dtype=np.float64),
-        }
+    def since(self, begin: int) -> Finished:
+        """Return those from `begin` on, as far as they are here."""
+        here = slice(max(begin - self.dropped, 0), None)
+        return Finished(
+            self._ident[here],
+            self._arrival[here],
+            self._scheduled[here],
+            self._input[here],
+            self._output[here],
+        )

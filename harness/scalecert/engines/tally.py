@@ -1,18 +1,16 @@
-"""One Prometheus histogram as an engine keeps it, counts by bucket and the sum; and its samples."""
+"""One Prometheus histogram as an engine keeps it, counts by bucket and the sum; and its samples.
+
+In plain Python: a scrape takes in few requests at a time, and a mock server imports no numpy.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import inf
-from typing import TYPE_CHECKING
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import fsum, inf
+from operator import mul, sub
 
 from scalecert.engines.base import Sample
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Values = npt.NDArray[np.float64]
 
 
 class Tally:
@@ -25,16 +23,17 @@ class Tally:
         self.taken = 0
         """Requests of the history that are in it."""
 
-    def observe(self, values: Values, weights: Values | None = None) -> None:
+    def observe(self, values: Sequence[float], weights: Sequence[float] | None = None) -> None:
         """Add observations, each as often as its weight says; once without any."""
-        import numpy as np
-
+        counts, bounds = self.counts, self.bounds
         if weights is None:
-            weights = np.ones(len(values))
-        buckets = np.searchsorted(np.asarray(self.bounds), values, side="left")
-        added = np.bincount(buckets, weights=weights, minlength=len(self.counts))
-        self.counts = [count + float(more) for count, more in zip(self.counts, added, strict=True)]
-        self.sum += float(np.dot(values, weights))
+            for value in values:
+                counts[bisect_left(bounds, value)] += 1.0
+            self.sum += fsum(values)
+            return
+        for value, weight in zip(values, weights, strict=True):
+            counts[bisect_left(bounds, value)] += weight
+        self.sum += fsum(map(mul, values, weights))
 
     @property
     def is_empty(self) -> bool:
@@ -58,3 +57,8 @@ class Tally:
         other = Tally(self.bounds)
         other.counts, other.sum = list(self.counts), self.sum
         return other
+
+
+def differences(later: Iterable[float], earlier: Iterable[float]) -> list[float]:
+    """Return how much each of one sequence is later than its counterpart in the other."""
+    return list(map(sub, later, earlier))

@@ -58,7 +58,7 @@ class Exposition:
 
     def _take_finished(self) -> None:
         self._history.take(self._pipeline.finished)
-        self.observed.completed(self._history.idents(self._completed))
+        self.observed.completed(self._history.since(self._completed).ident)
         self._completed = len(self._history)
 
     @property
@@ -119,9 +119,9 @@ class Exposition:
         """Yield generate steps and seconds since prefill of finished requests from `begin` on."""
         log, begin = self._pipeline.log, begin + self._history.dropped
         first, last = log.first_token_seconds, log.last_token_seconds
-        outputs = self._history.columns(begin)["output"]
-        for ident, output in zip(self._history.idents(begin), outputs, strict=True):
-            yield max(float(output) - 1.0, 1.0), last[ident] - first[ident]
+        finished = self._history.since(begin)
+        for ident, output in zip(finished.ident, finished.output, strict=True):
+            yield max(output - 1, 1), last[ident] - first[ident]
 
 
 def _as_bound(bound: float) -> str:

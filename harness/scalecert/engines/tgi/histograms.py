@@ -7,31 +7,12 @@ time is the model's (`tgi_batch_forward_duration`), none is the detokenizer's or
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from operator import truediv
 
-from scalecert.engines.history import History
-from scalecert.engines.tally import Tally
+from scalecert.engines.history import Finished, History
+from scalecert.engines.tally import Tally, differences
 from scalecert.engines.tgi.batch import Batch
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Values = npt.NDArray[np.float64]
-    Columns = dict[str, Values]
-
-_OF_REQUESTS: dict[str, Callable[[Columns], Values]] = {
-    "tgi_request_duration": lambda of: of["last"] - of["queued"] + of["validation"],
-    "tgi_request_validation_duration": lambda of: of["validation"],
-    "tgi_request_queue_duration": lambda of: of["scheduled"] - of["queued"],
-    "tgi_request_inference_duration": lambda of: of["last"] - of["scheduled"],
-    "tgi_request_mean_time_per_token_duration": lambda of: (
-        (of["last"] - of["scheduled"]) / of["output"]
-    ),
-    "tgi_request_generated_tokens": lambda of: of["output"],
-}
-"""What each histogram observes of a finished request."""
 
 
 class Histograms:
@@ -64,9 +45,7 @@ class Histograms:
         tally = self._tallies.setdefault(name, Tally(bounds))
         waiting = self._waiting[name]
         if waiting:
-            import numpy as np
-
-            tally.observe(np.array(waiting, dtype=np.float64))
+            tally.observe(waiting)
             waiting.clear()
         return tally
 
@@ -74,8 +53,7 @@ class Histograms:
         """Return a histogram over all requests finished so far."""
         tally = self._tallies.setdefault(name, Tally(bounds))
         if tally.taken < len(self._history):
-            columns = self._columns(tally.taken)
-            tally.observe(_OF_REQUESTS[name](columns))
+            tally.observe(_OF_REQUESTS[name](self, self._history.since(tally.taken)))
             tally.taken = len(self._history)
         return tally
 
@@ -86,22 +64,43 @@ class Histograms:
         key = f"{name} {method}"
         tally = self._tallies.setdefault(key, Tally(bounds))
         if steps > tally.taken:
-            import numpy as np
-
             more, spent = steps - tally.taken, seconds - self._seconds.get(key, 0.0)
-            tally.observe(np.array([spent / more]), np.array([float(more)]))
+            tally.observe([spent / more], [more])
             tally.taken, self._seconds[key] = steps, seconds
         return tally
 
-    def _columns(self, begin: int) -> Columns:
-        """Return what the histograms observe, of the requests from `begin` on."""
-        import numpy as np
+    def queued(self, of: Finished) -> list[float]:
+        """Return when each was put into the queue."""
+        lag = self._batch.costs.arrival_seconds
+        return [arrival + lag for arrival in of.arrival]
 
-        costs = self._batch.costs
-        columns = self._history.columns(begin)
-        last = self._batch.log.last_token_seconds
-        ends = np.array([last[ident] for ident in self._history.idents(begin)])
-        columns["queued"] = columns["arrival"] + costs.arrival_seconds
-        columns["last"] = ends - costs.delivery_seconds
-        columns["validation"] = np.full(len(ends), costs.arrival_request_seconds)
-        return columns
+    def lasts(self, of: Finished) -> list[float]:
+        """Return when the router had the last token of each."""
+        times, delivery = self._batch.log.last_token_seconds, self._batch.costs.delivery_seconds
+        return [times[ident] - delivery for ident in of.ident]
+
+    def validations(self, of: Finished) -> list[float]:
+        """Return what the router's validation of each took."""
+        return [self._batch.costs.arrival_request_seconds] * len(of.ident)
+
+    def durations(self, of: Finished) -> list[float]:
+        """Return the time from the beginning of each one's validation to its last token."""
+        validation = self._batch.costs.arrival_request_seconds
+        return [seconds + validation for seconds in differences(self.lasts(of), self.queued(of))]
+
+    def inferences(self, of: Finished) -> list[float]:
+        """Return the time that each was in the batch, between its segments too."""
+        return differences(self.lasts(of), of.scheduled)
+
+
+_OF_REQUESTS: dict[str, Callable[[Histograms, Finished], Sequence[float]]] = {
+    "tgi_request_duration": Histograms.durations,
+    "tgi_request_validation_duration": Histograms.validations,
+    "tgi_request_queue_duration": lambda by, of: differences(of.scheduled, by.queued(of)),
+    "tgi_request_inference_duration": Histograms.inferences,
+    "tgi_request_mean_time_per_token_duration": lambda by, of: list(
+        map(truediv, by.inferences(of), of.output)
+    ),
+    "tgi_request_generated_tokens": lambda _, of: of.output,
+}
+"""What each histogram observes of finished requests."""

@@ -7,10 +7,12 @@ is computed before it is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isnan
 
 from scalecert.engines.base import Sample
 from scalecert.engines.history import History
 from scalecert.engines.metric_families import Family
+from scalecert.engines.python_client import written
 from scalecert.engines.tally import Tally
 from scalecert.engines.vllm.batch import Batch
 from scalecert.engines.vllm.histograms import Histograms
@@ -56,7 +58,7 @@ class Exposition:
         for family in FAMILIES:
             if family.kind == "histogram":
                 self._tally(family)
-        for ident in self._history.idents(0):
+        for ident in self._history.since(0).ident:
             self._batch.preempted.pop(ident, None)
         self._history.clear()
 
@@ -74,9 +76,9 @@ class Exposition:
     def _histogram(self, family: Family) -> Iterator[Sample]:
         tally = self._tally(family)
         if not family.name.startswith("http_"):
-            yield from tally.samples(family.name, self._own_labels(family))
+            yield from tally.samples(family.name, self._own_labels(family), written)
         elif not tally.is_empty:
-            yield from tally.samples(family.name, _HANDLER)
+            yield from tally.samples(family.name, _HANDLER, written)
 
     def _tally(self, family: Family) -> Tally:
         bounds = family.buckets or token_buckets(self._batch.limits.max_model_len)
@@ -89,17 +91,12 @@ class Exposition:
 
     def _with_unfinished(self, finished: Tally) -> Tally:
         """Add the first tokens of requests that are not finished."""
-        import numpy as np
-
         histograms, tally = self._histograms, finished.copy()
-        waits = np.array(
-            [
-                histograms.server_first_token(ident) - histograms.server_arrival(arrival)
-                for arrival, ident in self._unfinished()
-            ]
+        waits = (
+            histograms.server_first_token(ident) - histograms.server_arrival(arrival)
+            for arrival, ident in self._unfinished()
         )
-        waits = waits[~np.isnan(waits)]
-        tally.observe(waits)
+        tally.observe([wait for wait in waits if not isnan(wait)])
         return tally
 
     def _unfinished(self) -> Iterator[tuple[float, int]]:
@@ -111,16 +108,14 @@ class Exposition:
 
     def _steps(self, bounds: tuple[float, ...]) -> Tally:
         """Return the tokens of all steps, taking steps with a prompt for equal, and without."""
-        import numpy as np
-
         batch, tally = self._batch, Tally(bounds)
         if batch.step:
             decoded = self.generation_tokens() / batch.step
             with_prompt = batch.counts.prefill_steps
-            prompts = batch.counts.prompt_tokens / max(with_prompt, 1)
-            sizes = np.array([decoded + prompts, decoded])
-            tally.observe(sizes, np.array([float(with_prompt), float(batch.step - with_prompt)]))
-            tally.sum = float(self.generation_tokens() + batch.counts.prompt_tokens)
+            computed = batch.counts.prompt_tokens - batch.counts.cached_prompt_tokens
+            prompts = computed / max(with_prompt, 1)
+            tally.observe([decoded + prompts, decoded], [with_prompt, batch.step - with_prompt])
+            tally.sum = float(self.generation_tokens() + computed)
         return tally
 
     def generation_tokens(self) -> int:
@@ -199,8 +194,13 @@ def _cache_config(of: Exposition) -> list[Shown]:
 
 _queries = _count(lambda of: of.batch.counts.prefix_queries)
 _hits = _count(lambda of: of.batch.counts.cached_prompt_tokens)
+_nothing = _count(_none)
 
 _VALUES: Mapping[str, Callable[[Exposition], list[Shown]]] = {
+    # Estimated only with --enable-mfu-metrics.
+    "vllm:estimated_flops_per_gpu_total": _nothing,
+    "vllm:estimated_read_bytes_per_gpu_total": _nothing,
+    "vllm:estimated_write_bytes_per_gpu_total": _nothing,
     "vllm:num_requests_running": _gauge(0),
     "vllm:num_requests_waiting": _gauge(1),
     "vllm:num_requests_waiting_by_reason": _by_label(
@@ -213,6 +213,10 @@ _VALUES: Mapping[str, Callable[[Exposition], list[Shown]]] = {
     ),
     "vllm:prefix_cache_queries_total": _queries,
     "vllm:prefix_cache_hits_total": _hits,
+    "vllm:external_prefix_cache_queries_total": _nothing,
+    "vllm:external_prefix_cache_hits_total": _nothing,
+    "vllm:mm_cache_queries_total": _nothing,
+    "vllm:mm_cache_hits_total": _nothing,
     "vllm:gpu_prefix_cache_queries_total": _queries,
     "vllm:gpu_prefix_cache_hits_total": _hits,
     "vllm:num_preemptions_total": _count(lambda of: of.batch.counts.preemptions),
@@ -228,6 +232,17 @@ _VALUES: Mapping[str, Callable[[Exposition], list[Shown]]] = {
         },
     ),
     "vllm:prompt_tokens_cached_total": _hits,
+    "vllm:prompt_tokens_recomputed_total": _nothing,
+    "vllm:prompt_tokens_cached_by_source_total": _by_label(
+        "source",
+        {
+            "device": lambda of: of.batch.counts.cached_prompt_tokens,
+            "host": _none,
+            "p2p": _none,
+            "disk": _none,
+            "external_unspecified": _none,
+        },
+    ),
     "vllm:generation_tokens_total": _count(Exposition.generation_tokens),
     # Outputs end at the length that the workload asks for.
     "vllm:request_success_total": _by_label(

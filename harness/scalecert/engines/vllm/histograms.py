@@ -8,43 +8,11 @@ count, but takes all steps with a prompt for equal, and all without.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
-from scalecert.engines.history import History
+from scalecert.engines.history import Finished, History
 from scalecert.engines.request_log import RequestLog
-from scalecert.engines.tally import Tally
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Values = npt.NDArray[np.float64]
-    Columns = dict[str, Values]
-
-_SOURCES: dict[str, Callable[[Columns], Values]] = {
-    "vllm:request_prompt_tokens": lambda of: of["input"],
-    "vllm:request_generation_tokens": lambda of: of["output"],
-    "vllm:request_max_num_generation_tokens": lambda of: of["output"],
-    "vllm:request_params_max_tokens": lambda of: of["output"],
-    "vllm:request_prefill_kv_computed_tokens": lambda of: of["computed"],
-    "vllm:request_params_n": lambda of: of["one"],
-    "vllm:request_num_preemptions": lambda of: of["preemptions"],
-    "vllm:time_to_first_token_seconds": lambda of: of["first"] - of["arrival"],
-    "vllm:inter_token_latency_seconds": lambda of: of["gap"],
-    "vllm:time_per_output_token_seconds": lambda of: of["gap"],
-    "vllm:request_time_per_output_token_seconds": lambda of: of["gap"],
-    "vllm:e2e_request_latency_seconds": lambda of: of["last"] - of["arrival"],
-    "vllm:request_queue_time_seconds": lambda of: of["scheduled"] - of["arrival"],
-    "vllm:request_prefill_time_seconds": lambda of: of["first"] - of["scheduled"],
-    "vllm:request_decode_time_seconds": lambda of: of["last"] - of["first"],
-    "vllm:request_inference_time_seconds": lambda of: of["last"] - of["scheduled"],
-    "http_request_duration_seconds": lambda of: of["last"] - of["arrival"],
-}
-"""What each histogram observes of a finished request."""
-
-_PER_GAP = {"vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds"}
-"""Those that observe every gap between tokens instead of once a request."""
+from scalecert.engines.tally import Tally, differences
 
 
 class Histograms:
@@ -81,9 +49,9 @@ class Histograms:
         """Return the histogram `name` over all requests finished so far."""
         tally = self._tallies.setdefault(name, Tally(bounds))
         if tally.taken < len(self._history):
-            columns = self._columns(tally.taken)
-            weights = columns["output"] - 1 if name in _PER_GAP else columns["one"]
-            tally.observe(_SOURCES[name](columns), weights)
+            finished = self._history.since(tally.taken)
+            weights = [tokens - 1 for tokens in finished.output] if name in _PER_GAP else None
+            tally.observe(_SOURCES[name](self, finished), weights)
             tally.taken = len(self._history)
         return tally
 
@@ -95,19 +63,57 @@ class Histograms:
         """Return when the server sent a request's first token; NaN if it has not."""
         return self._log.first_token_seconds[ident] - self._delivery_seconds
 
-    def _columns(self, begin: int) -> Columns:
-        """Return what the histograms observe, of the requests from `begin` on."""
-        import numpy as np
+    def arrivals(self, of: Finished) -> list[float]:
+        """Return when the server saw each."""
+        return [arrival + self._arrival_seconds for arrival in of.arrival]
 
-        columns = self._history.columns(begin)
-        idents = self._history.idents(begin)
+    def firsts(self, of: Finished) -> list[float]:
+        """Return when the server sent the first token of each."""
+        times = self._log.first_token_seconds
+        return [times[ident] - self._delivery_seconds for ident in of.ident]
+
+    def lasts(self, of: Finished) -> list[float]:
+        """Return when the server sent the last token of each."""
+        times = self._log.last_token_seconds
+        return [times[ident] - self._delivery_seconds for ident in of.ident]
+
+    def gaps(self, of: Finished) -> list[float]:
+        """Return the mean time between two tokens of each; 0 where there is one only."""
         first, last = self._log.first_token_seconds, self._log.last_token_seconds
-        columns["arrival"] += self._arrival_seconds
-        columns["first"] = np.array([first[i] for i in idents]) - self._delivery_seconds
-        columns["last"] = np.array([last[i] for i in idents]) - self._delivery_seconds
-        columns["one"] = np.ones(len(idents))
-        columns["gap"] = (columns["last"] - columns["first"]) / np.maximum(columns["output"] - 1, 1)
-        columns["preemptions"] = np.array([float(self._preempted.get(i, 0)) for i in idents])
-        cached = [self._cached_tokens(int(tokens)) for tokens in columns["input"]]
-        columns["computed"] = columns["input"] - np.array(cached)
-        return columns
+        return [
+            (last[ident] - first[ident]) / (tokens - 1 or 1)
+            for ident, tokens in zip(of.ident, of.output, strict=True)
+        ]
+
+    def preemptions(self, of: Finished) -> list[int]:
+        """Return how often each was preempted."""
+        return [self._preempted.get(ident, 0) for ident in of.ident]
+
+    def computed(self, of: Finished) -> list[int]:
+        """Return the tokens of each prompt that the prefix cache did not have."""
+        return [tokens - self._cached_tokens(tokens) for tokens in of.input]
+
+
+_SOURCES: dict[str, Callable[[Histograms, Finished], Sequence[float]]] = {
+    "vllm:request_prompt_tokens": lambda _, of: of.input,
+    "vllm:request_generation_tokens": lambda _, of: of.output,
+    "vllm:request_max_num_generation_tokens": lambda _, of: of.output,
+    "vllm:request_params_max_tokens": lambda _, of: of.output,
+    "vllm:request_prefill_kv_computed_tokens": Histograms.computed,
+    "vllm:request_params_n": lambda _, of: [1.0] * len(of.ident),
+    "vllm:request_num_preemptions": Histograms.preemptions,
+    "vllm:time_to_first_token_seconds": lambda by, of: differences(by.firsts(of), by.arrivals(of)),
+    "vllm:inter_token_latency_seconds": Histograms.gaps,
+    "vllm:time_per_output_token_seconds": Histograms.gaps,
+    "vllm:request_time_per_output_token_seconds": Histograms.gaps,
+    "vllm:e2e_request_latency_seconds": lambda by, of: differences(by.lasts(of), by.arrivals(of)),
+    "vllm:request_queue_time_seconds": lambda by, of: differences(of.scheduled, by.arrivals(of)),
+    "vllm:request_prefill_time_seconds": lambda by, of: differences(by.firsts(of), of.scheduled),
+    "vllm:request_decode_time_seconds": lambda by, of: differences(by.lasts(of), by.firsts(of)),
+    "vllm:request_inference_time_seconds": lambda by, of: differences(by.lasts(of), of.scheduled),
+    "http_request_duration_seconds": lambda by, of: differences(by.lasts(of), by.arrivals(of)),
+}
+"""What each histogram observes of finished requests."""
+
+_PER_GAP = {"vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds"}
+"""Those that observe every gap between tokens instead of once a request."""
