@@ -124,7 +124,7 @@ def guard_band(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure speed: `nox -s bench -- --json FILE`."""
     install(session)
-    session.run("python", "benchmarks/simulator.py", *session.posargs)
+    session.run("python", "benchmarks", *session.posargs)
 
 
 @nox.session

@@ -24,8 +24,6 @@ Usage: python benchmarks/simulator.py [--json FILE] [--only NAME ...]
 
 from __future__ import annotations
 
-import argparse
-import json
 import resource
 import subprocess
 import sys
@@ -34,6 +32,7 @@ import time
 from pathlib import Path
 
 from engine_costs import engines
+from figures import write_figures
 from measuring import (
     OBJECTIVE,
     POLICY,
@@ -110,24 +109,7 @@ def _certify_seconds(policy: Path, objective: str, *more: str) -> float:
     return elapsed
 
 
-ALL = (simulator, replicas, tokens, preemption, engines, suite)
-MEASUREMENTS = {each.__name__: each for each in ALL}
-
-
-def main() -> None:
-    """Measure, print, and write JSON if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS))
-    given = parser.parse_args()
-    figures: dict[str, float] = {}
-    for name in given.only:
-        for key, value in MEASUREMENTS[name]().items():
-            figures[key] = round(value, 3)
-            print(f"{key:38} {value:12.3f}", flush=True)
-    if given.json:
-        given.json.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n")
-
+MEASUREMENTS = (simulator, replicas, tokens, preemption, engines, suite)
 
 if __name__ == "__main__":
-    main()
+    write_figures(__doc__.splitlines()[0], MEASUREMENTS)

@@ -1,0 +1,13 @@
+"""Everything that is measured, as `nox -s bench` runs it: `python benchmarks [--json FILE]`."""
+
+from __future__ import annotations
+
+import servers
+import simulator
+from figures import write_figures
+
+if __name__ == "__main__":
+    write_figures(
+        "Speed of the simulator and of the mock servers.",
+        (*simulator.MEASUREMENTS, *servers.MEASUREMENTS),
+    )
