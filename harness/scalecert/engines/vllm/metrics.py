@@ -3,7 +3,8 @@
 From vllm/v1/metrics/loggers.py and buckets.py of 0.8.5 to 0.33.0, and a page that a real 0.24.0
 server served. Where a name came or went between two versions that were read, the middle is
 assumed. Families that need a feature the model has not (LoRA, speculative decoding, KV transfer)
-are left out, as are `*_created` and the `python_*` and `process_*` of the client library.
+are left out, as are `*_created` and the `python_*` and `process_*` of the client library. Of what
+the HTTP framework counts, only what policies are written for is here.
 """
 
 from __future__ import annotations
@@ -90,6 +91,10 @@ def _queue(limits: Limits) -> float:
 _OLD_CACHE_NAMES = Versions(until="0.11.0")
 """Hidden in 0.11, gone in 0.12; beside the new names in 0.9 and 0.10."""
 _NEW_CACHE_NAMES = Versions(since="0.9.0")
+_CONNECTORS = Versions(since="0.11.1")
+_ESTIMATES = Versions(since="0.17.0")
+_QUEUE_LIMITS = Versions(since="0.30.0")
+"""Read in 0.33.0 and not in 0.29.0."""
 
 
 def _gauge(
@@ -135,6 +140,12 @@ def _histogram(
 _QUEUE_HELP = "Requests waiting to be processed, preempted ones included."
 
 FAMILIES: tuple[Family, ...] = (
+    _counter("estimated_flops_per_gpu", "operations", "Estimated floating point operations.",
+             versions=_ESTIMATES),
+    _counter("estimated_read_bytes_per_gpu", "bytes", "Estimated bytes read from memory.",
+             versions=_ESTIMATES),
+    _counter("estimated_write_bytes_per_gpu", "bytes", "Estimated bytes written to memory.",
+             versions=_ESTIMATES),
     _gauge(
         "num_requests_running", "requests", "Requests in model execution batches.",
         maximum=_seats, usual_maximum=_seats_with_prompts,
@@ -144,61 +155,71 @@ FAMILIES: tuple[Family, ...] = (
         "num_requests_waiting_by_reason", "requests", _QUEUE_HELP, "reason",
         maximum=_queue, versions=Versions(since="0.20.0"),
     ),
-    _gauge(
-        "kv_cache_usage_perc", "fraction", "KV cache usage, 1 is full.",
-        maximum=_one, usual_maximum=_cache_of_seats, versions=_NEW_CACHE_NAMES,
-    ),
+    _gauge("engine_sleep_state", "flag", "Which sleep state the engine is in.", "sleep_state",
+           maximum=_one, versions=_CONNECTORS),
     _gauge(
         "gpu_cache_usage_perc", "fraction", "KV cache usage, 1 is full.",
         maximum=_one, usual_maximum=_cache_of_seats, versions=_OLD_CACHE_NAMES,
     ),
-    _gauge("engine_sleep_state", "flag", "Which sleep state the engine is in.", "sleep_state",
-           maximum=_one, versions=Versions(since="0.11.0")),
-    _counter("prefix_cache_queries", "tokens", "Prefix cache queries.", versions=_NEW_CACHE_NAMES),
-    _counter("prefix_cache_hits", "tokens", "Prefix cache hits.", versions=_NEW_CACHE_NAMES),
     _counter("gpu_prefix_cache_queries", "tokens", "Prefix cache queries.",
              versions=_OLD_CACHE_NAMES),
     _counter("gpu_prefix_cache_hits", "tokens", "Prefix cache hits.", versions=_OLD_CACHE_NAMES),
+    _gauge(
+        "kv_cache_usage_perc", "fraction", "KV cache usage, 1 is full.",
+        maximum=_one, usual_maximum=_cache_of_seats, versions=_NEW_CACHE_NAMES,
+    ),
+    _counter("prefix_cache_queries", "tokens", "Prefix cache queries.", versions=_NEW_CACHE_NAMES),
+    _counter("prefix_cache_hits", "tokens", "Prefix cache hits.", versions=_NEW_CACHE_NAMES),
+    _counter("external_prefix_cache_queries", "tokens", "Prefix cache queries of KV connectors.",
+             versions=_CONNECTORS),
+    _counter("external_prefix_cache_hits", "tokens", "Prefix cache hits of KV connectors.",
+             versions=_CONNECTORS),
+    _counter("mm_cache_queries", "items", "Multi-modal cache queries.", versions=_CONNECTORS),
+    _counter("mm_cache_hits", "items", "Multi-modal cache hits.", versions=_CONNECTORS),
     _counter("num_preemptions", "requests", "Preemptions from the engine."),
     _counter("prompt_tokens", "tokens", "Prefill tokens processed."),
     _counter("prompt_tokens_by_source", "tokens", "Prompt tokens by where they came from.",
              "source", versions=Versions(since="0.16.0")),
     _counter("prompt_tokens_cached", "tokens", "Prompt tokens that the cache had.",
              versions=Versions(since="0.16.0")),
+    _counter("prompt_tokens_recomputed", "tokens", "Cached prompt tokens computed all the same.",
+             versions=Versions(since="0.16.0", until="0.20.0")),
+    _counter("prompt_tokens_cached_by_source", "tokens", "Prompt tokens by which cache had them.",
+             "source", versions=_QUEUE_LIMITS),
     _counter("generation_tokens", "tokens", "Generation tokens processed."),
     _counter("request_success", "requests", "Finished requests.", "finished_reason"),
     Family("vllm:admission_rejections_total", "counter", "requests",
            "Requests refused at the queue limits.", ("model_name", "reason"),
-           versions=Versions(since="0.27.0")),
+           versions=_QUEUE_LIMITS),
     _histogram("request_prompt_tokens", "tokens", "Prompt tokens of a request.", BY_CONTEXT),
     _histogram("request_generation_tokens", "tokens", "Output tokens of a request.", BY_CONTEXT),
-    _histogram("request_max_num_generation_tokens", "tokens", "Most output tokens asked for.",
-               BY_CONTEXT),
-    _histogram("request_params_max_tokens", "tokens", "The max_tokens of a request.", BY_CONTEXT),
-    _histogram("request_prefill_kv_computed_tokens", "tokens",
-               "Prompt tokens computed, without cached ones.", BY_CONTEXT,
-               Versions(since="0.12.0")),
-    _histogram("request_params_n", "choices", "The n of a request.", CHOICES),
-    _histogram("request_num_preemptions", "requests", "Preemptions of a request.", PREEMPTIONS,
-               Versions(since="0.27.0")),
     _histogram("iteration_tokens_total", "tokens", "Tokens of an engine step.", STEP_TOKENS),
+    _histogram("request_max_num_generation_tokens", "tokens",
+               "Output tokens of a request's longest choice.", BY_CONTEXT),
+    _histogram("request_params_n", "choices", "The n of a request.", CHOICES),
+    _histogram("request_params_max_tokens", "tokens", "The max_tokens of a request.", BY_CONTEXT),
     _histogram("time_to_first_token_seconds", "seconds", "From arrival to first token.",
                FIRST_TOKEN),
-    _histogram("inter_token_latency_seconds", "seconds", "Between two tokens of a request.",
-               TOKEN_GAP, Versions(since="0.10.0")),
     _histogram("time_per_output_token_seconds", "seconds", "Between two tokens of a request.",
                TOKEN_GAP, Versions(until="0.12.0")),
+    _histogram("inter_token_latency_seconds", "seconds", "Between two tokens of a request.",
+               TOKEN_GAP, Versions(since="0.10.1")),
     _histogram("request_time_per_output_token_seconds", "seconds",
                "Mean time per output token after the first of a request.", TOKEN_GAP,
                Versions(since="0.11.0")),
     _histogram("e2e_request_latency_seconds", "seconds", "From arrival to last token.", LATENCY),
     _histogram("request_queue_time_seconds", "seconds", "From arrival to first scheduling.",
                LATENCY),
+    _histogram("request_inference_time_seconds", "seconds", "From scheduling to last token.",
+               LATENCY),
     _histogram("request_prefill_time_seconds", "seconds", "From scheduling to first token.",
                LATENCY),
     _histogram("request_decode_time_seconds", "seconds", "From first to last token.", LATENCY),
-    _histogram("request_inference_time_seconds", "seconds", "From scheduling to last token.",
-               LATENCY),
+    _histogram("request_num_preemptions", "requests", "Preemptions of a request.", PREEMPTIONS,
+               _QUEUE_LIMITS),
+    _histogram("request_prefill_kv_computed_tokens", "tokens",
+               "Prompt tokens computed, without cached ones.", BY_CONTEXT,
+               Versions(since="0.13.0")),
     Family("vllm:cache_config_info", "gauge", "flag", "The KV cache's configuration.",
            ("block_size", "cache_dtype", "engine", "kv_cache_size_tokens", "num_gpu_blocks"),
            maximum=_one),
@@ -207,7 +228,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("http_request_duration_seconds", "histogram", "seconds",
            "Duration of HTTP requests.", ("handler", "method"), HTTP),
 )  # fmt: skip
-"""In the order of reference; every one exists with 0 before the first request, but http ones."""
+"""In the order of a server's page; all exist with 0 before the first request, but http ones."""
 
 _RENAMED = {
     "vllm:gpu_cache_usage_perc": "vllm:kv_cache_usage_perc",
@@ -225,8 +246,12 @@ _RENAMED = {
 
 @lru_cache(maxsize=8)
 def families(version: str | None) -> Mapping[str, MetricInfo]:
-    """Return what is known of every family that a version exposes, by name."""
-    return families_in(version or LATEST, FAMILIES)
+    """Return what is known of every family that a version exposes, by name.
+
+    A version of two numbers, `0.10`, is taken for its last patch.
+    """
+    version = version or LATEST
+    return families_in(f"{version}.99" if version.count(".") == 1 else version, FAMILIES)
 
 
 def replacement(name: str, version: str | None) -> str | None:
