@@ -1,1 +1,8 @@
-"""A mock of accelerator."""
+"""Mock of the accelerator exporters of one node: dcgm-exporter and GKE's device plugins.
+
+    servers of the node ──look──► node.Node ──► dcgm.DcgmPage   :9400/metrics
+      (serving.activity)                    └─► plugins.*Page   :2112/metrics
+
+What an accelerator shows is computed by `scalecert.exporters`; here is when each exporter looks,
+what it keeps, and how it writes. docs/mock-servers.md has the sources.
+"""

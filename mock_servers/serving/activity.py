@@ -91,12 +91,13 @@ class ActivityFeed:
         hold: Hold,
         *,
         now: Callable[[], float],
-        activity: Callable[[], Activity | None],
+        activity: Callable[[], Activity],
     ) -> None:
         self._path = folder / f"{uuid.uuid4().hex[:12]}{SUFFIX}"
         self._hold = hold
         self._now = now
         self._activity = activity
+        self._loaded = False
         self._server: asyncio.Server | None = None
         self._socket = _bound(self._path)
 
@@ -110,6 +111,10 @@ class ActivityFeed:
         self._server = await asyncio.start_unix_server(self._answer, sock=self._socket)
         _hidden(self._path).rename(self._path)
 
+    async def model_loaded(self) -> None:
+        """Tell from now on what the server does: before, nothing is on its accelerators."""
+        self._loaded = True
+
     def stop_accepting(self) -> None:
         """Do nothing: a server that works off its requests still holds its accelerators."""
 
@@ -122,7 +127,7 @@ class ActivityFeed:
         self._socket.close()
 
     async def _answer(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        activity = self._activity()
+        activity = self._activity() if self._loaded else None
         look = Look(self._hold, self._now(), activity)
         with contextlib.suppress(ConnectionError):
             writer.write(msgspec.json.encode(look) + b"\n")

@@ -7,10 +7,12 @@ reads it: `scalecert mock vllm --profile vllm_llama-2-7b_l4 --max-num-seqs 64`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import click
 
 from mock_servers.serving.backend import Backend, Given
+from mock_servers.serving.node import feed, node_options
 from mock_servers.serving.services import Service
 from scalecert.engines.profiles import load_profile
 from scalecert.engines.registry import engine_kind
@@ -71,6 +73,11 @@ def engine_command(
         grace: float,
         metrics_version: str | None,
         answer_tokens: int,
+        node_dir: Path | None,
+        pod: str,
+        container: str,
+        last_container: str | None,
+        accelerators: str | None,
         **_: object,
     ) -> None:
         from mock_servers.serving.process import run
@@ -94,12 +101,20 @@ def engine_command(
                 answer_tokens=answer_tokens,
             )
         )
-        run(backend, build(backend, host, port))
+        beside = feed(
+            backend,
+            node_dir=node_dir,
+            pod=pod,
+            container=container,
+            last_container=last_container,
+            accelerators=accelerators,
+        )
+        run(backend, [*build(backend, host, port), *beside])
 
     return click.Command(
         name,
         callback=serve,
-        params=[*_options(kind.default_port), *extra],
+        params=[*_options(kind.default_port), *extra, *node_options(name)],
         context_settings=_SETTINGS,
         help=f"Serve a mock of {name}; further words are the real server's own flags.",
     )
