@@ -14,6 +14,7 @@ from scalecert.engines.jetstream.metrics import FAMILIES
 from scalecert.engines.jetstream.observations import Observations
 from scalecert.engines.jetstream.pipeline import Pipeline
 from scalecert.engines.metric_families import Family
+from scalecert.engines.python_client import written
 from scalecert.engines.tally import Tally
 
 _BY_NAME = {family.name: family for family in FAMILIES}
@@ -71,7 +72,7 @@ class Exposition:
         if family.kind == "histogram":
             tally = self._tally(family)
             if tally.taken:
-                yield from tally.samples(family.name, labels, _as_bound)
+                yield from tally.samples(family.name, labels, written)
         elif family.kind == "counter":
             if len(self._history):
                 yield Sample(family.name, labels, float(len(self._history)))
@@ -122,20 +123,6 @@ class Exposition:
         finished = self._history.since(begin)
         for ident, output in zip(finished.ident, finished.output, strict=True):
             yield max(output - 1, 1), last[ident] - first[ident]
-
-
-def _as_bound(bound: float) -> str:
-    """Return a bucket's bound as the client library writes it: an exponent from 1e6 on."""
-    text = repr(bound)
-    whole, _, _ = text.partition(".")
-    if len(whole) <= _LONGEST_WHOLE or "e" in text:
-        return text
-    digits = whole.rstrip("0")
-    return f"{digits[0]}{'.' if digits[1:] else ''}{digits[1:]}e+{len(whole) - 1:02d}"
-
-
-_LONGEST_WHOLE = 6
-"""Digits before the point that are written out (prometheus_client/utils.py, floatToGoString)."""
 
 
 _GAUGES: Mapping[str, Callable[[Exposition], float]] = {
