@@ -7,6 +7,7 @@ token; at the end token it has that token's id and no text.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mock_servers.serving.words import WORDS, AnswerIds
@@ -66,6 +67,10 @@ class Answer:
 
     length: Length
     ids: AnswerIds
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield what every message has."""
+        return map(self.sample, range(self.length.messages))
 
     def sample(self, place: int) -> int:
         """Return the id of the token in the message `place`, NOTHING if it has none."""

@@ -1,0 +1,118 @@
+"""The HTTP server that GKE puts beside a JetStream server, in a container of its own.
+
+ai-on-gke/tutorials-and-examples, inference-servers/jetstream/http-server/http_server.py: it calls
+the gRPC port on the same host, whatever `server` and `port` in a request say, and runs before the
+model is loaded.
+"""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from mock_servers.jetstream.answers import PIECES
+from mock_servers.jetstream.fastapi import Failed, application, fields, is_int32, pretty
+from mock_servers.jetstream.orchestrator import Orchestrator, ServerEndedError
+from mock_servers.jetstream.validation import Model, boolean, integer, optional, string
+from mock_servers.jetstream.wire import DecodeRequest
+from mock_servers.serving.http import JSON, Exchange, Routes
+from scalecert.clock import unix_seconds
+from scalecert.engines.request_log import Status
+
+_REQUEST = Model(
+    {
+        "server": optional(string),
+        "port": optional(string),
+        "session_cache": optional(string),
+        "prompt": optional(string),
+        "priority": optional(integer),
+        "max_tokens": optional(integer),
+        "stream": optional(boolean),
+    },
+    {
+        "server": "127.0.0.1",
+        "port": "9000",
+        "session_cache": "",
+        "prompt": "This is an example prompt",
+        "priority": 0,
+        "max_tokens": 100,
+        "stream": False,
+    },
+)
+
+_REFUSED = (
+    "<AioRpcError of RPC that terminated with:\n"
+    "\tstatus = StatusCode.UNAVAILABLE\n"
+    '\tdetails = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:9000:'
+    ' Failed to connect to remote host: connect: Connection refused (111)"\n'
+    ">"
+)
+"""What it makes of a gRPC port on which nothing listens."""
+_CLOSED = (
+    "<AioRpcError of RPC that terminated with:\n"
+    "\tstatus = StatusCode.UNAVAILABLE\n"
+    '\tdetails = "Socket closed"\n'
+    ">"
+)
+"""What it makes of a server that goes away in the middle of an answer."""
+
+
+def sidecar(orchestrator: Orchestrator, most_body_bytes: int) -> Routes:
+    """Return the application."""
+
+    async def root(exchange: Exchange) -> None:
+        await exchange.reply(200, pretty({"message": "HTTP Server for JetStream"}))
+
+    async def healthcheck(exchange: Exchange) -> None:
+        if not orchestrator.is_live:
+            raise Failed(500, "Healthcheck failed")
+        await exchange.reply(200, pretty({"response": {"is_live": True}}))
+
+    async def generate(exchange: Exchange) -> None:
+        given = await fields(exchange, _REQUEST)
+        numbers = (number or 0 for number in (given["priority"], given["max_tokens"]))
+        for number in numbers:
+            if not is_int32(number):
+                raise Failed(500, f"Value out of range: {number}")
+        request = DecodeRequest(given["max_tokens"] or 0, given["prompt"] or "")
+        answer = _stream if given["stream"] else _answer
+        await answer(exchange, orchestrator, request)
+
+    return application(
+        {
+            "/": {"GET": root},
+            "/healthcheck": {"GET": healthcheck},
+            "/generate": {"POST": generate},
+        },
+        most_body_bytes,
+    )
+
+
+async def _answer(exchange: Exchange, orchestrator: Orchestrator, request: DecodeRequest) -> None:
+    """Answer in one piece; whether the client is still there is not looked at."""
+    if not orchestrator.is_live:
+        raise Failed(500, _REFUSED)
+    decoding = orchestrator.decode(request)
+    if await decoding.stream.ended() is not Status.OK:
+        raise Failed(500, _CLOSED)
+    text = "".join(PIECES[ident] for ident in decoding.answer)
+    await exchange.reply(200, pretty({"response": text}))
+
+
+async def _stream(exchange: Exchange, orchestrator: Orchestrator, request: DecodeRequest) -> None:
+    """Answer with a JSON object a message, one after the other with nothing between them."""
+    await exchange.start_stream(200, JSON)
+    if not orchestrator.is_live:
+        return  # The exception comes after the head has been sent, and breaks the connection.
+    decoding = orchestrator.decode(request)
+    async with exchange.watched(lambda: orchestrator.leave(decoding)):
+        try:
+            async for ident in decoding.samples():
+                chunk = {
+                    "id": f"generate-{uuid4().hex}",
+                    "time_created": unix_seconds(),
+                    "text": PIECES[ident],
+                }
+                await exchange.write(pretty(chunk))
+        except ServerEndedError:
+            return
+        await exchange.end()
