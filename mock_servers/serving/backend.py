@@ -55,6 +55,7 @@ class Backend:
         pacer: runs it.
         started_unix_seconds: when the process started.
         ready: whether the model is loaded.
+        ending: whether SIGTERM has come.
     """
 
     given: Given
@@ -66,6 +67,7 @@ class Backend:
     pacer: Pacer
     started_unix_seconds: float
     ready: bool = False
+    ending: bool = False
     _started: float = field(default_factory=monotonic_seconds)
 
     @classmethod

@@ -8,6 +8,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from mock_servers.serving.books import BY_FAULT, REFUSED
+from mock_servers.serving.output import complain
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -21,12 +24,14 @@ JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 TEXT = "text/plain; charset=utf-8"
 
+_FIRST_ERROR = 400
 
-class BodyTooLarge(Exception):
+
+class BodyTooLargeError(Exception):
     """A request's body is longer than the server takes."""
 
 
-class ClientGone(Exception):
+class ClientGoneError(Exception):
     """The client closed the connection before its request was complete."""
 
 
@@ -38,9 +43,21 @@ class Exchange:
         receive: of ASGI.
         send: of ASGI.
         most_body_bytes: that a body may have.
+
+    Attributes:
+        begun: whether the answer has begun.
     """
 
-    __slots__ = ("_receive", "_send", "headers", "method", "most_body_bytes", "path", "scope")
+    __slots__ = (
+        "_receive",
+        "_send",
+        "begun",
+        "headers",
+        "method",
+        "most_body_bytes",
+        "path",
+        "scope",
+    )
 
     def __init__(
         self, scope: Message, receive: Receive, send: Send, *, most_body_bytes: int
@@ -50,6 +67,7 @@ class Exchange:
         self.path: str = scope["path"]
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self.most_body_bytes = most_body_bytes
+        self.begun = False
         self._receive = receive
         self._send = send
 
@@ -65,21 +83,21 @@ class Exchange:
         """Return the whole request body.
 
         Raises:
-            BodyTooLarge: beyond `most_body_bytes`, without having read it all.
-            ClientGone: if the client left before its end.
+            BodyTooLargeError: beyond `most_body_bytes`, without having read it all.
+            ClientGoneError: if the client left before its end.
         """
         if int(self.header("content-length", "0") or 0) > self.most_body_bytes:
-            raise BodyTooLarge
+            raise BodyTooLargeError
         parts: list[bytes] = []
         size = 0
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise ClientGone
+                raise ClientGoneError
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > self.most_body_bytes:
-                raise BodyTooLarge
+                raise BodyTooLargeError
             if not message.get("more_body"):
                 return b"".join(parts)
 
@@ -104,6 +122,10 @@ class Exchange:
         """Send the last piece of a streamed answer."""
         await self._send({"type": "http.response.body", "body": piece})
 
+    def refused(self) -> None:
+        """Note that the answer tells of an error, whatever its status: the books want to know."""
+        self.scope["state"][REFUSED] = True
+
     @asynccontextmanager
     async def watched(self, gone: Callable[[], None]) -> AsyncIterator[None]:
         """Call `gone` if the client leaves while the block runs; its body has been read."""
@@ -119,6 +141,9 @@ class Exchange:
         gone()
 
     async def _begin(self, status: int, content_type: str, headers: Headers) -> None:
+        self.begun = True
+        if status >= _FIRST_ERROR:
+            self.refused()
         lines = [(name.encode(), value.encode("latin-1")) for name, value in headers]
         if content_type:
             lines.append((b"content-type", content_type.encode()))
@@ -128,6 +153,11 @@ class Exchange:
 Handler = Callable[[Exchange], Awaitable[None]]
 
 
+async def internal_server_error(exchange: Exchange) -> None:
+    """Answer as uvicorn and Starlette do when an application fails."""
+    await exchange.reply(500, b"Internal Server Error", TEXT)
+
+
 class Routes:
     """An ASGI application: handlers by method and path.
 
@@ -135,7 +165,8 @@ class Routes:
         handlers: by path, then by method.
         unknown: answers a path that there is not.
         not_allowed: answers a path that has other methods.
-        failed: answers what a handler raised; it must not have begun an answer.
+        too_large: answers a body that is longer than the server takes.
+        failed: answers when a handler raised before it began an answer.
         most_body_bytes: that a request's body may have.
     """
 
@@ -146,19 +177,21 @@ class Routes:
         unknown: Handler,
         not_allowed: Handler,
         too_large: Handler,
+        failed: Handler = internal_server_error,
         most_body_bytes: int,
     ) -> None:
         self._handlers = handlers
         self._unknown = unknown
         self._not_allowed = not_allowed
         self._too_large = too_large
+        self._failed = failed
         self._most_body_bytes = most_body_bytes
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
         if scope["type"] != "http":
             raise ValueError(f"an ASGI scope of type {scope['type']}")
-        exchange = Exchange(scope, receive, send, most_body_bytes=self._most_body_bytes)
+        exchange = self._exchange(scope, receive, send)
         methods = self._handlers.get(exchange.path)
         if methods is None:
             handler = self._unknown
@@ -166,7 +199,29 @@ class Routes:
             handler = methods.get(exchange.method, self._not_allowed)
         try:
             await handler(exchange)
-        except BodyTooLarge:
+        except BodyTooLargeError:
             await self._too_large(exchange)
-        except ClientGone:
+        except ClientGoneError:
             return
+        except Exception as error:  # noqa: BLE001 - a client must not hang for what is our fault
+            await self._give_up(exchange, error)
+
+    async def fail(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request as if its handler had failed (ASGI)."""
+        scope["state"][BY_FAULT] = True
+        await self._failed(self._exchange(scope, receive, send))
+
+    async def deny(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request as if there were no such path (ASGI)."""
+        scope["state"][BY_FAULT] = True
+        await self._unknown(self._exchange(scope, receive, send))
+
+    def _exchange(self, scope: Message, receive: Receive, send: Send) -> Exchange:
+        return Exchange(scope, receive, send, most_body_bytes=self._most_body_bytes)
+
+    async def _give_up(self, exchange: Exchange, error: Exception) -> None:
+        """Say what a handler raised; answer, or let the server cut what has begun."""
+        where = f"{exchange.method} {exchange.path}"
+        complain(f"{where}: internal error: {type(error).__name__}: {error}")
+        if not exchange.begun:
+            await self._failed(exchange)

@@ -3,23 +3,29 @@
 On SIGTERM a server that exits when idle takes no new connections, works on for as long as the real
 one does by default or by its flag, drops what is left and exits. One that does not care for SIGTERM
 serves on until the kubelet would kill it, and then ends as if it had been killed; what runs beside
-it and does care closes its port. SIGINT, Ctrl-C on a terminal, ends either at once.
+it and does care closes its port. SIGINT, Ctrl-C on a terminal, ends either at once. A signal that
+comes a second time says nothing new.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
-import click
 import uvloop
 
 from mock_servers.serving.backend import Backend
-from mock_servers.serving.services import Service
+from mock_servers.serving.output import complain, say
+from mock_servers.serving.services import LAST_WORDS_SECONDS, Service
 
-_END_SECONDS = 1.0
+KILLED = 128 + signal.SIGKILL
+"""The exit code that a container shows which was killed."""
+
+_END_SECONDS = LAST_WORDS_SECONDS + 0.5
 """Of the grace time, kept for ending."""
 _LOOK_SECONDS = 0.02
 """Between two looks at whether a server that ends has become idle."""
@@ -27,7 +33,69 @@ _LOOK_SECONDS = 0.02
 
 def run(backend: Backend, services: Sequence[Service]) -> None:
     """Serve until the process is told to end."""
-    uvloop.run(_run(backend, services))
+    run_loop(_run(backend, services))
+
+
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run a mock server's main coroutine; what goes wrong beside it is one line on stderr."""
+
+    async def with_handler() -> None:
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
+        asyncio.get_running_loop().set_exception_handler(_tell)
+        await main
+
+    try:
+        uvloop.run(with_handler())
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+
+
+def end_as_killed() -> None:
+    """End this process as SIGKILL does, to which the first process of a container is immune."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    os._exit(KILLED)
+
+
+class Loading:
+    """The model's loading: at the start, and again when a fault says so.
+
+    Args:
+        backend: whose model it is.
+        loaded: called each time that the model is there.
+    """
+
+    def __init__(self, backend: Backend, loaded: Callable[[], Awaitable[None]]) -> None:
+        self._backend = backend
+        self._loaded = loaded
+        self._task: asyncio.Task[None] | None = None
+        self._until = 0.0
+
+    def begin(self, seconds: float) -> None:
+        """Load for so long from now on; 0 is done at once."""
+        self.cancel()
+        self._backend.ready = False
+        self._until = asyncio.get_running_loop().time() + seconds
+        self._task = asyncio.create_task(self._load(seconds))
+
+    def remaining_seconds(self) -> float:
+        """Return how long it still takes."""
+        if self._backend.ready:
+            return 0.0
+        return max(self._until - asyncio.get_running_loop().time(), 0.0)
+
+    def cancel(self) -> None:
+        """Never get ready."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _load(self, seconds: float) -> None:
+        if seconds > 0.0:
+            say(f"loading the model takes {seconds:g} s")
+            await asyncio.sleep(seconds)
+        await self._loaded()
+        self._backend.ready = True
+        say("ready")
 
 
 async def _run(backend: Backend, services: Sequence[Service]) -> None:
@@ -39,41 +107,43 @@ async def _run(backend: Backend, services: Sequence[Service]) -> None:
         if not ending:
             ending.add(asyncio.create_task(_terminate(backend, services, end)))
 
+    async def loaded() -> None:
+        for service in services:
+            await service.model_loaded()
+
     loop.add_signal_handler(signal.SIGTERM, terminate)
     loop.add_signal_handler(signal.SIGINT, end.set)
     for service in services:
         await service.start()
-        click.echo(f"{service.name}: {service.address}")
-    loading = asyncio.create_task(_load(backend, services))
+        say(f"{service.name}: {service.address}")
+    loading = Loading(backend, loaded)
+    loading.begin(backend.given.startup_seconds)
     await end.wait()
-    for task in (loading, *ending):
+    loading.cancel()
+    for task in ending:
         task.cancel()
     backend.pacer.abort()
     await asyncio.gather(*(service.stop() for service in services))
     backend.pacer.close()
 
 
-async def _load(backend: Backend, services: Sequence[Service]) -> None:
-    delay = backend.given.startup_seconds
-    if delay > 0.0:
-        click.echo(f"loading the model takes {delay:g} s")
-        await asyncio.sleep(delay)
-    for service in services:
-        await service.model_loaded()
-    backend.ready = True
-    click.echo("ready")
-
-
 async def _terminate(backend: Backend, services: Sequence[Service], end: asyncio.Event) -> None:
     """Do what the real server does on SIGTERM, within the grace time."""
+    backend.ending = True
     most = max(backend.given.grace_seconds - _END_SECONDS, 0.0)
     for service in services:
         service.stop_accepting()
     if not backend.given.kind.exits_when_idle:
         await asyncio.sleep(most)
-        os.kill(os.getpid(), signal.SIGKILL)
+        end_as_killed()
     loop = asyncio.get_running_loop()
     until = loop.time() + min(backend.drain_seconds(), most)
     while backend.pacer.outstanding() and loop.time() < until:
         await asyncio.sleep(_LOOK_SECONDS)
     end.set()
+
+
+def _tell(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    what = f"{type(error).__name__}: {error}" if error is not None else context["message"]
+    complain(f"internal error: {what}")
