@@ -6,8 +6,10 @@ for SIGTERM, and lets grpcio word what is wrong with a request.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import NoReturn, Protocol
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import NoReturn, Protocol, TypeVar
 
 import grpc  # type: ignore[import-untyped]
 import grpc.aio  # type: ignore[import-untyped]
@@ -22,7 +24,11 @@ from mock_servers.jetstream.wire import (
     health_response,
     read_decode_request,
 )
+from mock_servers.serving.books import Books
 from mock_servers.serving.services import listening_socket
+from scalecert.errors import UsageError
+
+Parsed = TypeVar("Parsed")
 
 _WITH_TEXT = tuple(
     decode_response(piece, () if ident == NOTHING else (ident,))
@@ -34,18 +40,28 @@ _IDS_ONLY = tuple(
 )
 
 _NO_CONTENT = "Unexpected <class 'TypeError'>: attribute name must be string, not 'NoneType'"
+"""What grpcio makes of the exception that a request without a content raises."""
 _NO_MESSAGE = (
     "Unexpected <class 'google.protobuf.message.DecodeError'>: Error parsing message with type"
     " 'jetstream_proto.{}'"
 )
-"""What grpcio makes of the exceptions that a request without a content raises, and one of bytes
-that are no message."""
+"""And of the one that bytes raise which are no message."""
 _CLOSED = "Socket closed"
 """What a client is told by its own grpcio when a server dies."""
 
 
+_FOREVER_SECONDS = 1e9
+
+
+class _RefusedError(Exception):
+    """A call that ends with an error, which has this text."""
+
+
 class _Call(Protocol):
     """What is used of a call's context."""
+
+    async def write(self, message: bytes) -> None:
+        """Send a message of the answer."""
 
     async def abort(self, code: object, details: str) -> NoReturn:
         """End the call with a status."""
@@ -59,19 +75,25 @@ class GrpcService:
         host: to listen on.
         port: to listen on; 0 takes a free one.
         most_body_bytes: that a request may have.
-    """
 
-    name = "gRPC"
+    Raises:
+        UsageError: if the address can't be had.
+    """
 
     def __init__(
         self, orchestrator: Orchestrator, host: str, port: int, *, most_body_bytes: int
     ) -> None:
+        self.name = "gRPC"
+        self.books = Books()
         self._orchestrator = orchestrator
-        self._host = f"[{host}]" if ":" in host else host
         self._most_body_bytes = most_body_bytes
         self._reserved = listening_socket(host, port)
-        self._port: int = self._reserved.getsockname()[1]
+        at, self._port = self._reserved.getsockname()[:2]
+        self._host = f"[{at}]" if ":" in at else at
+        self._noticing = asyncio.Event()
+        self._noticing.set()
         self._server: grpc.aio.Server | None = None
+        self._stopping: set[asyncio.Task[None]] = set()
 
     @property
     def address(self) -> str:
@@ -83,17 +105,7 @@ class GrpcService:
 
     async def model_loaded(self) -> None:
         """Listen, and serve from now on."""
-        server = grpc.aio.server(
-            options=[
-                ("grpc.max_receive_message_length", self._most_body_bytes),
-                ("grpc.so_reuseport", 0),
-            ]
-        )
-        server.add_generic_rpc_handlers((self._handlers(),))
-        self._reserved.close()
-        server.add_insecure_port(f"{self._host}:{self._port}")
-        await server.start()
-        self._server = server
+        await self.accept_again()
 
     def stop_accepting(self) -> None:
         """Do nothing: the real server goes on, and takes new requests, until it is killed."""
@@ -101,8 +113,47 @@ class GrpcService:
     async def stop(self) -> None:
         """Close everything, without waiting for anybody."""
         self._reserved.close()
+        self._noticing.set()
         if self._server is not None:
             await self._server.stop(None)
+        for task in self._stopping:
+            task.cancel()
+
+    def refuse(self) -> None:
+        """Close the port; running answers go on."""
+        if self._server is not None:
+            self._stopping.add(asyncio.create_task(self._server.stop(_FOREVER_SECONDS)))
+            self._server = None
+
+    async def accept_again(self) -> None:
+        """Listen again where it did, if it does not.
+
+        Raises:
+            UsageError: if somebody else listens there by now.
+        """
+        if self._server is not None:
+            return
+        options = [
+            ("grpc.max_receive_message_length", self._most_body_bytes),
+            ("grpc.so_reuseport", 0),
+        ]
+        server = grpc.aio.server(options=options)
+        server.add_generic_rpc_handlers((self._handlers(),))
+        self._reserved.close()
+        try:
+            server.add_insecure_port(f"{self._host}:{self._port}")
+        except RuntimeError as error:
+            raise UsageError(f"port {self._port} on {self._host}: {error}") from error
+        await server.start()
+        self._server = server
+
+    def hold(self) -> None:
+        """Take no notice of calls: they wait."""
+        self._noticing.clear()
+
+    async def release(self) -> None:
+        """Take notice again, of what came meanwhile too."""
+        self._noticing.set()
 
     def _handlers(self) -> grpc.GenericRpcHandler:
         return grpc.method_handlers_generic_handler(
@@ -113,26 +164,48 @@ class GrpcService:
             },
         )
 
-    async def _decode(self, data: bytes, context: _Call) -> AsyncIterator[bytes]:
-        try:
-            request = read_decode_request(data)
-        except WireError:
-            await context.abort(grpc.StatusCode.UNKNOWN, _NO_MESSAGE.format("DecodeRequest"))
-        if request.has_no_content:
-            await context.abort(grpc.StatusCode.UNKNOWN, _NO_CONTENT)
-        decoding = self._orchestrator.decode(request)
-        messages = _WITH_TEXT if decoding.as_text else _IDS_ONLY
-        try:
-            async for ident in decoding.samples():
-                yield messages[ident]
-        except ServerEndedError:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, _CLOSED)
-        finally:
-            self._orchestrator.leave(decoding)
+    async def _decode(self, data: bytes, call: _Call) -> None:
+        async with self._entered(call):
+            request = _parsed(read_decode_request, data, "DecodeRequest")
+            if request.has_no_content:
+                raise _RefusedError(_NO_CONTENT)
+            decoding = self._orchestrator.decode(request)
+            messages = _WITH_TEXT if decoding.as_text else _IDS_ONLY
+            try:
+                async for ident in decoding.samples():
+                    await call.write(messages[ident])
+            finally:
+                self._orchestrator.leave(decoding)
 
-    async def _health_check(self, data: bytes, context: _Call) -> bytes:
-        try:
-            check_message(data)
-        except WireError:
-            await context.abort(grpc.StatusCode.UNKNOWN, _NO_MESSAGE.format("HealthCheckRequest"))
+    async def _health_check(self, data: bytes, call: _Call) -> bytes:
+        async with self._entered(call):
+            _parsed(check_message, data, "HealthCheckRequest")
         return health_response(is_live=self._orchestrator.is_live)
+
+    @asynccontextmanager
+    async def _entered(self, call: _Call) -> AsyncIterator[None]:
+        """Book a call by how it ends; one that comes while nobody takes notice waits."""
+        books = self.books
+        books.received += 1
+        try:
+            await self._noticing.wait()
+            yield
+        except asyncio.CancelledError:
+            books.disconnected += 1
+            raise
+        except ServerEndedError:
+            books.aborted += 1
+            await call.abort(grpc.StatusCode.UNAVAILABLE, _CLOSED)
+        except _RefusedError as error:
+            books.refused += 1
+            await call.abort(grpc.StatusCode.UNKNOWN, str(error))
+        else:
+            books.finished += 1
+
+
+def _parsed(read: Callable[[bytes], Parsed], data: bytes, message: str) -> Parsed:
+    """Return what `read` makes of a message's bytes."""
+    try:
+        return read(data)
+    except WireError as error:
+        raise _RefusedError(_NO_MESSAGE.format(message)) from error

@@ -87,6 +87,18 @@ class Orchestrator:
         """Whether the model is loaded, and so whether anything listens at all."""
         return self._backend.ready
 
+    @property
+    def transfers(self) -> float:
+        """The length of the transfer backlog."""
+        _, _, transfer, _ = self._engine.parked_places()
+        return float(transfer)
+
+    @property
+    def insertions(self) -> float:
+        """The length of the generate backlog."""
+        generate, *_ = self._engine.parked_places()
+        return float(generate)
+
     def decode(self, request: DecodeRequest) -> Decoding:
         """Put a request that has a content on the prefill backlog."""
         length = Length.of(

@@ -24,7 +24,7 @@ Field = tuple[int, int, int | bytes]
 
 
 class WireError(ValueError):
-    """Bytes that are not a message of that type."""
+    """Bytes that are no message; its text says why, to us."""
 
 
 @dataclass(frozen=True, slots=True)
