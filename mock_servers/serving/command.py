@@ -7,13 +7,15 @@ reads it: `scalecert mock vllm --profile vllm_llama-2-7b_l4 --max-num-seqs 64`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from mock_servers.serving.backend import Backend, Given
+from mock_servers.serving.limits import make_room_for
 from mock_servers.serving.node import feed, node_options
-from mock_servers.serving.services import Service
+from mock_servers.serving.services import HttpService, Service
 from scalecert.engines.profiles import load_profile
 from scalecert.engines.registry import engine_kind
 from scalecert.errors import UsageError
@@ -73,6 +75,9 @@ def engine_command(
         grace: float,
         metrics_version: str | None,
         answer_tokens: int,
+        max_body_bytes: int,
+        max_connections: int | None,
+        faults_port: int | None,
         node_dir: Path | None,
         pod: str,
         container: str,
@@ -99,6 +104,7 @@ def engine_command(
                 startup_seconds=startup_delay,
                 grace_seconds=grace,
                 answer_tokens=answer_tokens,
+                most_body_bytes=max_body_bytes,
             )
         )
         beside = feed(
@@ -109,7 +115,9 @@ def engine_command(
             last_container=last_container,
             accelerators=accelerators,
         )
-        run(backend, [*build(backend, host, port), *beside])
+        services = [*build(backend, host, port), *beside]
+        _bound(services, make_room_for(max_connections))
+        run(backend, services, faults_port=faults_port)
 
     return click.Command(
         name,
@@ -118,6 +126,13 @@ def engine_command(
         context_settings=_SETTINGS,
         help=f"Serve a mock of {name}; further words are the real server's own flags.",
     )
+
+
+def _bound(services: Sequence[Service], connections: int) -> None:
+    """Let each HTTP service have so many connections at once."""
+    for service in services:
+        if isinstance(service, HttpService):
+            service.limits = replace(service.limits, connections=connections)
 
 
 def _options(default_port: int) -> list[click.Parameter]:
@@ -162,5 +177,23 @@ def _options(default_port: int) -> list[click.Parameter]:
             default=128,
             show_default=True,
             help="Length of an answer that its request does not bound.",
+        ),
+        click.Option(
+            ["--max-body-bytes"],
+            type=click.IntRange(1, 1 << 30),
+            default=4 << 20,
+            show_default=True,
+            help="Of a request's body.",
+        ),
+        click.Option(
+            ["--max-connections"],
+            type=click.IntRange(1, 65536),
+            help="At once, on each port; one more is told 503.  [default: 4096, or fewer where the"
+            " system allows no more open files]",
+        ),
+        click.Option(
+            ["--faults-port"],
+            type=click.IntRange(0, 65535),
+            help="Where faults can be switched on and off, on 127.0.0.1 alone; none by default.",
         ),
     ]

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from mock_servers.serving.books import BY_FAULT, REFUSED
+from mock_servers.serving.books import REFUSED
 from mock_servers.serving.output import complain
 
 if TYPE_CHECKING:
@@ -208,13 +208,7 @@ class Routes:
 
     async def fail(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request as if its handler had failed (ASGI)."""
-        scope["state"][BY_FAULT] = True
         await self._failed(self._exchange(scope, receive, send))
-
-    async def deny(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request as if there were no such path (ASGI)."""
-        scope["state"][BY_FAULT] = True
-        await self._unknown(self._exchange(scope, receive, send))
 
     def _exchange(self, scope: Message, receive: Receive, send: Send) -> Exchange:
         return Exchange(scope, receive, send, most_body_bytes=self._most_body_bytes)

@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import uvloop
 
 from mock_servers.serving.backend import Backend
+from mock_servers.serving.ending import end_as_killed
+from mock_servers.serving.loading import Loading
 from mock_servers.serving.output import complain, say
 from mock_servers.serving.services import LAST_WORDS_SECONDS, Service
-
-KILLED = 128 + signal.SIGKILL
-"""The exit code that a container shows which was killed."""
 
 _END_SECONDS = LAST_WORDS_SECONDS + 0.5
 """Of the grace time, kept for ending."""
@@ -31,9 +29,25 @@ _LOOK_SECONDS = 0.02
 """Between two looks at whether a server that ends has become idle."""
 
 
-def run(backend: Backend, services: Sequence[Service]) -> None:
-    """Serve until the process is told to end."""
-    run_loop(_run(backend, services))
+def run(backend: Backend, services: Sequence[Service], *, faults_port: int | None = None) -> None:
+    """Serve until the process is told to end.
+
+    Args:
+        backend: what is behind the services.
+        services: whose sockets are bound.
+        faults_port: where faults can be switched; None is nowhere, 0 a free one.
+
+    Raises:
+        UsageError: if the faults' port can't be had.
+    """
+    loading = Loading(backend, services)
+    if faults_port is not None:
+        from mock_servers.serving.faults import Faults
+        from mock_servers.serving.faults_service import faults_service
+
+        faults = Faults(backend, services, loading)
+        services = [*services, faults_service(faults, faults_port)]
+    run_loop(_run(backend, services, loading))
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
@@ -51,54 +65,7 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
-def end_as_killed() -> None:
-    """End this process as SIGKILL does, to which the first process of a container is immune."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    os._exit(KILLED)
-
-
-class Loading:
-    """The model's loading: at the start, and again when a fault says so.
-
-    Args:
-        backend: whose model it is.
-        loaded: called each time that the model is there.
-    """
-
-    def __init__(self, backend: Backend, loaded: Callable[[], Awaitable[None]]) -> None:
-        self._backend = backend
-        self._loaded = loaded
-        self._task: asyncio.Task[None] | None = None
-        self._until = 0.0
-
-    def begin(self, seconds: float) -> None:
-        """Load for so long from now on; 0 is done at once."""
-        self.cancel()
-        self._backend.ready = False
-        self._until = asyncio.get_running_loop().time() + seconds
-        self._task = asyncio.create_task(self._load(seconds))
-
-    def remaining_seconds(self) -> float:
-        """Return how long it still takes."""
-        if self._backend.ready:
-            return 0.0
-        return max(self._until - asyncio.get_running_loop().time(), 0.0)
-
-    def cancel(self) -> None:
-        """Never get ready."""
-        if self._task is not None:
-            self._task.cancel()
-
-    async def _load(self, seconds: float) -> None:
-        if seconds > 0.0:
-            say(f"loading the model takes {seconds:g} s")
-            await asyncio.sleep(seconds)
-        await self._loaded()
-        self._backend.ready = True
-        say("ready")
-
-
-async def _run(backend: Backend, services: Sequence[Service]) -> None:
+async def _run(backend: Backend, services: Sequence[Service], loading: Loading) -> None:
     end = asyncio.Event()
     loop = asyncio.get_running_loop()
     ending: set[asyncio.Task[None]] = set()
@@ -107,18 +74,14 @@ async def _run(backend: Backend, services: Sequence[Service]) -> None:
         if not ending:
             ending.add(asyncio.create_task(_terminate(backend, services, end)))
 
-    async def loaded() -> None:
-        for service in services:
-            await service.model_loaded()
-
     loop.add_signal_handler(signal.SIGTERM, terminate)
     loop.add_signal_handler(signal.SIGINT, end.set)
     for service in services:
         await service.start()
         say(f"{service.name}: {service.address}")
-    loading = Loading(backend, loaded)
     loading.begin(backend.given.startup_seconds)
     await end.wait()
+    backend.ending = True
     loading.cancel()
     for task in ending:
         task.cancel()
