@@ -25,6 +25,7 @@ from mock_servers.jetstream.wire import (
     read_decode_request,
 )
 from mock_servers.serving.books import Books
+from mock_servers.serving.failures import Failures
 from mock_servers.serving.services import listening_socket
 from scalecert.errors import UsageError
 
@@ -46,6 +47,7 @@ _NO_MESSAGE = (
     " 'jetstream_proto.{}'"
 )
 """And of the one that bytes raise which are no message."""
+_FAULT = "Unexpected <class 'RuntimeError'>: internal error"
 _CLOSED = "Socket closed"
 """What a client is told by its own grpcio when a server dies."""
 
@@ -85,6 +87,7 @@ class GrpcService:
     ) -> None:
         self.name = "gRPC"
         self.books = Books()
+        self.failures = Failures()
         self._orchestrator = orchestrator
         self._most_body_bytes = most_body_bytes
         self._reserved = listening_socket(host, port)
@@ -166,6 +169,11 @@ class GrpcService:
 
     async def _decode(self, data: bytes, call: _Call) -> None:
         async with self._entered(call):
+            if self.failures.next_fails():
+                self.books.refused_by_faults += 1
+                raise _RefusedError(_FAULT)
+            if not self._orchestrator.is_live:
+                raise ServerEndedError
             request = _parsed(read_decode_request, data, "DecodeRequest")
             if request.has_no_content:
                 raise _RefusedError(_NO_CONTENT)

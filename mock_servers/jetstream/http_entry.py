@@ -50,6 +50,8 @@ def http_entry(orchestrator: Orchestrator, most_body_bytes: int) -> Routes:
 
     async def generate(exchange: Exchange) -> None:
         request = _decode_request(await fields(exchange, _REQUEST))
+        if not orchestrator.is_live:
+            raise Failed(500)
         await exchange.start_stream(200, _CONTENT_TYPE)
         if request.has_no_content:
             return  # The exception comes after the head has been sent, and breaks the connection.

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from mock_servers.jetstream.orchestrator import Orchestrator
 from mock_servers.serving.backend import Backend
+from mock_servers.serving.books import BY_FAULT
 from mock_servers.serving.http import TEXT, Exchange, Routes
 from mock_servers.serving.python_metrics import Family, python_client_page
 from scalecert.clock import unix_seconds
@@ -82,7 +83,9 @@ def metrics_app(page: MetricsPage, most_body_bytes: int) -> Routes:
     """Return the application of the metrics port."""
 
     async def any_path(exchange: Exchange) -> None:
-        if exchange.method == "GET":
+        if BY_FAULT in exchange.scope["state"]:
+            await exchange.reply(404, b"", "")
+        elif exchange.method == "GET":
             names = exchange.query().get("name[]", ())
             await exchange.reply(200, page.page(names), _CONTENT_TYPE)
         elif exchange.method == "OPTIONS":
