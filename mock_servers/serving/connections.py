@@ -73,6 +73,7 @@ class Connection(HttpToolsProtocol):
         self._held = False
         self._idle_for_too_long = False
         self._client_left = False
+        self._cut_off = False
         self._unanswered: deque[Message] = deque()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -135,9 +136,13 @@ class Connection(HttpToolsProtocol):
         self._unanswered.append(cast("Message", self.scope))
 
     def on_response_complete(self) -> None:
-        """Book the oldest request as answered."""
+        """Book the oldest request as answered, if its client can have the answer."""
         books, state = self._shared.books, self._unanswered.popleft()["state"]
-        if REFUSED in state:
+        if self._client_left:
+            books.disconnected += 1
+        elif self._cut_off:
+            books.aborted += 1
+        elif REFUSED in state:
             books.refused += 1
             books.refused_by_faults += BY_FAULT in state
         else:
@@ -194,6 +199,7 @@ class Connection(HttpToolsProtocol):
     def _turn_away(self, status_line: bytes) -> None:
         if status_line:
             self.transport.write(status_line + _NOTHING)
+        self._cut_off = True
         self.transport.close()
 
 

@@ -21,7 +21,7 @@ from mock_servers.serving.backend import Backend
 from mock_servers.serving.ending import end_as_killed
 from mock_servers.serving.loading import Loading
 from mock_servers.serving.output import complain, say
-from mock_servers.serving.services import LAST_WORDS_SECONDS, Service
+from mock_servers.serving.services import LAST_WORDS_SECONDS, Breakable, Service
 
 _END_SECONDS = LAST_WORDS_SECONDS + 0.5
 """Of the grace time, kept for ending."""
@@ -76,6 +76,7 @@ async def _run(backend: Backend, services: Sequence[Service], loading: Loading) 
 
     loop.add_signal_handler(signal.SIGTERM, terminate)
     loop.add_signal_handler(signal.SIGINT, end.set)
+    _announce(backend)
     for service in services:
         await service.start()
         say(f"{service.name}: {service.address}")
@@ -101,9 +102,29 @@ async def _terminate(backend: Backend, services: Sequence[Service], end: asyncio
         end_as_killed()
     loop = asyncio.get_running_loop()
     until = loop.time() + min(backend.drain_seconds(), most)
-    while backend.pacer.outstanding() and loop.time() < until:
+    while _is_busy(backend, services) and loop.time() < until:
         await asyncio.sleep(_LOOK_SECONDS)
     end.set()
+
+
+def _is_busy(backend: Backend, services: Sequence[Service]) -> bool:
+    """Tell whether a request runs, or an answer is not written yet."""
+    return backend.pacer.outstanding() > 0 or any(
+        service.books.outstanding() for service in services if isinstance(service, Breakable)
+    )
+
+
+def _announce(backend: Backend) -> None:
+    """Print what is served, and within which limits."""
+    given, accelerator = backend.given, backend.given.profile.spec.accelerator
+    faster = f", {given.speed:g} times as fast" if given.speed != 1.0 else ""
+    say(
+        f"mock {given.kind.name} {backend.version}: {backend.model_name} on"
+        f" {accelerator.count} x {accelerator.name}, profile {given.profile.metadata.name}{faster}"
+    )
+    limits = backend.limits
+    said = [name for name in limits.values if limits.sources.get(name) != "default"]
+    say(f"limits: {', '.join(f'{name} {limits.values[name]}' for name in said)}")
 
 
 def _tell(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -39,7 +39,7 @@ class Service(Protocol):
         """Begin to listen, if the real server does so only when its model is loaded."""
 
     def stop_accepting(self) -> None:
-        """Do what SIGTERM makes the real one do: close the listening socket; connections stay."""
+        """Do what SIGTERM makes the real one do, which may be to refuse connections."""
 
     async def stop(self) -> None:
         """Close everything; nobody is waited for beyond `LAST_WORDS_SECONDS`."""
@@ -132,9 +132,9 @@ class HttpService:
         """Do nothing: the application looks at the backend itself."""
 
     def stop_accepting(self) -> None:
-        """Close the listening socket; connections stay."""
+        """Refuse connections from now on, unless the real one is open to the end."""
         if not self._open_to_the_end:
-            self._close_sockets()
+            self.refuse()
 
     async def stop(self) -> None:
         """Let what has just ended be written, then close everything."""
