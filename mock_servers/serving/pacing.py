@@ -11,6 +11,7 @@ has been computed by its clock has reached the client by the wall's.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from math import ceil, inf
 
@@ -59,7 +60,7 @@ class Pacer:
         self._streams: dict[int, Stream] = {}
         self._leaving: set[int] = set()
         self._ended: list[int] = []
-        self._free: list[int] = list(range(len(log.status)))
+        self._free = deque(range(len(log.status)))
         self._timer: asyncio.TimerHandle | None = None
         self._timer_seconds = inf
 
@@ -95,7 +96,10 @@ class Pacer:
             [inputs for inputs, _ in sizes],
             [outputs for _, outputs in sizes],
         )
-        self._hand_out()
+        for stream in streams:
+            if self._log.status[stream.ident] != Status.PENDING:
+                self._end(self._streams.pop(stream.ident))
+        self._forget_some()
         self._set_timer()
         return streams
 
@@ -171,10 +175,7 @@ class Pacer:
         for ident in [ident for ident in self._leaving if status[ident] != Status.PENDING]:
             self._leaving.discard(ident)
             self._ended.append(ident)
-        if len(self._ended) >= FORGET_AFTER:
-            self._engine.forget_finished()
-            self._free += self._ended
-            self._ended.clear()
+        self._forget_some()
 
     def _end(self, stream: Stream) -> None:
         status = Status(self._log.status[stream.ident])
@@ -183,12 +184,19 @@ class Pacer:
         stream.end(status)
         self._ended.append(stream.ident)
 
+    def _forget_some(self) -> None:
+        """Let ids be used again once there are enough of them."""
+        if len(self._ended) >= FORGET_AFTER:
+            self._engine.forget_finished()
+            self._free += self._ended
+            self._ended.clear()
+
     def _next_id(self) -> int:
         if not self._free:
             here = len(self._log.status)
             self._log.grow(here + FORGET_AFTER)
             self._free += range(here, len(self._log.status))
-        ident = self._free.pop()
+        ident = self._free.popleft()
         self._log.reset(ident)
         return ident
 

@@ -21,7 +21,9 @@ class Stream:
     """
 
     __slots__ = (
-        "_waiter",
+        "_end",
+        "_next",
+        "_seen",
         "arrival_seconds",
         "ident",
         "input_tokens",
@@ -39,44 +41,64 @@ class Stream:
         self.arrival_seconds = arrival_seconds
         self.tokens = 0
         self.status = Status.PENDING
-        self._waiter: asyncio.Future[None] | None = None
+        self._seen = 0
+        self._next: asyncio.Future[int] | None = None
+        self._end: asyncio.Future[None] | None = None
 
     def reach(self, tokens: int) -> None:
         """Note that so many tokens have been sent by now."""
         self.tokens = tokens
-        self._wake()
+        self._tell()
 
     def end(self, status: Status) -> None:
         """Note how the request ended."""
         self.status = status
-        self._wake()
+        self._tell()
+        if self._end is not None and not self._end.done():
+            self._end.set_result(None)
 
-    async def counts(self) -> AsyncIterator[int]:
+    def counts(self) -> AsyncIterator[int]:
         """Yield the tokens sent so far, each time that there are more; return at the end.
 
-        What became due while the reader was busy comes at once: a late reader loses no time.
+        What became due while the reader was busy comes at once: a late reader loses no time. There
+        is one reader, and it goes through the counts once.
         """
-        seen = 0
-        while True:
-            if self.tokens > seen:
-                seen = self.tokens
-                yield seen
-            elif self.status is not Status.PENDING:
-                return
-            else:
-                await self._change()
+        return self
+
+    def __aiter__(self) -> AsyncIterator[int]:
+        """Return the counts."""
+        return self
+
+    def __anext__(self) -> asyncio.Future[int]:
+        """Return the next count once there is one.
+
+        A plain future, not a coroutine: with hundreds of streams a server does little else than
+        wake their tasks, and every frame between a task and what it waits for costs.
+        """
+        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._next = waiter
+        if self.tokens > self._seen or self.status is not Status.PENDING:
+            self._tell()
+        return waiter
 
     async def ended(self) -> Status:
         """Wait for the end; return how the request ended."""
-        while self.status is Status.PENDING:
-            await self._change()
+        if self.status is Status.PENDING:
+            self._end = asyncio.get_running_loop().create_future()
+            await self._end
         return self.status
 
-    async def _change(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
-
-    def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+    def _tell(self) -> None:
+        """Let the reader go on that waits for the next count."""
+        waiter = self._next
+        if waiter is None:
+            return
+        self._next = None
+        if waiter.done():
+            return
+        if self.tokens > self._seen:
+            self._seen = self.tokens
+            waiter.set_result(self.tokens)
+        else:
+            waiter.set_exception(StopAsyncIteration())
+            waiter.exception()  # A reader that is cancelled now will not look: that is no mistake.
