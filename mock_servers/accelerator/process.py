@@ -6,10 +6,8 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import click
-import uvloop
 
 from mock_servers.accelerator.app import dcgm_app, plugin_app
 from mock_servers.accelerator.dcgm import DcgmPage, Version
@@ -17,6 +15,8 @@ from mock_servers.accelerator.node import Node
 from mock_servers.accelerator.plugins import GpuPluginPage, TpuPluginPage
 from mock_servers.accelerator.rounds import collect_for_ever
 from mock_servers.serving.activity import look_around
+from mock_servers.serving.output import say
+from mock_servers.serving.process import run_loop
 from mock_servers.serving.services import HttpService
 
 
@@ -49,7 +49,7 @@ class Given:
 
 def run(given: Given) -> None:
     """Serve until the process is told to end."""
-    uvloop.run(_run(given))
+    run_loop(_run(given))
 
 
 async def _run(given: Given) -> None:
@@ -60,9 +60,9 @@ async def _run(given: Given) -> None:
     exporters = _exporters(given)
     for exporter in exporters:
         await exporter.service.start()
-        click.echo(f"{exporter.service.name}: {exporter.service.address}")
-    rounds = [asyncio.create_task(exporter.rounds) for exporter in exporters]
-    click.echo("ready")
+        say(f"{exporter.service.name}: {exporter.service.address}")
+    rounds = [asyncio.create_task(exporter.collect()) for exporter in exporters]
+    say("ready")
     ended = asyncio.create_task(end.wait())
     done, _ = await asyncio.wait([ended, *rounds], return_when=asyncio.FIRST_COMPLETED)
     for task in (ended, *rounds):
@@ -77,7 +77,7 @@ class _Exporter:
     """What one exporter serves and what it does beside."""
 
     service: HttpService
-    rounds: Coroutine[None, None, None]
+    collect: Callable[[], Coroutine[None, None, None]]
 
 
 def _exporters(given: Given) -> list[_Exporter]:
@@ -102,8 +102,9 @@ def _dcgm(given: Given, port: int, look: Callable[[], Awaitable[None]]) -> _Expo
 
     interval = given.dcgm_interval_seconds or page.collection_seconds
     return _Exporter(
-        HttpService("dcgm-exporter", dcgm_app(text), given.host, port),
-        collect_for_ever(
+        HttpService("dcgm-exporter", dcgm_app(text), given.host, port, server_header=""),
+        partial(
+            collect_for_ever,
             page,
             look,
             first_seconds=min(page.recent_seconds, interval),
@@ -123,8 +124,13 @@ def _plugin(given: Given, port: int, look: Callable[[], Awaitable[None]]) -> _Ex
 
     interval = given.plugin_interval_seconds or page.collection_seconds
     return _Exporter(
-        HttpService("device plugin", plugin_app(text), given.host, port),
-        collect_for_ever(
-            page, look, first_seconds=interval, interval_seconds=interval, speed=given.speed
+        HttpService("device plugin", plugin_app(text), given.host, port, server_header=""),
+        partial(
+            collect_for_ever,
+            page,
+            look,
+            first_seconds=interval,
+            interval_seconds=interval,
+            speed=given.speed,
         ),
     )

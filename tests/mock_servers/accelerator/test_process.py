@@ -96,7 +96,16 @@ def test_the_pages_beside_the_metrics_are_the_real_ones(exporter: MockServer) ->
     assert (status, body) == (200, b"OK")
     assert headers["x-registry-available"] == "true"
     assert headers["x-content-type-options"] == "nosniff"
+    assert "server" not in headers
     assert b"GPU Exporter" in exporter.get("/", service="dcgm-exporter")[2]
+    types = {
+        service: exporter.get("/metrics", service=service)[1]["content-type"]
+        for service in ("dcgm-exporter", "device plugin")
+    }
+    assert types == {
+        "dcgm-exporter": "text/plain; charset=utf-8",
+        "device plugin": "text/plain; version=0.0.4; charset=utf-8",
+    }
     for service in ("dcgm-exporter", "device plugin"):
         status, _, body = exporter.get("/nothing", service=service)
         assert (status, body) == (404, b"404 page not found\n")
