@@ -10,6 +10,7 @@ comes a second time says nothing new.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Coroutine, Sequence
@@ -58,6 +59,8 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
         asyncio.get_running_loop().set_exception_handler(_tell)
         await main
 
+    # What is here now stays: the garbage collector need not go through it again and again.
+    gc.freeze()
     try:
         uvloop.run(with_handler())
     finally:
