@@ -136,16 +136,30 @@ def wheel(session: nox.Session) -> None:
     session.run("python", "tools/prove_wheel.py", str(max(dist.glob("*.whl"))))
 
 
+@nox.session
+def image(session: nox.Session) -> None:
+    """Build the mock servers' image and prove it: `nox -s image -- podman` (docker if not said)."""
+    install(session)
+    base = "docker.io/library/python:3.13-slim"
+    session.run(session.posargs[0] if session.posargs else "docker", "pull", base, external=True)
+    session.run("pytest", "tests/mock_servers/test_image.py")
+
+
 @nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
-    """Write the lock that CI installs from (needs uv on PATH)."""
-    session.run(
-        *("uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--universal"),
-        *("--extra", "load", "--extra", "mock"),
-        *("--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-header"),
-        *("--quiet", "--output-file", LOCK),
-        external=True,
-    )
+    """Write the locks that CI and the image install from (needs uv on PATH)."""
+
+    def compile_lock(target: str, *sources: str) -> None:
+        session.run(
+            *("uv", "pip", "compile", *sources, "--universal", "--python-version", "3.11"),
+            *("--generate-hashes", "--no-emit-index-url", "--no-header", "--quiet"),
+            *("--output-file", f"requirements/{target}.txt"),
+            external=True,
+        )
+
+    compile_lock("dev", "pyproject.toml", "--group", "dev", "--extra", "load", "--extra", "mock")
+    for name in ("mock", "build"):
+        compile_lock(name, f"requirements/{name}.in", "--constraint", LOCK)
 
 
 if __name__ == "__main__":
