@@ -1,0 +1,98 @@
+"""Bodies of requests: decoded, or refused in the words of axum and serde_json.
+
+What is right is decoded by msgspec. What is not is read once more, slowly, to tell the client where
+it stops to fit: 400 for what is no JSON, 422 for what is JSON of the wrong shape, both as plain
+text and before anything is counted (axum 0.7.9, src/json.rs). Beside what serde takes, two things
+are not taken here: arrays in place of objects, and known keys twice in an otherwise right body.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from mock_servers.tgi.json_text import JsonText, Path
+from mock_servers.tgi.shapes import MisfitError, Where, check
+
+Body = TypeVar("Body")
+
+NOT_JSON = "Failed to parse the request body as JSON"
+WRONG_SHAPE = "Failed to deserialize the JSON body into the target type"
+BAD_REQUEST, UNPROCESSABLE = 400, 422
+
+
+class RejectedBodyError(Exception):
+    """A body that can't be used.
+
+    Args:
+        status: of HTTP.
+        text: of the answer.
+    """
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+def read(text: bytes, kind: type[Body]) -> Body:
+    """Return a body of a kind.
+
+    Raises:
+        RejectedBodyError: if it is none.
+    """
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _read_slowly(text, kind)
+
+
+def _read_slowly(text: bytes, kind: type[Body]) -> Body:
+    scanned = JsonText(text)
+    misfit = _misfit(scanned, kind)
+    if misfit is not None:
+        raise RejectedBodyError(UNPROCESSABLE, f"{WRONG_SHAPE}: {_told(scanned, misfit)}")
+    if (fault := scanned.fault) is not None:
+        line, column = scanned.place(fault.index)
+        place = f"{_prefix(fault.path)}{fault.message} at line {line} column {column}"
+        raise RejectedBodyError(BAD_REQUEST, f"{NOT_JSON}: {place}")
+    try:
+        return msgspec.convert(scanned.value, type=kind)
+    except msgspec.ValidationError as error:
+        raise RejectedBodyError(UNPROCESSABLE, f"{WRONG_SHAPE}: {error}") from None
+
+
+def _misfit(scanned: JsonText, kind: type) -> MisfitError | None:
+    """Return what does not fit first, None if nothing does before the text stops being JSON."""
+    if scanned.value is None and () not in scanned.ends:
+        return None
+    try:
+        check(scanned, kind)
+    except MisfitError as misfit:
+        return misfit
+    return None
+
+
+def _told(scanned: JsonText, misfit: MisfitError) -> str:
+    path = misfit.path
+    match misfit.where:
+        case Where.START:
+            index = scanned.starts[path]
+        case Where.END:
+            index = scanned.ends[path]
+        case Where.KEY:
+            index = scanned.repeated[path]
+        case Where.AFTER:
+            index = scanned.after(path)
+    line, column = scanned.place(index)
+    shown = path[:-1] if misfit.where is Where.KEY else path
+    return f"{_prefix(shown)}{misfit.message} at line {line} column {column}"
+
+
+def _prefix(path: Path) -> str:
+    """Return a path as serde_path_to_error writes it, with a colon; nothing for the root."""
+    if not path:
+        return ""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return f"{''.join(parts).removeprefix('.')}: "
