@@ -115,6 +115,11 @@ class Reference:
     def has_free_slot(self) -> bool:
         return any(not (slot.request or slot.ending) for slot in self.slots)
 
+    def holds_slot(self) -> bool:
+        """Tell whether the generate thread holds a free slot while it waits for a request."""
+        decodes = any(slot.request or slot.ending for slot in self.slots)
+        return self.has_free_slot() and (not decodes or len(self.prefill_backlog) > 0)
+
     def prefill(self, request: Request, *, cold: bool) -> bool:
         """Compute a prompt; return whether another may follow without a generate step."""
         bucket = next(size for size in BUCKETS if size >= request.inputs)
@@ -182,7 +187,7 @@ class Reference:
                 self.clock,
                 backlog,
                 backlog + len(self.transfer_backlog) + len(self.generate_backlog),
-                sum(slot.request is not None for slot in self.slots),
+                sum(slot.request is not None for slot in self.slots) + self.holds_slot(),
                 sum(request.last == request.last for request in self.requests),
             )
         )

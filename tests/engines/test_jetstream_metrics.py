@@ -157,6 +157,20 @@ def test_a_percentage_is_a_fraction_and_another_is_not() -> None:
     assert tops["kv_cache_utilization_perc"] == 100.0
 
 
+def test_the_generate_thread_holds_a_slot_while_it_waits() -> None:
+    """So an idle server shows one slot in use, and one more while prompts go before decoding."""
+    idle, _ = engine(requests=0)
+    idle.advance(1.0)
+    assert value(idle, "jetstream_slots_used_percentage") == 1 / 12
+    filling, _ = engine(requests=6, gap=0.0)
+    while filling.decoding < 3:
+        filling.advance(filling.next_event_seconds() + 1e-6)
+    assert value(filling, "jetstream_prefill_backlog_size") > 0
+    assert value(filling, "jetstream_slots_used_percentage") == 4 / 12
+    filling.advance(1.0)
+    assert value(filling, "jetstream_slots_used_percentage") == 6 / 12
+
+
 def test_time_to_first_token_stays_flat_under_overload() -> None:
     """It begins when the prefill thread takes the request; the queue is in another histogram."""
     means = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from scalecert.engines.base import Sample
+from scalecert.engines.decoding import TIE_SECONDS
 from scalecert.engines.history import History
 from scalecert.engines.jetstream.metrics import FAMILIES
 from scalecert.engines.jetstream.observations import Observations
@@ -109,7 +110,27 @@ class Exposition:
 
     def slots_used(self) -> float:
         """Return the share of slots in use; one that computes its step too many is free already."""
-        return self._pipeline.decoding / self._pipeline.limits.slots
+        pipeline = self._pipeline
+        return (pipeline.decoding + self._holds_slot()) / pipeline.limits.slots
+
+    def _holds_slot(self) -> bool:
+        """Tell whether the generate thread has taken a free slot and waits for whom to give it to.
+
+        It does so while nothing decodes, and while prompts go before decoding, as long as more
+        wait (jetstream/core/orchestrator.py, _insert_if_possible): an idle server shows one slot
+        in use.
+        """
+        pipeline = self._pipeline
+        if pipeline.free == 0:
+            return False
+        return not pipeline.generates() or (pipeline.backlog() > 0 and self._takes_prompts())
+
+    def _takes_prompts(self) -> bool:
+        """Tell whether a prompt is on the accelerators, or is next on the end of what was."""
+        pipeline = self._pipeline
+        between = pipeline.now <= pipeline.end + 2 * TIE_SECONDS
+        comes = pipeline.can_take() and pipeline.seen_seconds() <= pipeline.end + TIE_SECONDS
+        return pipeline.prefilling is not None or (between and comes)
 
     def prefills(self, begin: int) -> Iterator[tuple[float, float]]:
         """Return prompt tokens and seconds of the prefills from `begin` on."""
