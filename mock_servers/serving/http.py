@@ -46,17 +46,21 @@ class Exchange:
 
     Attributes:
         begun: whether the answer has begun.
+        status: of the answer, 0 before it has begun.
+        answer_bytes: of its body, as its header says; 0 for a stream.
     """
 
     __slots__ = (
         "_receive",
         "_send",
+        "answer_bytes",
         "begun",
         "headers",
         "method",
         "most_body_bytes",
         "path",
         "scope",
+        "status",
     )
 
     def __init__(
@@ -68,6 +72,7 @@ class Exchange:
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self.most_body_bytes = most_body_bytes
         self.begun = False
+        self.status = self.answer_bytes = 0
         self._receive = receive
         self._send = send
 
@@ -105,6 +110,7 @@ class Exchange:
         self, status: int, body: bytes = b"", content_type: str = JSON, headers: Headers = ()
     ) -> None:
         """Answer in one piece."""
+        self.answer_bytes = len(body)
         await self._begin(status, content_type, (("content-length", str(len(body))), *headers))
         await self._send({"type": "http.response.body", "body": body})
 
@@ -145,6 +151,7 @@ class Exchange:
 
     async def _begin(self, status: int, content_type: str, headers: Headers) -> None:
         self.begun = True
+        self.status = status
         if status >= _FIRST_ERROR:
             self.refused()
         lines = [(name.encode(), value.encode("latin-1")) for name, value in headers]

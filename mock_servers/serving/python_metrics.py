@@ -16,44 +16,36 @@ CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 
 Labels = Mapping[str, str]
 Family = tuple[MetricInfo, Sequence[Sample]]
+Created = float | Callable[[Labels], float] | None
 
 _SINCE_KINDS = {"counter", "histogram", "summary"}
 
 
-def python_client_page(
-    families: Iterable[Family], created_unix_seconds: float | Callable[[Labels], float]
-) -> bytes:
+def python_client_page(families: Iterable[Family], created_unix_seconds: Created) -> bytes:
     """Return the page of metric families in their order.
 
     Args:
         families: each with its samples now; one without samples has its head alone.
-        created_unix_seconds: since when all series exist, or that of a series by its labels.
+        created_unix_seconds: since when all series exist, or that of a series by its labels; None
+            if that is not shown, as of what collectors of the library's own read.
     """
-    if callable(created_unix_seconds):
-        created = created_unix_seconds
-    else:
-        since = created_unix_seconds
-
-        def created(_: Labels) -> float:
-            return since
-
-    lines = (line for info, samples in families for line in _family(info, samples, created))
+    lines = (
+        line for info, samples in families for line in _family(info, samples, created_unix_seconds)
+    )
     return "".join(lines).encode()
 
 
-def _family(
-    info: MetricInfo, samples: Sequence[Sample], created: Callable[[Labels], float]
-) -> Iterator[str]:
+def _family(info: MetricInfo, samples: Sequence[Sample], created: Created) -> Iterator[str]:
     text = info.help.replace("\\", r"\\").replace("\n", r"\n")
     yield f"# HELP {info.name} {text}\n# TYPE {info.name} {info.kind}\n"
     for sample in _counted_first(samples):
         yield _line(sample.name, sample.labels, sample.value)
-    if info.kind not in _SINCE_KINDS or not samples:
+    if info.kind not in _SINCE_KINDS or created is None or not samples:
         return
     name = f"{info.name.removesuffix('_total') if info.kind == 'counter' else info.name}_created"
     yield f"# HELP {name} {text}\n# TYPE {name} gauge\n"
     for labels in _series(info, samples):
-        yield _line(name, labels, created(labels))
+        yield _line(name, labels, created if isinstance(created, float) else created(labels))
 
 
 def _counted_first(samples: Sequence[Sample]) -> Iterator[Sample]:

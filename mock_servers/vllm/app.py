@@ -2,55 +2,168 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 import msgspec
 
-from mock_servers.serving import words
 from mock_servers.serving.backend import Backend
-from mock_servers.serving.http import TEXT, Exchange, Routes
-from scalecert.engines.request_log import Status
+from mock_servers.serving.http import JSON, Exchange, Handler, Routes
+from mock_servers.serving.python_metrics import CONTENT_TYPE
+from mock_servers.vllm import VERSION
+from mock_servers.vllm.generation import chat, completions
+from mock_servers.vllm.http_metrics import UNCOUNTED, UNKNOWN
+from mock_servers.vllm.refusals import RefusalError, engine_dead
+from mock_servers.vllm.server import Server, UnreadableError, random_id, whole_seconds
+from mock_servers.vllm.tokenizing import detokenize, tokenize
+
+Endpoint = Callable[[Server, Exchange], Awaitable[None]]
+
+_TEXT_PATHS = ("/v1/completions", "/v1/chat/completions")
 
 
 def vllm_app(backend: Backend) -> Routes:
     """Return the API of a vLLM server."""
-
-    async def health(exchange: Exchange) -> None:
-        await exchange.reply(200 if backend.ready else 503)
-
-    async def metrics(exchange: Exchange) -> None:
-        lines = [
-            f"{sample.name} {sample.value}"
-            for _, samples in backend.families()
-            for sample in samples
-        ]
-        await exchange.reply(200, "\n".join(lines).encode(), TEXT)
-
-    async def completions(exchange: Exchange) -> None:
-        asked = msgspec.json.decode(await exchange.body())
-        prompt = asked["prompt"]
-        (stream,) = backend.pacer.submit([(words.count(prompt), asked["max_tokens"])])
-        answer = words.AnswerIds(prompt)
-        async with exchange.watched(lambda: backend.pacer.cancel(stream)):
-            await exchange.start_stream()
-            sent = 0
-            async for tokens in stream.counts():
-                for index in range(sent, tokens):
-                    text = words.word(answer[index])
-                    body = {"choices": [{"index": 0, "text": text}]}
-                    await exchange.write(b"data: " + msgspec.json.encode(body) + b"\n\n")
-                sent = tokens
-            await exchange.end(b"data: [DONE]\n\n" if stream.status is Status.OK else b"")
-
-    async def unknown(exchange: Exchange) -> None:
-        await exchange.reply(404, b'{"detail":"Not Found"}')
-
+    server = Server(backend)
+    endpoints: dict[str, dict[str, Endpoint]] = {
+        "/health": {"GET": _health},
+        "/ping": {"GET": _health, "POST": _health},
+        "/load": {"GET": _load},
+        "/version": {"GET": _version},
+        "/metrics": {"GET": _metrics},
+        "/metrics/": {"GET": _metrics},
+        "/v1/models": {"GET": _models},
+        "/v1/completions": {"POST": completions},
+        "/v1/chat/completions": {"POST": chat},
+        "/tokenize": {"POST": tokenize},
+        "/detokenize": {"POST": detokenize},
+    }
+    handlers = {
+        path: {method: _served(server, path, endpoint) for method, endpoint in methods.items()}
+        for path, methods in endpoints.items()
+    }
+    allowed = {path: ", ".join(methods) for path, methods in endpoints.items()}
     return Routes(
-        {
-            "/health": {"GET": health},
-            "/metrics": {"GET": metrics},
-            "/v1/completions": {"POST": completions},
-        },
-        unknown=unknown,
-        not_allowed=unknown,
-        too_large=unknown,
+        handlers,
+        unknown=_served(server, UNKNOWN, partial(_unknown, paths=frozenset(endpoints))),
+        not_allowed=_served(server, UNKNOWN, partial(_not_allowed, allowed=allowed)),
+        too_large=_served(server, UNKNOWN, _too_large),
+        failed=_served(server, UNKNOWN, _failed),
         most_body_bytes=backend.given.most_body_bytes,
     )
+
+
+def _served(server: Server, handler: str, endpoint: Endpoint) -> Handler:
+    """Return a handler that refuses as vLLM does, and counts what it has answered."""
+    counts_load = server.counts_load and handler in _TEXT_PATHS
+
+    async def serve(exchange: Exchange) -> None:
+        begin = server.backend.pacer.now()
+        server.load += counts_load
+        try:
+            await _answer(server, exchange, endpoint)
+        finally:
+            server.load -= counts_load
+            if handler not in UNCOUNTED and exchange.status:
+                server.http.observe(
+                    handler,
+                    exchange.method,
+                    exchange.status,
+                    asked_bytes=int(exchange.header("content-length", "0") or 0),
+                    answered_bytes=exchange.answer_bytes,
+                    seconds=server.backend.pacer.now() - begin,
+                )
+
+    return serve
+
+
+async def _answer(server: Server, exchange: Exchange, endpoint: Endpoint) -> None:
+    """Answer a request, or refuse it; while the model is loaded the server is not there."""
+    if not server.backend.ready:
+        await exchange.reply(503, content_type="")
+        return
+    try:
+        await endpoint(server, exchange)
+    except RefusalError as refusal:
+        await exchange.reply(refusal.status, refusal.body())
+    except UnreadableError:
+        await exchange.reply(400, _detail("There was an error parsing the body"))
+
+
+async def _health(_: Server, exchange: Exchange) -> None:
+    await exchange.reply(200, content_type="")
+
+
+async def _load(server: Server, exchange: Exchange) -> None:
+    await exchange.reply(200, msgspec.json.encode({"server_load": server.load}))
+
+
+async def _version(_: Server, exchange: Exchange) -> None:
+    await exchange.reply(200, msgspec.json.encode({"version": VERSION}))
+
+
+async def _metrics(server: Server, exchange: Exchange) -> None:
+    await exchange.reply(200, server.page.text(), CONTENT_TYPE)
+
+
+async def _models(server: Server, exchange: Exchange) -> None:
+    """List the model once for each of its names, as if made now."""
+    cards = [_card(server, name) for name in server.names]
+    await exchange.reply(200, msgspec.json.encode({"object": "list", "data": cards}), JSON)
+
+
+def _card(server: Server, name: str) -> dict[str, object]:
+    created = whole_seconds()
+    return {
+        "id": name,
+        "object": "model",
+        "created": created,
+        "owned_by": "vllm",
+        "root": server.root,
+        "parent": None,
+        "max_model_len": server.context,
+        "permission": [{
+            "id": f"modelperm-{random_id()}",
+            "object": "model_permission",
+            "created": created,
+            "allow_create_engine": False,
+            "allow_sampling": True,
+            "allow_logprobs": True,
+            "allow_search_indices": False,
+            "allow_view": True,
+            "allow_fine_tuning": False,
+            "organization": "*",
+            "group": None,
+            "is_blocking": False,
+        }],
+    }  # fmt: skip
+
+
+async def _unknown(_: Server, exchange: Exchange, *, paths: frozenset[str]) -> None:
+    """Answer a path that there is not; one with a slash too many is sent to the one without."""
+    path = exchange.path.rstrip("/")
+    if path not in paths:
+        await exchange.reply(404, _detail("Not Found"))
+        return
+    where = f"http://{exchange.header('host')}{path}"
+    await exchange.reply(307, content_type="", headers=[("location", where)])
+
+
+async def _not_allowed(_: Server, exchange: Exchange, *, allowed: dict[str, str]) -> None:
+    headers = [("allow", allowed[exchange.path])]
+    await exchange.reply(405, _detail("Method Not Allowed"), headers=headers)
+
+
+async def _too_large(_: Server, exchange: Exchange) -> None:
+    """Answer a longer body than is taken: vLLM's Python server takes any, so this is our own."""
+    most = exchange.most_body_bytes
+    message = f"The request body is larger than {most} bytes."
+    await exchange.reply(413, RefusalError(message, status=413, kind="Content Too Large").body())
+
+
+async def _failed(_: Server, exchange: Exchange) -> None:
+    await exchange.reply(500, engine_dead().body())
+
+
+def _detail(text: str) -> bytes:
+    return msgspec.json.encode({"detail": text})

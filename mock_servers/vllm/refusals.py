@@ -1,0 +1,88 @@
+"""What vLLM's API answers to a request that it does not take.
+
+From vllm/entrypoints/serve/exception_handling (error_response.py, handlers) and vllm/exceptions.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+import msgspec
+
+_HIDDEN = (
+    (re.compile(r" at 0x[0-9a-fA-F]+>"), ">"),
+    (re.compile(r"/(?:home|usr|opt|var|tmp|root|lib|mnt|srv)(?:/[\w.\-]+)+"), "<path>"),
+    (re.compile(r"(?:/[\w\-]+)+/[\w\-]+\.\w+"), "<path>"),
+)
+"""What messages do not show: addresses and paths (exception_handling/utils.py)."""
+
+
+class RefusalError(Exception):
+    """An error that the client is told.
+
+    Attributes:
+        status: of HTTP.
+        error: the object under `error` in the body.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        kind: str = "BadRequestError",
+        param: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        for pattern, shown in _HIDDEN:
+            message = pattern.sub(shown, message)
+        self.status = status
+        self.error = {"message": message.strip(), "type": kind, "param": param, "code": status}
+
+    def body(self) -> bytes:
+        """Return the body of the answer."""
+        return msgspec.json.encode({"error": self.error})
+
+    def spaced(self) -> bytes:
+        """Return the body as streams of `/v1/completions` have it: by `json.dumps`."""
+        return json.dumps({"error": self.error}).encode()
+
+
+def invalid(message: str, param: str | None = None, value: object = None) -> RefusalError:
+    """Return the refusal of a value that vLLM checks itself (`VLLMValidationError`)."""
+    said = [f"parameter={param}"] if param is not None else []
+    said += [f"value={value}"] if value is not None else []
+    return RefusalError(f"{message} ({', '.join(said)})" if said else message, param=param)
+
+
+def unknown_model(asked: str, served: str) -> RefusalError:
+    """Return the refusal of a model that the server has not."""
+    message = f"The model `{asked}` does not exist. Valid aliases: {served}."
+    return RefusalError(message, status=404, kind="NotFoundError", param="model")
+
+
+def busy() -> RefusalError:
+    """Return the refusal beyond `--max-num-queued-reqs`."""
+    return _unavailable("The engine is currently busy and cannot accept new requests.")
+
+
+def backlogged() -> RefusalError:
+    """Return the refusal beyond `--max-num-queued-tokens`."""
+    return _unavailable("The engine has reached its prefill token backlog limit.")
+
+
+def engine_dead() -> RefusalError:
+    """Return what clients are told whose requests the engine will not finish."""
+    message = "The server had an error while processing your request."
+    return RefusalError(message, status=500, kind="InternalServerError")
+
+
+def unsupported(message: str) -> RefusalError:
+    """Return the refusal of what a server lacks."""
+    return RefusalError(message, status=501, kind="NotImplementedError")
+
+
+def _unavailable(reason: str) -> RefusalError:
+    message = f"{reason} Please try again later or on a different instance."
+    return RefusalError(message, status=503, kind="Service Unavailable")

@@ -1,0 +1,157 @@
+"""One vLLM API server: what its endpoints share."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from zlib import crc32
+
+from mock_servers.serving.backend import Backend
+from mock_servers.serving.http import Exchange
+from mock_servers.vllm import VERSION
+from mock_servers.vllm.fields import MISSING, NO_OBJECT, Fields
+from mock_servers.vllm.http_metrics import HttpMetrics
+from mock_servers.vllm.ledger import Ledger
+from mock_servers.vllm.page import Page, histogram_bounds
+from mock_servers.vllm.refusals import RefusalError, unknown_model
+from scalecert.clock import unix_seconds
+
+ID_LENGTH = 16
+_JSON_TYPE = "application/json"
+_MODEL_FLAG = "--enable-server-load-tracking"
+
+
+class UnreadableError(Exception):
+    """A body that is no text: FastAPI answers it itself, with another body."""
+
+
+@dataclass(slots=True)
+class Server:
+    """The state of one API server.
+
+    Attributes:
+        backend: the engine.
+        http: what its requests add up to.
+        ledger: who is in it.
+        page: of its metrics.
+        load: requests being answered, if the server was told to count them.
+    """
+
+    backend: Backend
+    http: HttpMetrics = field(init=False)
+    ledger: Ledger = field(init=False)
+    page: Page = field(init=False)
+    load: int = 0
+
+    def __post_init__(self) -> None:
+        backend = self.backend
+        self.http = HttpMetrics()
+        self.ledger = Ledger(backend.pacer, backend.limits, histogram_bounds(backend))
+        self.page = Page(backend, self.ledger, self.http)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names that the model is served by; the first is in its answers."""
+        words = self.backend.given.words
+        return _values(words, "--served-model-name") or [self.backend.model_name]
+
+    @property
+    def root(self) -> str:
+        """The model that was loaded."""
+        found = self.backend.given.kind.model_of(self.backend.given.words, {})
+        return found[0] if found else self.backend.model_name
+
+    @property
+    def context(self) -> int:
+        """The tokens of the longest request, prompt and answer."""
+        return self.backend.limits.integer("max_model_len")
+
+    @property
+    def counts_load(self) -> bool:
+        """Whether `/load` counts."""
+        return _MODEL_FLAG in self.backend.given.words
+
+    @property
+    def fingerprint(self) -> str:
+        """What stands for version and configuration in answers.
+
+        vllm/entrypoints/serve/utils/fingerprint.py.
+        """
+        ranks = self.backend.limits.integer("tensor_parallel_size")
+        parallel = f"-tp{ranks}" if ranks > 1 else ""
+        return f"vllm-{VERSION}{parallel}-{crc32(self.backend.model_name.encode()):08x}"
+
+    def check_model(self, asked: str | None) -> None:
+        """Refuse a model that the server has not."""
+        if asked and asked not in self.names:
+            raise unknown_model(asked, ", ".join(self.names))
+
+
+async def read_object(exchange: Exchange) -> Fields:
+    """Return the fields of the JSON object that a request brings.
+
+    Raises:
+        RefusalError: if it brings something else.
+        UnreadableError: if it brings no text.
+    """
+    media, _, _ = exchange.header("content-type").lower().partition(";")
+    if media != _JSON_TYPE:
+        raise RefusalError(
+            "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed",
+            kind="Bad Request",
+        )
+    value = _decoded(await exchange.body())
+    if isinstance(value, dict):
+        return Fields(value)
+    fields = Fields({})
+    fields.note("", value, MISSING if value is None else NO_OBJECT)
+    fields.refuse()
+    return fields
+
+
+def random_id() -> str:
+    """Return an id as vLLM makes them (vllm/utils/__init__.py, random_uuid)."""
+    return uuid.uuid4().hex[:ID_LENGTH]
+
+
+def whole_seconds() -> int:
+    """Return the seconds since 1970."""
+    return int(unix_seconds())
+
+
+def _decoded(body: bytes) -> object:
+    if not body:
+        return None
+    try:
+        value: object = json.loads(body)
+    except json.JSONDecodeError as error:
+        told = {
+            "type": "json_invalid",
+            "loc": f"body.{error.pos}",
+            "msg": "JSON decode error",
+            "input": "<dict of 0 items>",
+            "ctx": {"error": error.msg},
+        }
+        raise RefusalError(
+            f"1 validation error:\n  {told}", kind="Bad Request", param=f"body.{error.pos}"
+        ) from None
+    except (ValueError, RecursionError):
+        raise UnreadableError from None
+    return value
+
+
+def _values(words: Sequence[str], flag: str) -> list[str]:
+    """Return the values of a flag that takes several."""
+    found: list[str] = []
+    for index, given in enumerate(words):
+        name, equals, value = given.partition("=")
+        if name.replace("_", "-") != flag:
+            continue
+        found = [value] if equals else []
+        for following in words[index + 1 :] if not equals else ():
+            if following.startswith("-"):
+                break
+            found.append(following)
+    return found

@@ -1,0 +1,57 @@
+"""`/tokenize` and `/detokenize` (vllm/entrypoints/serve/tokenize/)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mock_servers.serving import words
+from mock_servers.serving.http import Exchange
+from mock_servers.vllm.asked import Prompt
+from mock_servers.vllm.chat_request import chat_prompt, check_text_only, read_messages
+from mock_servers.vllm.fields import MISSING, Fields, boolean, bounded, text
+from mock_servers.vllm.server import Server, read_object
+
+_LARGEST = 2**63 - 1
+
+
+async def tokenize(server: Server, exchange: Exchange) -> None:
+    """Answer with the tokens of a text or of a chat."""
+    fields = await read_object(exchange)
+    prompt = _prompt(server, fields)
+    model = fields.maybe("model", text)
+    shows_texts = bool(fields.maybe("return_token_strs", boolean))
+    fields.refuse()
+    server.check_model(model)
+    ids = prompt.ids
+    answer = {
+        "count": len(ids),
+        "max_model_len": server.context,
+        "tokens": ids,
+        "token_strs": prompt.pieces if shows_texts else None,
+    }
+    await exchange.reply(200, msgspec.json.encode(answer))
+
+
+async def detokenize(server: Server, exchange: Exchange) -> None:
+    """Answer with the text of tokens."""
+    fields = await read_object(exchange)
+    if "tokens" not in fields.given:
+        fields.note("tokens", fields.given, MISSING)
+    ids = fields.listed("tokens", bounded(0, _LARGEST))
+    model = fields.maybe("model", text)
+    fields.refuse()
+    server.check_model(model)
+    said = "".join(words.word(ident) for ident in ids)
+    await exchange.reply(200, msgspec.json.encode({"prompt": said}))
+
+
+def _prompt(server: Server, fields: Fields) -> Prompt:
+    if "prompt" not in fields.given and "messages" not in fields.given:
+        fields.note("prompt", fields.given, MISSING)
+        fields.note("messages", fields.given, MISSING)
+        return Prompt("")
+    if "prompt" in fields.given:
+        return Prompt(fields.read("prompt", text, ""))
+    messages = read_messages(fields)
+    check_text_only(fields, server.backend.model_name)
+    return chat_prompt(messages)

@@ -1,0 +1,119 @@
+"""Answers as bytes: what is common to both endpoints for text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from mock_servers.serving.words import WORDS
+from mock_servers.vllm.answer import Answer
+from mock_servers.vllm.asked import Asked
+from mock_servers.vllm.usage import Usage
+
+DONE = b"data: [DONE]\n\n"
+_WORDS = tuple(word.encode() for word in WORDS)
+_MARK = "\x00"
+_WRITTEN_MARK = b"\\u0000"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What all that is said to one request begins with.
+
+    Attributes:
+        id: of the answer.
+        created: when it was begun, in whole seconds since 1970.
+        model: that answers.
+        fingerprint: of the server.
+    """
+
+    id: str
+    created: int
+    model: str
+    fingerprint: str
+
+
+class Wire(Protocol):
+    """How one endpoint says things."""
+
+    content_type: str
+
+    def opening(self) -> bytes:
+        """Return the events that come with the first token of any choice."""
+
+    def tokens(self, choice: int, begin: int, end: int) -> bytes:
+        """Return the events of a choice's tokens from `begin` up to `end`."""
+
+    def closing(self, used: Usage) -> bytes:
+        """Return the events that come after all tokens."""
+
+    def whole(self, used: Usage) -> bytes:
+        """Return the answer in one piece."""
+
+
+def event(value: object) -> bytes:
+    """Return a server-sent event."""
+    return b"data: " + msgspec.json.encode(value) + b"\n\n"
+
+
+class ChoiceEvents:
+    """The events of one choice's tokens.
+
+    Those between the first and the last mostly differ in one word alone, and are made quickly.
+
+    Args:
+        answer: that the choice is.
+        shaped: makes the event of a token from its place and its text.
+        first: the token from which on events are alike; None if none are.
+    """
+
+    __slots__ = ("_after", "_answer", "_before", "_first", "_last", "_shaped")
+
+    def __init__(
+        self,
+        answer: Answer,
+        shaped: Callable[[int, str], dict[str, object]],
+        *,
+        first: int | None,
+    ) -> None:
+        self._answer = answer
+        self._shaped = shaped
+        self._last = answer.tokens - 1
+        self._first = self._last if first is None else first
+        self._before = self._after = b""
+        if self._first < self._last:
+            self._before, self._after = event(shaped(first or 0, _MARK)).split(_WRITTEN_MARK)
+
+    def of(self, begin: int, end: int) -> bytes:
+        """Return the events of the tokens from `begin` up to `end`."""
+        if begin < self._first or end > self._last:
+            first, last = max(begin, min(self._first, end)), max(begin, min(self._last, end))
+            events = [self._event(index) for index in range(begin, first)]
+            events += [self.of(first, last)] if first < last else []
+            events += [self._event(index) for index in range(max(first, last), end)]
+            return b"".join(events)
+        before, after, ids = self._before, self._after, self._answer.ids
+        if end - begin == 1:
+            return before + _WORDS[ids[begin]] + after
+        return b"".join([before + _WORDS[ids[index]] + after for index in range(begin, end)])
+
+    def _event(self, index: int) -> bytes:
+        return event(self._shaped(index, self._answer.text(index, index + 1)))
+
+
+def first_alike(asked: Asked, answer: Answer) -> int | None:
+    """Return the token from which on a choice's events are alike, None if none are."""
+    manner = asked.manner
+    if manner.continuous_usage or manner.return_token_ids or asked.sampling.logprobs is not None:
+        return None
+    return 1 if answer.is_plain else None
+
+
+def shown_tokens(asked: Asked, texts: Sequence[str], ids: Sequence[int]) -> list[str]:
+    """Return what stands for tokens where their log probabilities are told."""
+    if asked.manner.tokens_as_ids:
+        return [f"token_id:{ident}" for ident in ids]
+    return list(texts)
