@@ -152,6 +152,7 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, or stops being it."""
         self._book_refused()
+        self._cut_off = True
         super().send_400_response(msg)
 
     def hold(self) -> None:

@@ -34,7 +34,8 @@ def faults_service(faults: Faults, port: int) -> HttpService:
     Raises:
         UsageError: if the port can't be had.
     """
-    return HttpService("faults", faults_app(faults), _HOST, port, server_header="")
+    app = faults_app(faults)
+    return HttpService("faults", app, _HOST, port, server_header="", open_to_the_end=True)
 
 
 def faults_app(faults: Faults) -> Routes:

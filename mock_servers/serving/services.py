@@ -234,7 +234,8 @@ def listening_socket(host: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise UsageError(f"--host {host}: {error.strerror}, expected an address") from error
+        reason = (error.strerror or "").lower()
+        raise UsageError(f"--host {host}: {reason}, expected an address") from error
     family, kind, protocol, _, place = found[0]
     bound = socket.socket(family, kind, protocol)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -249,5 +250,6 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 def _unavailable(host: str, port: int, error: OSError) -> UsageError:
     return UsageError(
-        f"--port {port} on {host}: {error.strerror}", hint="take another port, or 0 for a free one"
+        f"port {port} on {host}: {(error.strerror or '').lower()}",
+        hint="take another, or 0 for a free one",
     )
