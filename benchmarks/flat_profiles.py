@@ -14,6 +14,8 @@ from scalecert.engines.profiles import EngineProfile, load_profile
 _ROOM_TOKENS = 1_000_000
 _CONTEXT_TOKENS = 1024
 _PROMPT_TOKENS = 512
+_KV_BYTES = 1024
+"""Of a token: so few that there is room for all of them."""
 _SHIPPED = {
     "vllm": "vllm_llama-2-7b_l4",
     "tgi": "tgi_llama-2-7b_l4",
@@ -43,7 +45,12 @@ def flat_profile(engine: str, *, step_seconds: float, sequences: int) -> EngineP
         prefill_floor_seconds=0.0 if alone else step_seconds,
         eager_floor_seconds=0.0 if alone else step_seconds,
     )
-    spec = msgspec.structs.replace(shipped.spec, costs=costs, limits=shipped.spec.limits | limits)
+    spec = msgspec.structs.replace(
+        shipped.spec,
+        costs=costs,
+        limits=shipped.spec.limits | limits,
+        memory=msgspec.structs.replace(shipped.spec.memory, kv_bytes_per_token=_KV_BYTES),
+    )
     metadata = msgspec.structs.replace(shipped.metadata, name=f"flat-{engine}")
     return msgspec.structs.replace(shipped, spec=spec, metadata=metadata)
 

@@ -76,8 +76,14 @@ class Dialect:
     target: str
     body: dict[str, object]
     mark: str
+    port_flag: str = "--port"
+    """Of the port on which that is."""
+    health: str = ""
+    """Path that tells there whether the server is up, if it is not the engine's."""
     metrics_port_flag: str = ""
     """Of a server whose metrics have a port of their own."""
+    more_port_flags: tuple[str, ...] = ()
+    """Of further ports on which it listens."""
 
 
 DIALECTS = {
@@ -95,7 +101,10 @@ DIALECTS = {
         "/v1/generate",
         {"max_tokens": TOKENS, "text_content": {"text": PROMPT}},
         '"samples"',
-        "--prometheus_port",
+        port_flag="--http-port",
+        health="/",
+        metrics_port_flag="--metrics-port",
+        more_port_flags=("--port", "--sidecar-port"),
     ),
 }
 
@@ -225,12 +234,15 @@ def read(server: Server, dialect: Dialect, streams: int, seconds: float) -> Read
 def mock(engine: str, dialect: Dialect, profile: Path) -> Iterator[tuple[Server, int]]:
     """Serve the engine's mock; yield it and the port of its metrics."""
     port = metrics_port = free_port()
-    words = ["--profile", str(profile), "--port", str(port)]
+    words = ["--profile", str(profile), dialect.port_flag, str(port)]
     if dialect.metrics_port_flag:
         metrics_port = free_port()
         words += [dialect.metrics_port_flag, str(metrics_port)]
+    for flag in dialect.more_port_flags:
+        words += [flag, "0"]
     command = (sys.executable, "-m", "scalecert", "mock", engine, *words)
-    with serving(command, port, engine_kind(engine).health_path) as server:
+    health = dialect.health or engine_kind(engine).health_path
+    with serving(command, port, health) as server:
         yield server, metrics_port
 
 
