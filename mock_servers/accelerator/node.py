@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count
 
 from mock_servers.serving.activity import Look
 from scalecert.exporters.base import Chip, Holder, Readings
@@ -20,12 +19,15 @@ class Occupant:
     Attributes:
         key: its socket's name.
         look: what it said last.
-        places: of its accelerators on the node.
     """
 
     key: str
     look: Look
-    places: tuple[int, ...]
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Its accelerators' places on the node."""
+        return self.look.hold.accelerators
 
     @property
     def holder(self) -> Holder:
@@ -50,24 +52,16 @@ class Node:
     def settle(self, looks: Mapping[str, Look | None]) -> None:
         """Take what the node's servers say now.
 
-        A server that says nothing keeps what it had; one that has no socket any more is gone. Who
-        does not name its accelerators gets the first free ones, and keeps them. Servers on other
-        makes of accelerators are left out: a node has one.
+        A server that says nothing keeps what it had; one that has no socket any more is gone.
+        Servers on other makes of accelerators are left out: a node has one.
         """
-        known = {occupant.key: occupant for occupant in self.occupants}
-        said = {key: look or known[key].look for key, look in looks.items() if look or key in known}
-        said = {
-            key: look for key, look in said.items() if look.hold.device.make == self.device.make
-        }
-        places = {key: look.hold.accelerators for key, look in said.items()}
-        places |= {key: known[key].places for key in said if key in known}
-        taken = {place for held in places.values() for place in held}
-        for key, look in said.items():
-            if not places[key]:
-                free = (place for place in count() if place not in taken)
-                places[key] = tuple(next(free) for _ in range(look.hold.device.count))
-                taken.update(places[key])
-        self.occupants = tuple(Occupant(key, look, places[key]) for key, look in said.items())
+        known = {occupant.key: occupant.look for occupant in self.occupants}
+        said = {key: look or known.get(key) for key, look in looks.items()}
+        self.occupants = tuple(
+            Occupant(key, look)
+            for key, look in said.items()
+            if look is not None and look.hold.device.make == self.device.make
+        )
 
     def places(self) -> list[int]:
         """Return the places of all accelerators, held or not."""

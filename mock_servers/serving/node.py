@@ -47,7 +47,7 @@ def node_options(engine: str) -> list[click.Parameter]:
         click.Option(
             ["--accelerators"],
             metavar="PLACE,...",
-            help="Its accelerators on the node; the first free ones if not given.",
+            help="Its accelerators on the node; the first that nobody has if not given.",
         ),
     ]
 

@@ -25,8 +25,9 @@ def device(profile: str = GPU_PROFILE) -> Device:
 
 
 def hold(pod: str, *places: int, profile: str = GPU_PROFILE) -> Hold:
-    """Return a pod's hold of accelerators."""
-    return Hold("prod", pod, "server", "sidecar", device(profile), places)
+    """Return a pod's hold of accelerators, of the first ones if none is said."""
+    held = device(profile)
+    return Hold("prod", pod, "server", "sidecar", held, places or tuple(range(held.count)))
 
 
 def look(of: Hold, at_seconds: float, busy_share: float = 0.0, *, loaded: bool = True) -> Look:

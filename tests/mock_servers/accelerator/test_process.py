@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
@@ -14,7 +15,7 @@ import pytest
 from mock_processes import LIMIT_SECONDS, MockServer, mock_server
 from prometheus_client.parser import text_string_to_metric_families
 
-SPEED = "20"
+SPEED = "60"
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,25 @@ def wait_until(condition: Callable[[], bool]) -> None:
         Event().wait(0.05)
 
 
+@contextmanager
+def busy(server: MockServer) -> Iterator[None]:
+    """Keep a server busy with one request after the other."""
+    enough = Event()
+    body = json.dumps({"model": "llama-2-7b", "prompt": "hi", "max_tokens": 1000}).encode()
+
+    def ask() -> None:
+        while not enough.is_set():
+            server.post("/v1/completions", body)
+
+    asking = Thread(target=ask)
+    asking.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        asking.join()
+
+
 def test_a_pods_work_is_seen_on_its_accelerator(exporter: MockServer, folder: Path) -> None:
     """Requests to the server make its GPU busy, on both pages; it goes with the server."""
     with mock_server(
@@ -62,16 +82,15 @@ def test_a_pods_work_is_seen_on_its_accelerator(exporter: MockServer, folder: Pa
         *("--profile", "vllm_llama-2-7b_l4", "--speed", SPEED, "--node-dir", str(folder)),
         *("--pod", "prod/busy", "--container", "server", "--accelerators", "1"),
     ) as server:
-        body = json.dumps({"model": "llama-2-7b", "prompt": "hi", "max_tokens": 2000}).encode()
-        asking = Thread(target=server.post, args=("/v1/completions", body))
-        asking.start()
-        wait_until(
-            lambda: scraped(exporter, "dcgm-exporter", "DCGM_FI_DEV_GPU_UTIL").get("busy") == 100.0
-        )
-        wait_until(lambda: scraped(exporter, "device plugin", "duty_cycle").get("busy", 0.0) > 90.0)
+        with busy(server):
+            wait_until(
+                lambda: scraped(exporter, "dcgm-exporter", "DCGM_FI_DEV_GPU_UTIL")["busy"] == 100.0
+            )
+            wait_until(
+                lambda: scraped(exporter, "device plugin", "duty_cycle").get("busy", 0.0) > 90.0
+            )
         assert scraped(exporter, "dcgm-exporter", "DCGM_FI_DEV_FB_USED")["busy"] > 20_000
         assert scraped(exporter, "dcgm-exporter", "DCGM_FI_DEV_FB_USED")["-"] == 0.0
-        asking.join()
     assert not list(folder.iterdir())
     assert scraped(exporter, "dcgm-exporter", "DCGM_FI_DEV_GPU_UTIL").keys() == {"-"}
 

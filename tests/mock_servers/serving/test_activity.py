@@ -6,6 +6,7 @@ import asyncio
 import socket
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,9 +30,9 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-def feed(folder: Path) -> ActivityFeed:
+def feed(folder: Path, hold: Hold = HOLD) -> ActivityFeed:
     """Return a server's end of the feed."""
-    return ActivityFeed(folder, HOLD, now=lambda: 12.25, activity=lambda: DONE)
+    return ActivityFeed(folder, hold, now=lambda: 12.25, activity=lambda: DONE)
 
 
 def test_a_server_says_who_it_is_and_what_it_has_done(folder: Path) -> None:
@@ -114,6 +115,37 @@ def test_nonsense_on_a_socket_is_no_answer(folder: Path) -> None:
             assert await look_around(folder) == {"other.sock": None}
 
     asyncio.run(ask())
+
+
+def test_servers_take_the_first_accelerators_that_nobody_has(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if they start all at once, one hangs and one was killed; and the exporters see it."""
+
+    async def run() -> None:
+        with socket.socket(socket.AF_UNIX) as hung, socket.socket(socket.AF_UNIX) as killed:
+            hung.bind(str(folder / "1-2.hung.sock"))
+            hung.listen()
+            killed.bind(str(folder / "0.killed.sock"))
+            killed.close()
+            servers = [feed(folder, two) for _ in range(3)]
+            await asyncio.gather(*(server.start() for server in servers))
+            looks = await look_around(folder)
+            held = [look.hold.accelerators for look in looks.values() if look is not None]
+            assert sorted(held) == [(0, 3), (4, 5), (6, 7)]
+            assert looks.pop("1-2.hung.sock") is None
+            assert {name.partition(".")[0] for name in looks} == {"0-3", "4-5", "6-7"}
+            await servers[0].stop()
+            again = feed(folder, two)
+            await again.start()
+            places = Path(again.address).name.partition(".")[0]
+            assert places in {"0-3", "4-5", "6-7"}, "what one leaves the next one gets"
+            for server in (*servers, again):
+                await server.stop()
+
+    monkeypatch.setattr(activity, "ANSWER_SECONDS", 0.05)
+    two = replace(HOLD, device=replace(HOLD.device, count=2), accelerators=())
+    asyncio.run(run())
 
 
 def test_a_folder_whose_path_is_too_long_is_the_users_error(folder: Path) -> None:
