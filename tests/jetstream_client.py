@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from threading import Event
 from types import ModuleType
 
+LIMIT_SECONDS = 60.0
 PROTO = Path(__file__).parent / "mock_servers" / "jetstream" / "orchestrator.proto"
 
 
@@ -41,3 +45,11 @@ def generated() -> tuple[ModuleType, ModuleType]:
         finally:
             sys.path.remove(folder)
     return messages, stubs
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return when the condition holds."""
+    until = time.monotonic() + LIMIT_SECONDS
+    while not condition():
+        assert time.monotonic() < until
+        Event().wait(0.02)

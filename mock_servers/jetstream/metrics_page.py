@@ -16,6 +16,7 @@ from mock_servers.serving.backend import Backend
 from mock_servers.serving.books import BY_FAULT
 from mock_servers.serving.http import TEXT, Exchange, Routes
 from mock_servers.serving.python_metrics import Family, python_client_page
+from mock_servers.serving.python_process import python_process_families
 from scalecert.clock import unix_seconds
 from scalecert.engines.base import Sample
 
@@ -49,10 +50,12 @@ class MetricsPage:
 
     def page(self, names: Sequence[str] = ()) -> bytes:
         """Return the page, or of it the samples of these names if there are any."""
-        families: Iterator[Family] = self._families()
+        process, families = iter(python_process_families()), self._families()
         if names:
-            families = _restricted(families, frozenset(names))
-        return python_client_page(families, self._backend.started_unix_seconds)
+            wanted = frozenset(names)
+            process, families = _restricted(process, wanted), _restricted(families, wanted)
+        since = self._backend.started_unix_seconds
+        return python_client_page(process, None) + python_client_page(families, since)
 
     def _families(self) -> Iterator[Family]:
         for info, samples in self._backend.families():

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import signal
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import grpc
 import pytest
-from jetstream_client import generated
+from jetstream_client import generated, wait_until
 from mock_processes import LIMIT_SECONDS, MockServer, mock_server
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -78,14 +76,6 @@ def scraped(server: MockServer) -> dict[str, float]:
         for sample in family.samples
         if "le" not in sample.labels
     }
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Return when the condition holds."""
-    until = time.monotonic() + LIMIT_SECONDS
-    while not condition():
-        assert time.monotonic() < until
-        Event().wait(0.02)
 
 
 def failure(call: Any) -> tuple[Any, str]:
@@ -201,38 +191,49 @@ def test_http_and_sidecar_are_in_front_of_the_same_engine(server: MockServer) ->
 
 def test_nothing_listens_before_the_model_is_there_but_what_does() -> None:
     """The sidecar and the metrics are up at once, gRPC and the other entry point are not."""
-    with mock_server("jetstream", *PROFILE, *PORTS, "--startup-delay", "1s", ready=False) as server:
+    late = ("--startup-delay", "600s", "--faults-port", "0")
+    with mock_server("jetstream", *PROFILE, *PORTS, *late, ready=False) as server:
         for service in ("gRPC", "HTTP"):
-            host, _, port = place(server, service).partition(":")
-            with pytest.raises(ConnectionRefusedError):
-                socket.create_connection((host, int(port)), LIMIT_SECONDS)
+            assert refuses(server, service)
         assert server.get("/healthcheck", service="sidecar")[0] == 500
-        assert scraped(server) == {}
+        assert {name.partition("_")[0] for name in scraped(server)} == {"process", "python"}
+        body = b'{"loadingSeconds": 0}'
+        assert server.get("/faults", service="faults", method="PUT", body=body)[0] == 200
         server.wait_for_line("ready")
         assert server.get("/healthcheck", service="sidecar")[0] == 200
         with client(server) as stub:
             assert len(samples(stub, text_request(max_tokens=1))) == 3
 
 
+def refuses(server: MockServer, service: str) -> bool:
+    """Tell whether nobody listens on a port."""
+    host, _, port = place(server, service).partition(":")
+    try:
+        socket.create_connection((host, int(port)), LIMIT_SECONDS).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def test_sigterm_closes_the_sidecar_and_nothing_else() -> None:
-    """The server takes requests until it is killed, at the end of the grace time."""
-    with (
-        mock_server("jetstream", *PROFILE, *PORTS, *SPEED, "--grace", "3s") as server,
-        client(server) as stub,
-    ):
+    """The server goes on to take requests, and to show its metrics."""
+    with mock_server("jetstream", *PROFILE, *PORTS, *SPEED) as server, client(server) as stub:
         server.process.send_signal(signal.SIGTERM)
-        host, _, port = place(server, "sidecar").partition(":")
-
-        def closed() -> bool:
-            try:
-                socket.create_connection((host, int(port)), LIMIT_SECONDS).close()
-            except ConnectionRefusedError:
-                return True
-            return False
-
-        wait_until(closed)
+        wait_until(lambda: refuses(server, "sidecar"))
         assert len(samples(stub, text_request(max_tokens=1))) == 3
         assert scraped(server)
+
+
+def test_the_server_is_killed_at_the_end_of_the_grace_time() -> None:
+    """As the kubelet does it, and so are the requests that run."""
+    with (
+        mock_server("jetstream", *PROFILE, *PORTS, "--grace", "2s") as server,
+        client(server) as stub,
+    ):
+        call = stub.Decode(text_request(max_tokens=1000), timeout=LIMIT_SECONDS)
+        next(call)
+        server.process.send_signal(signal.SIGTERM)
+        assert failure(call)[0] == grpc.StatusCode.UNAVAILABLE
         assert server.process.wait(LIMIT_SECONDS) == -signal.SIGKILL
 
 
