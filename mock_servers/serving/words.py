@@ -8,6 +8,7 @@ answer of N tokens, which is N such words, counts N when it comes back as part o
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from zlib import crc32
 
 TOKEN = re.compile(r" ?[^\W\d_]{1,12}|\d{1,3}|\s+|.", re.DOTALL)
@@ -34,6 +35,15 @@ def split(text: str) -> list[str]:
 def count(text: str) -> int:
     """Return how many tokens a text has."""
     return len(TOKEN.findall(text))
+
+
+def conversation(turns: Iterable[tuple[str, str]]) -> str:
+    """Return the prompt that a conversation is made into, of roles and what they said.
+
+    A line for each, and whose turn it is: a chat template for models without one.
+    """
+    lines = [f"{role}: {content}\n" for role, content in turns]
+    return f"{''.join(lines)}assistant:"
 
 
 def token_id(token: str) -> int:
