@@ -31,7 +31,7 @@ class Gauges:
 
     def set(self, name: str, labels: Mapping[str, str], value: float) -> Labels:
         """Give one series a value; return its labels, for `drop`."""
-        key = tuple(sorted(labels.items()))
+        key = in_order(labels)
         self._values.setdefault(name, {})[key] = value
         return key
 
@@ -55,6 +55,11 @@ class Gauges:
                 yield f"# TYPE {name} gauge"
                 for labels, value in sorted(series.items()):
                     yield f"{name}{{{_written(labels)}}} {go_number(value)}"
+
+
+def in_order(labels: Mapping[str, str]) -> Labels:
+    """Return labels by name: what a series is known by."""
+    return tuple(sorted(labels.items()))
 
 
 def _written(labels: Labels) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from mock_servers.accelerator.gauges import Gauges, Labels
+from mock_servers.accelerator.gauges import Gauges, Labels, in_order
 from mock_servers.accelerator.node import Looks, Node, Occupant
 from scalecert.engines.base import Sample
 from scalecert.exporters.base import Exporter, Readings
@@ -115,13 +115,13 @@ class TpuPluginPage(_PluginPage):
     def __init__(self, node: Node) -> None:
         super().__init__(node, node_suffix="_node", request="accelerator_request")
         self._series: dict[Container, list[tuple[str, Labels]]] = {}
-        """Of each container whose runtime has answered, those that it was last given."""
+        """What the runtime of each container said last."""
         self._misses: dict[Container, int] = {}
 
     def collect(self, now: float) -> None:
         """Set the gauges at `now`, seconds since the plugin's start."""
-        shown = [pair for pair in self._looks.close(self._node) if pair[0].look.activity]
-        self._drop_old({_container(occupant) for occupant, _ in shown})
+        shown = self._looks.close(self._node)
+        self._drop_old({_container(one) for one, _ in shown if one.look.activity is not None})
         if self._due_for_reset(now):
             for name in UTILIZATIONS:
                 self._gauges.reset((name, f"{name}{self._suffix}"))
@@ -130,7 +130,7 @@ class TpuPluginPage(_PluginPage):
             self._set_container(occupant, readings)
 
     def _drop_old(self, answering: set[Container]) -> None:
-        """Drop what containers showed that now answer, or have not done so for long."""
+        """Drop what runtimes said that now answer, or have not done so for long."""
         for container in list(self._series):
             self._misses[container] += 1
             if container in answering or self._misses[container] >= MISSES:
@@ -145,15 +145,26 @@ class TpuPluginPage(_PluginPage):
                 self._gauges.set(f"{name}{self._suffix}", labels, 0.0)
 
     def _set_container(self, occupant: Occupant, readings: Readings) -> None:
-        series = [(self._request, self._set_request(occupant, "google.com/tpu"))]
+        self._drop_utilizations(occupant)
+        answers = occupant.look.activity is not None
+        series: list[tuple[str, Labels]] = []
         for sample in self._of_container(occupant, readings):
-            labels = self._gauges.set(sample.name, sample.labels, sample.value)
-            series.append((sample.name, labels))
-            of_node = self._set_of_node(sample)
-            if sample.name not in UTILIZATIONS:
-                series.append((f"{sample.name}{self._suffix}", of_node))
-        self._series[_container(occupant)] = series
-        self._misses[_container(occupant)] = 0
+            if answers or sample.name in UTILIZATIONS:
+                labels = self._gauges.set(sample.name, sample.labels, sample.value)
+                of_node = self._set_of_node(sample)
+                if sample.name not in UTILIZATIONS:
+                    series += (sample.name, labels), (f"{sample.name}{self._suffix}", of_node)
+        if answers:
+            request = self._set_request(occupant, "google.com/tpu")
+            self._series[_container(occupant)] = [(self._request, request), *series]
+            self._misses[_container(occupant)] = 0
+
+    def _drop_utilizations(self, occupant: Occupant) -> None:
+        """Drop what the container's chips showed: the model may have none of them now."""
+        for place in occupant.places:
+            labels = self._exporter.labels(self._node.chip(place, occupant.holder))
+            for name in UTILIZATIONS:
+                self._gauges.drop(name, in_order(labels))
 
 
 def _container(occupant: Occupant) -> Container:
