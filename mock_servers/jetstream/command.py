@@ -6,6 +6,7 @@ that of JetStream's other entry point, which a real pod has in place of gRPC.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -14,12 +15,15 @@ import click
 from mock_servers.jetstream.http_entry import http_entry
 from mock_servers.jetstream.metrics_page import SERVER_HEADER, MetricsPage, metrics_app
 from mock_servers.jetstream.orchestrator import Orchestrator
-from mock_servers.jetstream.services import LateHttpService
 from mock_servers.jetstream.sidecar import sidecar
 from mock_servers.serving.backend import Backend
 from mock_servers.serving.command import engine_command
-from mock_servers.serving.services import HttpService, Service
+from mock_servers.serving.limits import make_room_for
+from mock_servers.serving.services import HttpService, LateHttpService, Service
 from scalecert.engines.flags import last_value
+from scalecert.engines.jetstream.identity import LATEST
+from scalecert.engines.versions import Versions
+from scalecert.errors import UsageError
 
 _METRICS_FLAGS = ("prometheus_port", "--prometheus_port", "--prometheus-port")
 _METRICS_PORT = 9100
@@ -27,6 +31,11 @@ _METRICS_PORT = 9100
 
 
 _PORTS = click.IntRange(0, 65535)
+
+
+_KNOWN = Versions(since="0.2.2", until="0.4")
+"""Versions whose metrics were read, and those between."""
+_VERSION = re.compile(r"\d+\.\d+(\.\d+(\.dev\d+)?)?")
 
 
 class _Port(click.ParamType[int | None]):
@@ -44,6 +53,12 @@ class _Port(click.ParamType[int | None]):
 
 
 def _build(backend: Backend, host: str, port: int) -> Sequence[Service]:
+    version = backend.given.metrics_version
+    if version is not None and not _is_known(version):
+        raise UsageError(
+            f"--metrics-version: found {version!r}, expected a version of JetStream",
+            hint=f"such as 0.2.2, 0.3 or {LATEST}, which is its main branch",
+        )
     return list(_services(backend, host, port, click.get_current_context()))
 
 
@@ -53,7 +68,8 @@ def _services(backend: Backend, host: str, port: int, context: click.Context) ->
     if options["grpc"]:
         from mock_servers.jetstream.grpc_service import GrpcService
 
-        yield GrpcService(orchestrator, host, port, most_body_bytes=most)
+        calls = make_room_for(options["max_connections"])
+        yield GrpcService(orchestrator, host, port, most_body_bytes=most, most_calls=calls)
     if (at := options["http_port"]) is not None:
         yield LateHttpService("HTTP", http_entry(orchestrator, most), host, at)
     if (at := options["sidecar_port"]) is not None:
@@ -64,6 +80,10 @@ def _services(backend: Backend, host: str, port: int, context: click.Context) ->
         yield HttpService(
             "metrics", app, host, at, server_header=SERVER_HEADER, open_to_the_end=True
         )
+
+
+def _is_known(version: str) -> bool:
+    return _VERSION.fullmatch(version) is not None and version in _KNOWN
 
 
 def _metrics_port(backend: Backend, option: int | None) -> int | None:

@@ -77,19 +77,27 @@ class GrpcService:
         host: to listen on.
         port: to listen on; 0 takes a free one.
         most_body_bytes: that a request may have.
+        most_calls: at once; one more is told RESOURCE_EXHAUSTED. The real server has no limit.
 
     Raises:
         UsageError: if the address can't be had.
     """
 
     def __init__(
-        self, orchestrator: Orchestrator, host: str, port: int, *, most_body_bytes: int
+        self,
+        orchestrator: Orchestrator,
+        host: str,
+        port: int,
+        *,
+        most_body_bytes: int,
+        most_calls: int,
     ) -> None:
         self.name = "gRPC"
         self.books = Books()
         self.failures = Failures()
         self._orchestrator = orchestrator
         self._most_body_bytes = most_body_bytes
+        self._most_calls = most_calls
         self._reserved = listening_socket(host, port)
         at, self._port = self._reserved.getsockname()[:2]
         self._host = f"[{at}]" if ":" in at else at
@@ -140,7 +148,7 @@ class GrpcService:
             ("grpc.max_receive_message_length", self._most_body_bytes),
             ("grpc.so_reuseport", 0),
         ]
-        server = grpc.aio.server(options=options)
+        server = grpc.aio.server(options=options, maximum_concurrent_rpcs=self._most_calls)
         server.add_generic_rpc_handlers((self._handlers(),))
         self._reserved.close()
         try:

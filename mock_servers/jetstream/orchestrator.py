@@ -107,11 +107,14 @@ class Orchestrator:
             longest=self._longest.output_tokens,
             unbounded=self._backend.given.answer_tokens,
         )
-        pacer = self._backend.pacer
-        (stream,) = pacer.submit([(self._prompt_tokens(request), length.messages)])
+        pacer, observed = self._backend.pacer, self._engine.observed
+        tokens, longest = _prompt_tokens(request), self._longest.input_tokens
+        (stream,) = pacer.submit([(min(tokens, longest), length.messages)])
+        if tokens > longest:
+            observed.cut_from[stream.ident] = tokens
         if request.start_time:
             age = (monotonic_seconds() - request.start_time) * pacer.speed
-            self._engine.observed.client_starts[stream.ident] = stream.arrival_seconds - age
+            observed.client_starts[stream.ident] = stream.arrival_seconds - age
         prompt = str(request.token_ids) if request.text is None else request.text
         answer = Answer(length, AnswerIds(prompt))
         return Decoding(stream, answer, as_text=request.text is not None)
@@ -120,7 +123,11 @@ class Orchestrator:
         """Note that a client left; its request goes on without it."""
         self._backend.pacer.cancel(decoding.stream)
 
-    def _prompt_tokens(self, request: DecodeRequest) -> int:
-        """Return the tokens of a prompt with its first one, as far as the server reads them."""
-        given = words.count(request.text) if request.text else len(request.token_ids or ())
-        return min(max(given + (not request.has_bos), 1), self._longest.input_tokens)
+
+def _prompt_tokens(request: DecodeRequest) -> int:
+    """Return the tokens of a prompt with the first one, which the server adds if it is not there.
+
+    At least one; the real server divides by their number, and ends.
+    """
+    given = words.count(request.text) if request.text else len(request.token_ids or ())
+    return max(given + (not request.has_bos), 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,10 +120,13 @@ def test_an_endless_answer_ends_by_itself(stub: Any) -> None:
     assert found[-1] == ("", [2])
 
 
-def test_prompts_of_any_length_are_taken(stub: Any) -> None:
-    """None, and more than the longest: that one is cut, and nobody says so."""
+def test_prompts_of_any_length_are_taken(server: MockServer, stub: Any) -> None:
+    """None, and more than the longest: that one is cut, but observed as a whole."""
+    name = "jetstream_request_input_length_sum"
+    before = scraped(server).get(name, 0.0)
     assert len(samples(stub, text_request("", max_tokens=1))) == 3
     assert len(samples(stub, text_request(" word" * 3000, max_tokens=1))) == 3
+    assert scraped(server)[name] == before + 1 + 3001
 
 
 def test_the_server_is_live(stub: Any) -> None:
@@ -262,3 +267,17 @@ def test_ports_can_be_left_away() -> None:
         assert set(server.addresses) == {"sidecar"}
         assert "cygrpc" not in Path(f"/proc/{server.pid}/maps").read_text()
         assert server.post("/generate", b"{}", service="sidecar")[0] == 200
+
+
+def test_the_metrics_of_another_version() -> None:
+    """What google-jetstream 0.2.2 has; versions that nobody has seen are refused."""
+    arguments = (*PROFILE, *PORTS, "--no-grpc", "--metrics-version")
+    with mock_server("jetstream", *arguments, "0.2.2") as server:
+        assert {name for name in scraped(server) if name.startswith("jetstream")} == {
+            "jetstream_prefill_backlog_size",
+            "jetstream_slots_available_percentage",
+        }
+    words = (sys.executable, "-m", "scalecert", "mock", "jetstream", *arguments, "main")
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "'main', expected a version of JetStream" in done.stderr

@@ -19,6 +19,7 @@ class Observations:
         "_ends",
         "_waited",
         "client_starts",
+        "cut_from",
         "input_tokens",
         "prefill_seconds",
         "queue_seconds",
@@ -35,14 +36,17 @@ class Observations:
         """Neither in prefill nor in a slot, of complete requests whose clients say since when."""
         self.client_starts: dict[int, float] = {}
         """When the clients say that they sent requests that have no slot yet, by id."""
+        self.cut_from: dict[int, int] = {}
+        """Prompt tokens of requests that wait for their prefill and were cut, by id."""
         self._ends: dict[int, float] = {}
         """When the prefills of requests without a slot ended, by id."""
         self._waited: dict[int, float] = {}
         """What will be observed of requests with a slot when they are complete, by id."""
 
     def prefilled(self, request: Admitted, end: float) -> None:
-        """Observe the end of a request's prefill."""
-        self.input_tokens.append(request[2])
+        """Observe the end of a request's prefill; a prompt that was cut counts as a whole."""
+        tokens = self.cut_from.pop(request[1], request[2]) if self.cut_from else request[2]
+        self.input_tokens.append(tokens)
         self.prefill_seconds.append(end - request[4])
         self._ends[request[1]] = end
 
@@ -64,7 +68,7 @@ class Observations:
 
     def forget_parked(self) -> None:
         """Drop what is kept of requests that are not complete: the server is killed."""
-        for kept in (self._ends, self._waited, self.client_starts):
+        for kept in (self._ends, self._waited, self.client_starts, self.cut_from):
             kept.clear()
 
     def clear(self) -> None:
