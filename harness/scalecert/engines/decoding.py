@@ -86,6 +86,7 @@ class DecodingBatch:
         "start",
         "started",
         "step",
+        "unsent",
     )  # fmt: skip
 
     def __init__(self, costs: StepCosts, log: RequestLog, now: float, largest_batch: int) -> None:
@@ -122,7 +123,9 @@ class DecodingBatch:
         """Requests that finished since someone took them."""
         self.next_serial = 0
         self.cut_tokens = 0
-        """Output tokens of requests whose clients went away."""
+        """Output tokens sent to clients who went away before the end."""
+        self.unsent = 0
+        """Output tokens that were made for clients who had gone."""
         self.forget_requests()
 
     def forget_requests(self) -> None:
@@ -254,7 +257,7 @@ class DecodingBatch:
         ident = request[1]
         log = self.log
         if ident in self.cancelled:
-            self.cut(ident, request[3])
+            self.cut_at_end(request)
             return
         # The first token of a large step is written late; the next must not overtake it.
         first = log.first_token_seconds[ident]
@@ -297,14 +300,19 @@ class DecodingBatch:
         heapify(self.finishes)
         self.cancelled.add(ident)
 
-    def cut(self, ident: int, tokens: int) -> None:
+    def cut_at_end(self, request: Admitted) -> None:
+        """Log that a request leaves whose last token is made, but for nobody."""
+        self.unsent += 1
+        self.cut(request, request[3] - 1)
+
+    def cut(self, request: Request | Admitted, tokens: int) -> None:
         """Log that a request of which nothing is here any more left with its client.
 
-        So many tokens of its answer were made.
+        So many tokens of its answer were sent.
         """
-        self.cancelled.discard(ident)
+        self.cancelled.discard(request[1])
         self.cut_tokens += tokens
-        self.log.status[ident] = _ABORTED
+        self.log.status[request[1]] = _ABORTED
 
     def released(self, serial: int, tokens: int) -> None:
         """Give back what a decoding request of so many computed tokens held; it finishes now."""

@@ -50,8 +50,6 @@ class Counts:
     overloaded: int = 0
     dropped: int = 0
     """Requests whose clients were found to be gone, in the queue or in the batch."""
-    unsent: int = 0
-    """Tokens that those in the batch had none to send to."""
     prefill_steps: int = 0
     """Steps that took requests into the batch."""
     prefill_seconds: float = 0.0
@@ -161,6 +159,11 @@ class Batch(Server):
             return len(self.running), self.held
         return self.remembered
 
+    def is_in_step(self) -> bool:
+        """Tell whether a step has begun, for good, that is not completed."""
+        begun = self.composed or self.now > self.end + 2 * TIE_SECONDS
+        return begun and bool(self.running)
+
     def completed_seconds(self) -> float:
         """Return the time of all completed steps."""
         return self.end - self.started - self.idle_seconds
@@ -182,26 +185,26 @@ class Batch(Server):
 
     def finish(self, serial: int, seconds: float) -> None:
         """Log that a request sent its last token at `seconds`; or let its next segment queue."""
-        if self.cancelled and self.running[serial][1] in self.cancelled:
-            self.counts.dropped += 1
-            self.counts.unsent += 1
-            request = self.running.pop(serial)
-            self.cut_segment(request, request[3])
-            return
         if self.long and (whole := self.long.get(self.running[serial][1])) is not None:
             _, ident, inputs, outputs, _ = self.running[serial]
             left = whole[2] + whole[3] - inputs - outputs
-            if left:
+            if left and ident not in self.cancelled:
                 del self.running[serial]
                 self.returning.append((self.end, ident, inputs + outputs, left))
                 return
-            self.running[serial] = self.long.pop(ident)
+            if not left:
+                self.running[serial] = self.long.pop(ident)
         super().finish(serial, seconds)
 
-    def cut_segment(self, request: Request | Admitted, tokens: int) -> None:
-        """Log that a request left with its client, `tokens` into the segment that it has begun."""
+    def cut_at_end(self, request: Admitted) -> None:
+        """Log that a request leaves that had a token to send to nobody."""
+        self.counts.dropped += 1
+        super().cut_at_end(request)
+
+    def cut(self, request: Request | Admitted, tokens: int) -> None:
+        """Log that a request left with its client, so many tokens into its segment."""
         whole = self.long.pop(request[1], request)
-        self.cut(request[1], request[2] - whole[2] + tokens)
+        super().cut(request, request[2] - whole[2] + tokens)
 
     def sent(self) -> dict[int, int]:
         """Return the output tokens so far of the requests that have any, by id."""

@@ -21,7 +21,7 @@ def cancel(batch: Batch, ids: set[int]) -> None:
         batch.counts.withdrawn += request[0] <= batch.now + TIE_SECONDS
     for request in [request for request in batch.returning if request[1] in ids]:
         batch.returning.remove(request)
-        batch.cut_segment(request, 0)
+        batch.cut(request, 0)
     for request in batch.waiting:
         if request[1] in ids:
             batch.cancelled.add(request[1])
@@ -34,7 +34,7 @@ def cancel(batch: Batch, ids: set[int]) -> None:
 
 def _pin_step(batch: Batch) -> None:
     """Let the step in flight be the one that was begun, whoever the queue has now."""
-    if batch.running and not batch.composed and batch.now > batch.end + 2 * TIE_SECONDS:
+    if batch.is_in_step() and not batch.composed:
         batch.remembered = batch.shown()
         batch.composed = True
 

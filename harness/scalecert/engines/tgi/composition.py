@@ -160,7 +160,7 @@ def _drop_gone(batch: Batch, looked: int) -> None:
     for request in gone:
         batch.waiting.remove(request)
         batch.counts.dropped += 1
-        batch.cut_segment(request, 0)
+        batch.cut(request, 0)
 
 
 def _blocks(batch: Batch, request: Request) -> int:

@@ -129,14 +129,14 @@ class Exposition:
     def begun(self) -> dict[str, int]:
         """Return the steps by method, the one that runs now included."""
         steps = {method: count for method, (count, _) in self.completed().items()}
-        if self.batch.running:
+        if self.batch.is_in_step():
             steps["prefill" if self.batch.admits else "decode"] += 1
         return steps
 
     def messages(self) -> int:
         """Return the output tokens sent so far."""
         batch = self.batch
-        return batch.counts.first_tokens + batch.decoded_now() - batch.counts.unsent
+        return batch.counts.first_tokens + batch.decoded_now() - batch.unsent
 
     def answered(self) -> int:
         """Return the requests that finished."""

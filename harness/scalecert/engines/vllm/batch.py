@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isnan
 
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.decoding import TIE_SECONDS, Admitted, Request
@@ -39,10 +40,14 @@ class Counts:
     preemptions: int = 0
     prefill_steps: int = 0
     prompts: int = 0
-    """Computed to the end, so that their requests have a first token."""
+    """Computed to the end, so that their requests have, or would have, a first token."""
     prompt_tokens: int = 0
     cached_prompt_tokens: int = 0
+    """Of these, taken from the prefix cache."""
+    cut_prompt_tokens: int = 0
+    """Computed of prompts whose clients went away before the first token."""
     prefix_queries: int = 0
+    prefix_hits: int = 0
     rejected_by_requests: int = 0
     rejected_by_tokens: int = 0
 
@@ -56,7 +61,9 @@ class Batch(Server):
         "cold",
         "composed",
         "counts",
+        "cut_waits",
         "disturbed",
+        "hits",
         "kv",
         "kv_tokens",
         "lag",
@@ -103,6 +110,9 @@ class Batch(Server):
 
         self.preempted: dict[int, int] = {}
         """Preemptions by request id."""
+        self.cut_waits: list[float] = []
+        """For their first tokens, of requests whose clients went away after these, at the client's
+        clock; since someone took them."""
         self.forget()
 
     def forget(self) -> None:
@@ -121,6 +131,8 @@ class Batch(Server):
         self.partial: dict[int, Partial] = {}
         self.resumed: dict[int, tuple[int, float]] = {}
         """Of preempted waiting requests, by id: tokens to recompute, first scheduling."""
+        self.hits: dict[int, int] = {}
+        """Tokens from the prefix cache, by id, of requests whose prompts aren't computed yet."""
         self.disturbed = False
         """Whether the next step ends off the anchor's line: a composition took out of the batch
         what that step still computes."""
@@ -190,11 +202,31 @@ class Batch(Server):
         """Keep what the metrics show until the next step is completed."""
         self.snapshot = self.shown()
 
-    def count_prompt(self, tokens: int) -> None:
-        """Count a prompt whose request has its first token: it is queued no longer."""
-        self.queued_tokens -= tokens
-        self.counts.prompt_tokens += tokens
-        self.counts.prompts += 1
+    def complete_prompt(self, request: Admitted, seconds: float) -> None:
+        """Log the first token of a request, unless it had one: it is queued no longer."""
+        if request[1] in self.cancelled:
+            self.counts.prompts += self.cut_prompt(request, request[2])
+        elif self.sample_first(request, seconds):
+            self.queued_tokens -= request[2]
+            self.counts.prompt_tokens += request[2]
+            self.counts.cached_prompt_tokens += self.hits.pop(request[1], 0)
+            self.counts.prompts += 1
+
+    def cut_prompt(self, request: Request | Admitted, computed: int) -> bool:
+        """Count what was computed for a client who went away; False if there is a first token."""
+        if not isnan(self.log.first_token_seconds[request[1]]):
+            return False
+        self.queued_tokens -= request[2]
+        self.counts.cut_prompt_tokens += max(computed - self.hits.pop(request[1], 0), 0)
+        return True
+
+    def cut(self, request: Request | Admitted, tokens: int) -> None:
+        """Log that a request left with its client; what is known of it by its id is forgotten."""
+        super().cut(request, tokens)
+        wait = self.log.first_token_seconds[request[1]] - request[0]
+        if not isnan(wait):
+            self.cut_waits.append(wait)
+        self.preempted.pop(request[1], None)
 
     def released(self, serial: int, tokens: int) -> None:
         """Give back the blocks of a request that finishes."""

@@ -205,7 +205,9 @@ def _count_prefix(batch: Batch, request: Request, hit: int) -> None:
     """Count a request's look-up in the prefix cache, its first only."""
     if request[1] not in batch.resumed:
         batch.counts.prefix_queries += request[2]
-        batch.counts.cached_prompt_tokens += hit
+        batch.counts.prefix_hits += hit
+        if hit:
+            batch.hits[request[1]] = hit
 
 
 def _note_prefix(batch: Batch, serial: int, inputs: int, scheduled: int) -> None:

@@ -32,7 +32,7 @@ from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 class VllmEngine(Batch):
     """One vLLM server process; implements `scalecert.engines.base.Engine`."""
 
-    __slots__ = ("_exposition", "_history")
+    __slots__ = ("_exposition", "_history", "least_seconds")
 
     def __init__(
         self,
@@ -47,6 +47,8 @@ class VllmEngine(Batch):
         super().__init__(limits, costs, log, now, ordinal=ordinal)
         self._history = History()
         self._exposition = Exposition(self, self._history, model_name)
+        self.least_seconds = costs.weights_seconds + costs.overhead_seconds
+        """No step is shorter."""
 
     def advance(self, until_seconds: float) -> None:
         """Run to `until_seconds` (inclusive) and log every token whose step has ended by then."""
@@ -89,7 +91,7 @@ class VllmEngine(Batch):
             return soonest
         finish = self.end_after(steps)
         if self.pending:
-            coming_seconds = self.pending[0][0] + self.lag + self.fixed_seconds[1]
+            coming_seconds = self.pending[0][0] + self.lag + self.least_seconds
             finish = min(finish, max(soonest, coming_seconds))
         return finish
 
@@ -106,10 +108,9 @@ class VllmEngine(Batch):
             if not (self.waiting or self.pending):
                 return inf
             first = self.waiting[0] if self.waiting else self.pending[0]
-            return max(self.end, first[0] + self.lag) + self.fixed_seconds[1]
-        # A step with a composition still to come lasts at least as long as one of one request.
+            return max(self.end, first[0] + self.lag) + self.least_seconds
         known = self.ahead or self.composed or self.now > self.end + 2 * TIE_SECONDS
-        return self._next_end() if known else self.end + self.fixed_seconds[1]
+        return self._next_end() if known else self.end + self.least_seconds
 
     def progress(self) -> dict[int, int]:
         """Return the output tokens sent so far, by id, of unfinished requests that have any."""
@@ -118,6 +119,18 @@ class VllmEngine(Batch):
     def cancel(self, ids: Iterable[int]) -> None:
         """Let requests leave whose clients went away, with the step in flight at the latest."""
         cancel(self, set(ids))
+        if self.prefills and not self.running:
+            self._end_step_for_nobody()
+
+    def _end_step_for_nobody(self) -> None:
+        """Keep the server busy up to the end of a step in flight whose requests have left."""
+        self.end = self._next_end()
+        self.step += 1
+        self.counts.prefill_steps += 1
+        self.prefills, self.snapshot = [], None
+        self.composed = self.cold = self.disturbed = False
+        self.settle()
+        self.anchor()
 
     def forget_finished(self) -> None:
         """Take what finished into the metrics for good: the log is not read for it any more."""
@@ -140,7 +153,7 @@ class VllmEngine(Batch):
 
     def activity(self) -> Activity:
         """Return what the server has done since its start, up to `now`."""
-        until = self.now if self.running else self.end
+        until = self.now if self.running else min(self.now, self.end)
         return Activity(
             busy_seconds=until - self.started - self.idle_seconds,
             steps=self.step,
@@ -273,8 +286,7 @@ class VllmEngine(Batch):
             self.counts.prefill_steps += 1
         for serial, request, tokens, before, samples in prefills:
             if samples:
-                if self.sample_first(request, first):
-                    self.count_prompt(request[2])
+                self.complete_prompt(request, first)
                 computed = before + tokens
                 if computed < request[2] + request[3] - 1:
                     self.join(serial, request, computed)

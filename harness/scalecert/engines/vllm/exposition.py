@@ -90,8 +90,11 @@ class Exposition:
         return tally
 
     def _with_unfinished(self, finished: Tally) -> Tally:
-        """Add the first tokens of requests that are not finished."""
-        histograms, tally = self._histograms, finished.copy()
+        """Add the first tokens of requests that are not finished, or whose clients went away."""
+        histograms = self._histograms
+        finished.observe(histograms.server_waits(self._batch.cut_waits))
+        self._batch.cut_waits.clear()
+        tally = finished.copy()
         waits = (
             histograms.server_first_token(ident) - histograms.server_arrival(arrival)
             for arrival, ident in self._unfinished()
@@ -131,8 +134,8 @@ class Exposition:
         """
         self._history.take(self._batch.finished)
         counts = self._batch.counts
-        decoded = self.generation_tokens() - counts.prompts
-        return counts.prompt_tokens - counts.cached_prompt_tokens + decoded
+        prompts = counts.prompt_tokens - counts.cached_prompt_tokens + counts.cut_prompt_tokens
+        return prompts + self.generation_tokens() + self._batch.unsent - counts.prompts
 
     def successes(self) -> int:
         """Return the requests that finished."""
@@ -193,7 +196,7 @@ def _cache_config(of: Exposition) -> list[Shown]:
 
 
 _queries = _count(lambda of: of.batch.counts.prefix_queries)
-_hits = _count(lambda of: of.batch.counts.cached_prompt_tokens)
+_hits = _count(lambda of: of.batch.counts.prefix_hits)
 _nothing = _count(_none)
 
 _VALUES: Mapping[str, Callable[[Exposition], list[Shown]]] = {
@@ -231,7 +234,7 @@ _VALUES: Mapping[str, Callable[[Exposition], list[Shown]]] = {
             "external_kv_transfer": _none,
         },
     ),
-    "vllm:prompt_tokens_cached_total": _hits,
+    "vllm:prompt_tokens_cached_total": _count(lambda of: of.batch.counts.cached_prompt_tokens),
     "vllm:prompt_tokens_recomputed_total": _nothing,
     "vllm:prompt_tokens_cached_by_source_total": _by_label(
         "source",

@@ -63,6 +63,10 @@ class Histograms:
         """Return when the server sent a request's first token; NaN if it has not."""
         return self._log.first_token_seconds[ident] - self._delivery_seconds
 
+    def server_waits(self, waits: Sequence[float]) -> list[float]:
+        """Return what the server saw of waits for first tokens at the client's clock."""
+        return [wait - self._delivery_seconds - self._arrival_seconds for wait in waits]
+
     def arrivals(self, of: Finished) -> list[float]:
         """Return when the server saw each."""
         return [arrival + self._arrival_seconds for arrival in of.arrival]

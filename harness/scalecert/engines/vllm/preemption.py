@@ -81,8 +81,7 @@ def _detach(
     if (part := batch.partial.pop(serial, None)) is not None:
         return part.scheduled, part.target
     if chunk is not None:
-        if batch.sample_first(request, first_seconds):
-            batch.count_prompt(request[2])
+        batch.complete_prompt(request, first_seconds)
         held = chunk[2] + chunk[3]
     else:
         entry = next(entry for entry in batch.finishes if entry & SERIAL_MASK == serial)
