@@ -38,11 +38,12 @@ def value(samples: list[Sample], name: str, **labels: str) -> float:
 
 
 def test_nothing_exists_before_its_first_use() -> None:
-    """A fresh server shows the size of its KV cache and no other series."""
+    """A fresh server shows nothing: the KV cache's size is set where nobody keeps it."""
     engine, _ = serve()
     engine.advance(0.5)
     exposed = [one for samples in engine.samples(NAMES).values() for one in samples]
-    assert exposed == [Sample("tgi_batch_max_total_tokens", {}, 13859.0)]
+    assert exposed == []
+    assert "tgi_batch_max_total_tokens" not in NAMES
 
 
 def test_the_queue_appears_with_the_first_request_and_the_batch_with_its_first_token() -> None:
@@ -153,7 +154,7 @@ def test_buckets_are_the_sources() -> None:
         ("queue_size", "tgi_queue_size"),
         ("tgi:queue_size", "tgi_queue_size"),
         ("tgi_request_count_total", "tgi_request_count"),
-        ("tgi_batch_total_tokens", "tgi_batch_max_total_tokens"),
+        ("tgi_batch_max_total_tokens", None),
         ("tgi_queue_duration_bucket", "tgi_request_queue_duration_bucket"),
         ("tgi_time_to_first_token", None),
         ("tgi_queue_size", None),

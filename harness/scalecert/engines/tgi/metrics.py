@@ -2,7 +2,10 @@
 
 From router/src/server.rs, router/src/infer/mod.rs, router/src/validation.rs and backends/v3/src of
 3.3.7. No series has labels that name the model or the server; counters have no `_total`; and none
-exists before its first use: before the first request there is `tgi_batch_max_total_tokens` alone.
+exists before its first use: before the first request the page is empty.
+`tgi_batch_max_total_tokens` is none of them: the router sets it after warm-up
+(backends/v3/src/lib.rs, connect_backend), before it installs its exporter (router/src/server.rs,
+start), so no server shows it.
 """
 
 from __future__ import annotations
@@ -78,8 +81,6 @@ FAMILIES: tuple[Family, ...] = (
            maximum=_seats, usual_maximum=_usual_batch),
     Family("tgi_batch_current_max_tokens", "gauge", "tokens",
            "Tokens that the running batch has reserved.", maximum=_room),
-    Family("tgi_batch_max_total_tokens", "gauge", "tokens",
-           "Tokens that the KV cache holds, from warm-up on.", maximum=_pool),
     Family("tgi_batch_next_size", "histogram", "requests", "Requests that joined at once.",
            buckets=BATCH_SIZE),
     _counter("batch_concat", "batches", "Times that requests joined a running batch.", "reason"),
@@ -114,7 +115,6 @@ FAMILIES: tuple[Family, ...] = (
 
 _MEANT = {
     "tgi_batch_size": "tgi_batch_current_size",
-    "tgi_batch_total_tokens": "tgi_batch_max_total_tokens",
     "tgi_batch_max_tokens": "tgi_batch_current_max_tokens",
     "tgi_queue": "tgi_queue_size",
     "tgi_request_queue_size": "tgi_queue_size",
