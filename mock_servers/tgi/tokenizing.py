@@ -1,4 +1,4 @@
-"""/tokenize and /chat_tokenize: the tokens of a text, and where they stand in it."""
+"""/tokenize and /chat_tokenize: the tokens of a text, and where they stand in it, in bytes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _tokens(text: str) -> list[dict[str, object]]:
     tokens: list[dict[str, object]] = []
     start = 0
     for token in words.split(text):
-        stop = start + len(token)
+        stop = start + len(token.encode())
         ident = words.token_id(token)
         tokens.append({"id": ident, "text": token, "start": start, "stop": stop})
         start = stop
