@@ -205,6 +205,17 @@ class HttpService:
         return [cast("Connection", connection) for connection in connections]
 
 
+class LateHttpService(HttpService):
+    """Listens once the model is loaded: connections are refused until then."""
+
+    async def start(self) -> None:
+        """Keep the port."""
+
+    async def model_loaded(self) -> None:
+        """Listen, and serve from now on."""
+        await super().start()
+
+
 def _config(app: AsgiApp, keep_alive_seconds: float) -> uvicorn.Config:
     """Return uvicorn's configuration; its loggers, whose lines are for its users, fall silent."""
     for name in ("uvicorn.error", "uvicorn.access"):
