@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from mock_servers.jetstream.answers import NOTHING, PIECES
-from mock_servers.jetstream.fastapi import Failed, application, fields, is_int32, pretty
+from mock_servers.jetstream.fastapi_answers import Failed, application, fields, is_int32, pretty
 from mock_servers.jetstream.orchestrator import Orchestrator, ServerEndedError
 from mock_servers.jetstream.validation import (
     Model,

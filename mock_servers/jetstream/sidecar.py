@@ -10,7 +10,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from mock_servers.jetstream.answers import PIECES
-from mock_servers.jetstream.fastapi import Failed, application, fields, is_int32, pretty
+from mock_servers.jetstream.fastapi_answers import Failed, application, fields, is_int32, pretty
 from mock_servers.jetstream.orchestrator import Orchestrator, ServerEndedError
 from mock_servers.jetstream.validation import Model, boolean, integer, optional, string
 from mock_servers.jetstream.wire import DecodeRequest

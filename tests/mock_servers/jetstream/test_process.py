@@ -281,3 +281,13 @@ def test_the_metrics_of_another_version() -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "'main', expected a version of JetStream" in done.stderr
+
+
+def test_an_interrupt_ends_it_at_once() -> None:
+    """Also with requests running, which end as those of a server that dies."""
+    with mock_server("jetstream", *PROFILE, *PORTS) as server, client(server) as stub:
+        calls = [stub.Decode(text_request(max_tokens=1000), timeout=LIMIT_SECONDS) for _ in "ab"]
+        for call in calls:
+            next(call)
+        assert server.stop() == 0
+        assert {failure(call)[0] for call in calls} == {grpc.StatusCode.UNAVAILABLE}
