@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import partial
 from typing import cast
 
 from uvicorn.config import Config
@@ -18,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from mock_servers.serving.books import BY_FAULT, REFUSED, Books
-from mock_servers.serving.http import Message, Receive, Send
+from mock_servers.serving.http import WRITE_NOW, Message, Receive, Send
 from mock_servers.serving.limits import HttpLimits
 from scalecert.clock import unix_seconds
 
@@ -133,7 +134,9 @@ class Connection(HttpToolsProtocol):
         self._shared.refresh_headers()
         super().on_headers_complete()
         self._shared.books.received += 1
-        self._unanswered.append(cast("Message", self.scope))
+        scope = cast("Message", self.scope)
+        scope["state"][WRITE_NOW] = partial(_write_now, self.cycle)
+        self._unanswered.append(scope)
 
     def on_response_complete(self) -> None:
         """Book the oldest request as answered, if its client can have the answer."""
@@ -202,6 +205,18 @@ class Connection(HttpToolsProtocol):
             self.transport.write(status_line + _NOTHING)
         self._cut_off = True
         self.transport.close()
+
+
+def _write_now(cycle: RequestResponseCycle, piece: bytes) -> bool:
+    """Write a piece of a streamed answer as uvicorn does, if its client keeps up; tell whether.
+
+    To a client that has left it goes nowhere.
+    """
+    if not cycle.chunked_encoding or cycle.flow.write_paused:
+        return cycle.disconnected
+    if not (cycle.disconnected or cycle.response_complete):
+        cycle.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+    return True
 
 
 async def _too_much(scope: Message, receive: Receive, send: Send) -> None:

@@ -24,7 +24,17 @@ JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 TEXT = "text/plain; charset=utf-8"
 
+WRITE_NOW = "write_now"
+"""The key in an ASGI scope's `state` of what writes a piece of the answer without waiting.
+
+It is taken out, so that the scope does not hold what holds it."""
+
 _FIRST_ERROR = 400
+
+
+def _cannot(_: bytes) -> bool:
+    """Write nothing."""
+    return False
 
 
 class BodyTooLargeError(Exception):
@@ -53,6 +63,7 @@ class Exchange:
     __slots__ = (
         "_receive",
         "_send",
+        "_write_now",
         "answer_bytes",
         "begun",
         "headers",
@@ -75,6 +86,7 @@ class Exchange:
         self.status = self.answer_bytes = 0
         self._receive = receive
         self._send = send
+        self._write_now: Callable[[bytes], bool] = scope["state"].pop(WRITE_NOW, _cannot)
 
     def header(self, name: str, default: str = "") -> str:
         """Return a request header; `name` in lower case."""
@@ -126,6 +138,10 @@ class Exchange:
         Not a coroutine of its own: one fewer for each token.
         """
         return self._send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    def write_now(self, piece: bytes) -> bool:
+        """Send a piece of a streamed answer, if that can be without waiting; tell if it is sent."""
+        return self._write_now(piece)
 
     def end(self, piece: bytes = b"") -> Awaitable[None]:
         """Send the last piece of a streamed answer."""

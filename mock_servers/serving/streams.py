@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from scalecert.engines.request_log import Status
 
 
 class Stream:
     """The tokens of one request as they become due.
+
+    It has one reader: who follows it, iterates its counts, or waits for its end.
 
     Attributes:
         ident: of the request in the log; used again after its end.
@@ -21,9 +23,7 @@ class Stream:
     """
 
     __slots__ = (
-        "_end",
-        "_next",
-        "_seen",
+        "_follower",
         "arrival_seconds",
         "ident",
         "input_tokens",
@@ -41,64 +41,55 @@ class Stream:
         self.arrival_seconds = arrival_seconds
         self.tokens = 0
         self.status = Status.PENDING
-        self._seen = 0
-        self._next: asyncio.Future[int] | None = None
-        self._end: asyncio.Future[None] | None = None
+        self._follower: Callable[[], None] | None = None
 
     def reach(self, tokens: int) -> None:
         """Note that so many tokens have been sent by now."""
         self.tokens = tokens
-        self._tell()
+        if self._follower is not None:
+            self._follower()
 
     def end(self, status: Status) -> None:
         """Note how the request ended."""
         self.status = status
-        self._tell()
-        if self._end is not None and not self._end.done():
-            self._end.set_result(None)
+        if self._follower is not None:
+            self._follower()
 
-    def counts(self) -> AsyncIterator[int]:
+    def follow(self, follower: Callable[[], None]) -> None:
+        """Call `follower` whenever there are more tokens from now on, and at the end.
+
+        It is called within the engine's step: it must neither raise nor ask the pacer for anything.
+        """
+        self._follower = follower
+
+    async def counts(self) -> AsyncIterator[int]:
         """Yield the tokens sent so far, each time that there are more; return at the end.
 
-        What became due while the reader was busy comes at once: a late reader loses no time. There
-        is one reader, and it goes through the counts once.
+        What became due while the reader was busy comes at once: a late reader loses no time.
         """
-        return self
-
-    def __aiter__(self) -> AsyncIterator[int]:
-        """Return the counts."""
-        return self
-
-    def __anext__(self) -> asyncio.Future[int]:
-        """Return the next count once there is one.
-
-        A plain future, not a coroutine: with hundreds of streams a server does little else than
-        wake their tasks, and every frame between a task and what it waits for costs.
-        """
-        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._next = waiter
-        if self.tokens > self._seen or self.status is not Status.PENDING:
-            self._tell()
-        return waiter
+        seen = 0
+        while True:
+            if self.tokens > seen:
+                seen = self.tokens
+                yield seen
+            elif self.status is not Status.PENDING:
+                return
+            else:
+                await self._change(or_tokens=True)
 
     async def ended(self) -> Status:
         """Wait for the end; return how the request ended."""
         if self.status is Status.PENDING:
-            self._end = asyncio.get_running_loop().create_future()
-            await self._end
+            await self._change(or_tokens=False)
         return self.status
 
-    def _tell(self) -> None:
-        """Let the reader go on that waits for the next count."""
-        waiter = self._next
-        if waiter is None:
-            return
-        self._next = None
-        if waiter.done():
-            return
-        if self.tokens > self._seen:
-            self._seen = self.tokens
-            waiter.set_result(self.tokens)
-        else:
-            waiter.set_exception(StopAsyncIteration())
-            waiter.exception()  # A reader that is cancelled now will not look: that is no mistake.
+    async def _change(self, *, or_tokens: bool) -> None:
+        """Wait for the end, or for more tokens, too."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def look() -> None:
+            if (or_tokens or self.status is not Status.PENDING) and not waiter.done():
+                waiter.set_result(None)
+
+        self.follow(look)
+        await waiter

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
 from itertools import chain
 
+from mock_servers.serving.following import follow
 from mock_servers.serving.http import JSON, Exchange
 from mock_servers.vllm.admission import Planned, admit, plan
 from mock_servers.vllm.asked import Asked
@@ -127,14 +129,15 @@ class _Answering:
 
     async def _send_tokens(self, choice: int, place: Place) -> None:
         """Send one choice as its stream goes on."""
-        wire, write, sent = self._wire, self._exchange.write, 0
-        async for tokens in place.stream.counts():
-            events = wire.tokens(choice, sent, tokens)
-            if not self._opened:
-                self._opened = True
-                events = wire.opening() + events
-            await write(events)
-            sent = tokens
+        await follow(self._exchange, place.stream, partial(self._events, choice))
+
+    def _events(self, choice: int, begin: int, end: int) -> bytes:
+        """Return the events of a choice's tokens, behind what opens the answer."""
+        events = self._wire.tokens(choice, begin, end)
+        if self._opened:
+            return events
+        self._opened = True
+        return self._wire.opening() + events
 
     async def _whole(self, places: list[Place]) -> None:
         """Wait for the end of all choices, and send them in one piece."""
