@@ -67,6 +67,8 @@ PATIENT = {"tgi": Mode(("--max-concurrent-requests=4096",))}
 """Where an engine lets requests wait that it would refuse."""
 PADDED = frozenset({"jetstream"})
 """Engines that compute on more than their requests: prompts and batches of fixed lengths."""
+UNAWARE = frozenset({"jetstream"})
+"""Engines that serve a request to its end whether or not its client is still there."""
 LINGERING = {"jetstream": "max_concurrent_decodes"}
 """Engines that compute a step for a request whose last token is out; of so many requests."""
 
