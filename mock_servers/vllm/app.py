@@ -88,6 +88,9 @@ async def _answer(server: Server, exchange: Exchange, endpoint: Endpoint) -> Non
         await exchange.reply(refusal.status, refusal.body())
     except UnreadableError:
         await exchange.reply(400, _detail("There was an error parsing the body"))
+    except UnicodeEncodeError as error:
+        # Half a surrogate pair, which JSON can hold: vLLM refuses what raises a ValueError.
+        await exchange.reply(400, RefusalError(str(error)).body())
 
 
 async def _health(_: Server, exchange: Exchange) -> None:

@@ -20,7 +20,7 @@ from scalecert.clock import unix_seconds
 
 ID_LENGTH = 16
 _JSON_TYPE = "application/json"
-_MODEL_FLAG = "--enable-server-load-tracking"
+_LOAD_FLAG = "--enable-server-load-tracking"
 
 
 class UnreadableError(Exception):
@@ -36,52 +36,36 @@ class Server:
         http: what its requests add up to.
         ledger: who is in it.
         page: of its metrics.
-        load: requests being answered, if the server was told to count them.
+        names: that the model is served by; the first is in its answers.
+        root: the model that was loaded.
+        context: the tokens of the longest request, prompt and answer.
+        fingerprint: what stands for version and configuration in answers.
+        counts_load: whether `/load` counts.
+        load: requests being answered, if that is counted.
     """
 
     backend: Backend
     http: HttpMetrics = field(init=False)
     ledger: Ledger = field(init=False)
     page: Page = field(init=False)
+    names: tuple[str, ...] = field(init=False)
+    root: str = field(init=False)
+    context: int = field(init=False)
+    fingerprint: str = field(init=False)
+    counts_load: bool = field(init=False)
     load: int = 0
 
     def __post_init__(self) -> None:
-        backend = self.backend
+        backend, words = self.backend, self.backend.given.words
         self.http = HttpMetrics()
         self.ledger = Ledger(backend.pacer, backend.limits, histogram_bounds(backend))
         self.page = Page(backend, self.ledger, self.http)
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The names that the model is served by; the first is in its answers."""
-        words = self.backend.given.words
-        return _values(words, "--served-model-name") or [self.backend.model_name]
-
-    @property
-    def root(self) -> str:
-        """The model that was loaded."""
-        found = self.backend.given.kind.model_of(self.backend.given.words, {})
-        return found[0] if found else self.backend.model_name
-
-    @property
-    def context(self) -> int:
-        """The tokens of the longest request, prompt and answer."""
-        return self.backend.limits.integer("max_model_len")
-
-    @property
-    def counts_load(self) -> bool:
-        """Whether `/load` counts."""
-        return _MODEL_FLAG in self.backend.given.words
-
-    @property
-    def fingerprint(self) -> str:
-        """What stands for version and configuration in answers.
-
-        vllm/entrypoints/serve/utils/fingerprint.py.
-        """
-        ranks = self.backend.limits.integer("tensor_parallel_size")
-        parallel = f"-tp{ranks}" if ranks > 1 else ""
-        return f"vllm-{VERSION}{parallel}-{crc32(self.backend.model_name.encode()):08x}"
+        found = backend.given.kind.model_of(words, {})
+        self.names = tuple(_values(words, "--served-model-name")) or (backend.model_name,)
+        self.root = found[0] if found else backend.model_name
+        self.context = backend.limits.integer("max_model_len")
+        self.fingerprint = _fingerprint(backend)
+        self.counts_load = _LOAD_FLAG in words
 
     def check_model(self, asked: str | None) -> None:
         """Refuse a model that the server has not."""
@@ -119,6 +103,13 @@ def random_id() -> str:
 def whole_seconds() -> int:
     """Return the seconds since 1970."""
     return int(unix_seconds())
+
+
+def _fingerprint(backend: Backend) -> str:
+    """Return it as vllm/entrypoints/serve/utils/fingerprint.py makes it, with a hash of our own."""
+    ranks = backend.limits.integer("tensor_parallel_size")
+    parallel = f"-tp{ranks}" if ranks > 1 else ""
+    return f"vllm-{VERSION}{parallel}-{crc32(backend.model_name.encode()):08x}"
 
 
 def _decoded(body: bytes) -> object:
