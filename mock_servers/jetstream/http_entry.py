@@ -7,10 +7,11 @@ with nothing between them.
 from __future__ import annotations
 
 import json
+from functools import partial
 
 from mock_servers.jetstream.answers import NOTHING, PIECES
 from mock_servers.jetstream.fastapi_answers import Failed, application, fields, is_int32, pretty
-from mock_servers.jetstream.orchestrator import Orchestrator, ServerEndedError
+from mock_servers.jetstream.orchestrator import Orchestrator
 from mock_servers.jetstream.validation import (
     Model,
     Values,
@@ -21,8 +22,10 @@ from mock_servers.jetstream.validation import (
     string,
 )
 from mock_servers.jetstream.wire import DecodeRequest
+from mock_servers.serving.following import follow
 from mock_servers.serving.http import Exchange, Routes
 from scalecert.clock import monotonic_seconds
+from scalecert.engines.request_log import Status
 
 _CONTENT_TYPE = "text/event-stream; charset=utf-8"
 
@@ -58,12 +61,9 @@ def http_entry(orchestrator: Orchestrator, most_body_bytes: int) -> Routes:
         decoding = orchestrator.decode(request)
         messages = _WITH_TEXT if decoding.as_text else _IDS_ONLY
         async with exchange.watched(lambda: orchestrator.leave(decoding)):
-            try:
-                async for ident in decoding.samples():
-                    await exchange.write(messages[ident])
-            except ServerEndedError:
-                return
-            await exchange.end()
+            written = partial(decoding.written, write=messages.__getitem__)
+            if await follow(exchange, decoding.stream, written) is Status.OK:
+                await exchange.end()
 
     return application(
         {

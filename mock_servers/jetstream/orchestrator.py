@@ -8,7 +8,7 @@ its channel as cancelled, but none of its threads looks at that
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from mock_servers.jetstream.answers import Answer, Length
@@ -44,6 +44,12 @@ class Decoding:
     stream: Stream
     answer: Answer
     as_text: bool
+
+    def written(self, begin: int, end: int, write: Callable[[int], bytes]) -> bytes:
+        """Return the messages from place `begin` up to `end`; `write` takes what each has."""
+        if end - begin == 1:
+            return write(self.answer.sample(begin))
+        return b"".join(write(self.answer.sample(place)) for place in range(begin, end))
 
     async def samples(self) -> AsyncIterator[int]:
         """Yield what each message has, an id or NOTHING, when it is due.

@@ -7,13 +7,15 @@ model is loaded.
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import uuid4
 
 from mock_servers.jetstream.answers import PIECES
 from mock_servers.jetstream.fastapi_answers import Failed, application, fields, is_int32, pretty
-from mock_servers.jetstream.orchestrator import Orchestrator, ServerEndedError
+from mock_servers.jetstream.orchestrator import Orchestrator
 from mock_servers.jetstream.validation import Model, boolean, integer, optional, string
 from mock_servers.jetstream.wire import DecodeRequest
+from mock_servers.serving.following import follow
 from mock_servers.serving.http import JSON, Exchange, Routes
 from scalecert.clock import unix_seconds
 from scalecert.engines.request_log import Status
@@ -105,14 +107,11 @@ async def _stream(exchange: Exchange, orchestrator: Orchestrator, request: Decod
         return  # The exception comes after the head has been sent, and breaks the connection.
     decoding = orchestrator.decode(request)
     async with exchange.watched(lambda: orchestrator.leave(decoding)):
-        try:
-            async for ident in decoding.samples():
-                chunk = {
-                    "id": f"generate-{uuid4().hex}",
-                    "time_created": unix_seconds(),
-                    "text": PIECES[ident],
-                }
-                await exchange.write(pretty(chunk))
-        except ServerEndedError:
-            return
-        await exchange.end()
+        written = partial(decoding.written, write=_chunk)
+        if await follow(exchange, decoding.stream, written) is Status.OK:
+            await exchange.end()
+
+
+def _chunk(ident: int) -> bytes:
+    text = PIECES[ident]
+    return pretty({"id": f"generate-{uuid4().hex}", "time_created": unix_seconds(), "text": text})

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from mock_servers.serving.following import follow
 from mock_servers.serving.http import Exchange
 from mock_servers.tgi.refusals import RefusedError
 from mock_servers.tgi.router import Router, Run
 from mock_servers.tgi.wires import Wire
+from scalecert.engines.request_log import Status
 
 KEEP_ALIVE_SECONDS = 15.0
 """Without an event, after which a comment says that there will be more (axum 0.7.9, KeepAlive)."""
@@ -35,10 +37,27 @@ async def stream(
         exchange.watched(lambda: router.drop(*runs)),
         _kept_alive(exchange) as alive,
     ):
-        async for piece in _alternated(exchange, router, begun, wire):
-            alive.touch()
-            await exchange.write(piece)
+        if len(begun) == len(runs) == 1:
+            await _followed(exchange, router, runs[0], wire, alive)
+        else:
+            async for piece in _alternated(exchange, router, begun, wire):
+                alive.touch()
+                await exchange.write(piece)
     await exchange.end(wire.ending)
+
+
+async def _followed(
+    exchange: Exchange, router: Router, run: Run, wire: Wire, alive: _KeepAlive
+) -> None:
+    """Write the events of the one answer that there is."""
+
+    def written(begin: int, end: int) -> bytes:
+        alive.touch()
+        return _tokens(run, 0, wire, begin, end)
+
+    status = await follow(exchange, run.stream, written)
+    if error := _error(exchange, router, status, wire):
+        await exchange.write(error)
 
 
 async def _alternated(
@@ -66,13 +85,27 @@ async def _events(
         return
     sent = 0
     async for tokens in one.stream.counts():
-        yield b"".join(wire.event(one, place, index) for index in range(sent, tokens))
+        yield _tokens(one, place, wire, sent, tokens)
         sent = tokens
+    if error := _error(exchange, router, one.stream.status, wire):
+        yield error
+
+
+def _tokens(run: Run, place: int, wire: Wire, begin: int, end: int) -> bytes:
+    """Return the events of the tokens from `begin` up to `end`."""
+    if end - begin == 1:
+        return wire.event(run, place, begin)
+    return b"".join(wire.event(run, place, index) for index in range(begin, end))
+
+
+def _error(exchange: Exchange, router: Router, status: Status, wire: Wire) -> bytes:
+    """Return the event of an answer that has ended so, if it tells of an error."""
     try:
-        router.check(one.stream.status)
+        router.check(status)
     except RefusedError as refused:
         exchange.refused()
-        yield wire.error(refused)
+        return wire.error(refused)
+    return b""
 
 
 class _KeepAlive:
