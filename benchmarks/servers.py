@@ -95,7 +95,7 @@ DIALECTS = {
     "tgi": Dialect(
         "/generate_stream",
         {"inputs": PROMPT, "parameters": {"max_new_tokens": TOKENS}},
-        "data:{",
+        "data: {",
     ),
     "jetstream": Dialect(
         "/v1/generate",
