@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvloop
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mock_servers.serving.books import Books
 from mock_servers.serving.http import TEXT, Exchange, Handler, Routes
@@ -387,5 +389,61 @@ def test_an_idle_connection_is_closed_after_a_time() -> None:
             await service.release()
             assert await reader.read() == b""
             writer.close()
+
+    run(test)
+
+
+PIECES = st.one_of(
+    st.sampled_from(
+        [
+            b"GET / HTTP/1.1\r\n",
+            b"POST / HTTP/1.1\r\n",
+            b"GET /stream HTTP/1.0\r\n",
+            b"content-length: 5\r\n",
+            b"content-length: 500\r\n",
+            b"transfer-encoding: chunked\r\n",
+            b"connection: close\r\n",
+            b"expect: 100-continue\r\n",
+            b"upgrade: websocket\r\nconnection: upgrade\r\n",
+            b"\r\n",
+            b"12345",
+            b"5\r\n12345\r\n",
+            b"0\r\n\r\n",
+            b"x" * 200,
+        ]
+    ),
+    st.binary(max_size=20),
+)
+
+
+@settings(max_examples=80, derandomize=True, deadline=None)
+@given(
+    pieces=st.lists(PIECES, max_size=14),
+    way=st.sampled_from(["close", "reset", "half"]),
+    splits=st.booleans(),
+)
+def test_whatever_is_sent_ends_in_the_books(pieces: list[bytes], way: str, splits: bool) -> None:
+    """Any bytes, in one packet or in many, and any way to leave; the server then serves on."""
+
+    async def test() -> None:
+        async with served(routes()) as service:
+            reader, writer = await connect(service)
+            for piece in pieces:
+                if not writer.transport.is_closing():
+                    writer.write(piece)
+                if splits:
+                    await asyncio.sleep(0)
+            if way == "half" and not writer.transport.is_closing():
+                writer.write_eof()
+                await read_all(reader)
+            elif way == "reset":
+                writer.transport.abort()
+            writer.close()
+            await until(lambda: not service._connections())
+            assert service.books.outstanding() == 0
+            received = service.books.received
+            last = b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n"
+            assert (await answer_to(service, last)).endswith(b"hello ")
+            await until(lambda: service.books.received == received + 1)
 
     run(test)
