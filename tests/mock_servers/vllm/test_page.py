@@ -278,3 +278,40 @@ def test_promtool_reads_the_page() -> None:
     )
     assert done.returncode in (0, 3)
     assert b"error while linting" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("TEXT", "TEXT named_metrics.num_requests_waiting=0.0, named_metrics.kv_cache_usage_perc="),
+        ("json", 'JSON {"named_metrics": {"num_requests_waiting": 0.0, "kv_cache_usage_perc": '),
+        ("BIN", ""),
+        ("", ""),
+    ],
+)
+def test_load_balancers_are_told_the_load_with_a_whole_answer(form: str, told: str) -> None:
+    """In the form that they ask for (ORCA); streams tell nothing."""
+
+    async def run() -> list[str]:
+        app = vllm_app(backend())
+        headers = {"endpoint-load-metrics-format": form}
+        body = {"prompt": "a", "max_tokens": 1}
+        answers = [
+            await ask(app, "POST", COMPLETIONS, body | {"stream": stream}, headers)
+            for stream in (False, True)
+        ]
+        return [answer.headers.get("endpoint-load-metrics", "") for answer in answers]
+
+    whole, streamed = asyncio.run(run())
+    assert whole.startswith(told)
+    assert bool(whole) is bool(told)
+    assert not streamed
+
+
+@pytest.mark.parametrize(("path", "status"), [("/health/", 307), ("/metrics/", 200)])
+def test_a_slash_too_many_leads_to_the_path_without(path: str, status: int) -> None:
+    """As FastAPI redirects it; only the metrics are served under both."""
+    answer = asyncio.run(ask(vllm_app(backend()), "GET", path))
+    assert answer.status == status
+    expected = "http://test/health" if status == 307 else None
+    assert answer.headers.get("location") == expected
