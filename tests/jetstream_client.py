@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import socket
 import sys
 import tempfile
 import time
@@ -45,6 +46,16 @@ def generated() -> tuple[ModuleType, ModuleType]:
         finally:
             sys.path.remove(folder)
     return messages, stubs
+
+
+def refuses(place: str) -> bool:
+    """Tell whether nobody listens on a port, `host:port`."""
+    host, _, port = place.partition(":")
+    try:
+        socket.create_connection((host, int(port)), LIMIT_SECONDS).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

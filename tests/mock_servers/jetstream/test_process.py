@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any
 
 import grpc
 import pytest
-from jetstream_client import generated, wait_until
+from jetstream_client import generated, refuses, wait_until
 from mock_processes import LIMIT_SECONDS, MockServer, mock_server
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -199,7 +198,7 @@ def test_nothing_listens_before_the_model_is_there_but_what_does() -> None:
     late = ("--startup-delay", "600s", "--faults-port", "0")
     with mock_server("jetstream", *PROFILE, *PORTS, *late, ready=False) as server:
         for service in ("gRPC", "HTTP"):
-            assert refuses(server, service)
+            assert refuses(place(server, service))
         assert server.get("/healthcheck", service="sidecar")[0] == 500
         assert {name.partition("_")[0] for name in scraped(server)} == {"process", "python"}
         body = b'{"loadingSeconds": 0}'
@@ -210,21 +209,11 @@ def test_nothing_listens_before_the_model_is_there_but_what_does() -> None:
             assert len(samples(stub, text_request(max_tokens=1))) == 3
 
 
-def refuses(server: MockServer, service: str) -> bool:
-    """Tell whether nobody listens on a port."""
-    host, _, port = place(server, service).partition(":")
-    try:
-        socket.create_connection((host, int(port)), LIMIT_SECONDS).close()
-    except ConnectionRefusedError:
-        return True
-    return False
-
-
 def test_sigterm_closes_the_sidecar_and_nothing_else() -> None:
     """The server goes on to take requests, and to show its metrics."""
     with mock_server("jetstream", *PROFILE, *PORTS, *SPEED) as server, client(server) as stub:
         server.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: refuses(server, "sidecar"))
+        wait_until(lambda: refuses(place(server, "sidecar")))
         assert len(samples(stub, text_request(max_tokens=1))) == 3
         assert scraped(server)
 
