@@ -116,13 +116,17 @@ def test_tpu_plugin_labels_and_utilizations():
     assert sample.labels["container"] == "sidecar"
 
 
-def test_an_idle_tpu_shows_nothing_at_all():
-    """Its runtime is silent while no step runs: absent is not 0. A GPU's driver always answers."""
-    idle = replace(SEEN, duty=0.0)
+def test_an_idle_tpu_is_at_zero_and_one_without_a_server_has_no_duty_cycle():
+    """Duty cycle and memory are the runtime's, in the server's process; the rest is the host's."""
+    idle = replace(SEEN, duty=0.0, flop_share=0.0, dram_active=0.0)
     (plugin,) = exporters_of(tpu())
-    assert values(plugin, tpu(), idle) == {}
-    _, plugin = exporters_of(gpu())
-    assert values(plugin, gpu(), idle)["duty_cycle"] == 0.0
+    shown = values(plugin, tpu(), idle)
+    assert shown["duty_cycle"] == shown["tensorcore_utilization"] == 0.0
+    assert shown["memory_used"] == 40.0 * 2**30
+    assert values(plugin, tpu(), replace(idle, memory_used_bytes=0.0)) == {
+        "tensorcore_utilization": 0.0,
+        "memory_bandwidth_utilization": 0.0,
+    }
 
 
 def test_google_collects_the_same_by_itself():

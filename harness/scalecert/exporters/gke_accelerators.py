@@ -1,15 +1,17 @@
 """GKE's accelerator metrics: of its device plugins on port 2112, and Cloud Monitoring's own.
 
 GPU: GoogleCloudPlatform/container-engine-accelerators, pkg/gpu/nvidia/metrics/metrics.go (commit
-992db81257553607f1477945f1b3219632991829). TPU: labels and families as the TPU device plugin's live
-pages show them. Cloud Monitoring: `kubernetes.io/container/accelerator/*` in Google's list of
-Kubernetes metrics, each for a `k8s_container`.
+992db81257553607f1477945f1b3219632991829). TPU: ai-on-gke/tpu-device-plugin, pkg/metrics (commit
+4626a9f459c06db8411bce7de0496f59967b7c20). Cloud Monitoring: `kubernetes.io/container/accelerator/*`
+in Google's list of Kubernetes metrics, each for a `k8s_container`.
 
-On a TPU all figures come from the runtime in the server's process: where no step ran in the window
-there are none, which is not the same as 0. And the plugin is taken to name the last container of
-the pod, not the one that asks for the chips: every query that Google published for JetStream has it
-so, whose chips are its first container's (GoogleCloudPlatform/ai-on-gke,
-modules/jetstream-maxtext-deployment: the HPA and the rule of prometheus-adapter).
+A TPU's duty cycle and memory are asked of the runtime in the server's process: where there is no
+server yet there are none, which is not the same as 0; an idle server's duty cycle is 0. The two
+utilizations are the host's, and there always. Which container is named: the plugin's source has
+the one that asks for the chips, but every query that Google published for JetStream has the last
+one of the pod, whose chips are its first container's (GoogleCloudPlatform/ai-on-gke,
+modules/jetstream-maxtext-deployment: the HPA and the rule of prometheus-adapter). The last one is
+taken, as the queries are older than the source.
 """
 
 from __future__ import annotations
@@ -28,8 +30,10 @@ from scalecert.exporters.base import (
 )
 from scalecert.exporters.device import Device
 
-PLUGIN_COLLECTION_SECONDS = 30.0
-"""`--gpu-metrics-collection-interval` (cmd/nvidia_gpu); for the TPU plugin assumed."""
+GPU_COLLECTION_SECONDS = 30.0
+"""`--gpu-metrics-collection-interval` (cmd/nvidia_gpu)."""
+TPU_COLLECTION_SECONDS = 10.0
+"""`--runtime-metrics-collection-interval`, whose ticker is that of all (cmd/tpu)."""
 RECENT_SECONDS = 10.0
 """The sample period of the duty cycle: 10 s in the plugin, and in Google's list of metrics."""
 SYSTEM_COLLECTION_SECONDS = 60.0
@@ -60,7 +64,7 @@ def device_plugin(device: Device) -> Exporter:
     return Exporter(
         "GPU device plugin" if device.make == "nvidia" else "TPU device plugin",
         (_GPU_PLUGIN if device.make == "nvidia" else _TPU_PLUGIN,),
-        PLUGIN_COLLECTION_SECONDS,
+        GPU_COLLECTION_SECONDS if device.make == "nvidia" else TPU_COLLECTION_SECONDS,
         RECENT_SECONDS,
         {figure.info.name: figure for figure in _figures(device, _plugin_label_names(device))},
         _plugin_labels,
@@ -117,7 +121,7 @@ def _figures(device: Device, labels: tuple[str, ...]) -> list[Figure]:
     of_tpu = device.make == "cloud-tpu"
 
     def shown(value: Callable[[Readings], float]) -> Callable[[Readings], float | None]:
-        return lambda seen: None if of_tpu and not seen.recent.duty else value(seen)
+        return lambda seen: None if of_tpu and not seen.recent.memory_used_bytes else value(seen)
 
     figures = [
         gauge(
@@ -145,20 +149,17 @@ def _figures(device: Device, labels: tuple[str, ...]) -> list[Figure]:
             highest=float(device.memory_bytes),
         ),
     ]
-    return [*figures, *_utilizations(labels, shown)] if of_tpu else figures
+    return [*figures, *_utilizations(labels)] if of_tpu else figures
 
 
-def _utilizations(
-    labels: tuple[str, ...],
-    shown: Callable[[Callable[[Readings], float]], Callable[[Readings], float | None]],
-) -> list[Figure]:
+def _utilizations(labels: tuple[str, ...]) -> list[Figure]:
     return [
         gauge(
             "tensorcore_utilization",
             "percent",
             labels,
             "operations done of those that the TensorCores could do",
-            shown(lambda seen: round(100 * seen.recent.flop_share, 6)),
+            lambda seen: round(100 * seen.recent.flop_share, 6),
             highest=100.0,
         ),
         gauge(
@@ -166,7 +167,7 @@ def _utilizations(
             "percent",
             labels,
             "bytes moved of those that the memory could move",
-            shown(lambda seen: round(100 * seen.recent.dram_active, 6)),
+            lambda seen: round(100 * seen.recent.dram_active, 6),
             highest=100.0,
         ),
     ]
