@@ -11,6 +11,7 @@ import os
 import sys
 import time
 
+import gevent
 from locust import FastHttpUser, events, task
 
 BODY = json.loads(os.environ["STREAM_BODY"])
@@ -28,6 +29,8 @@ class Reader(FastHttpUser):
         """Read one answer."""
         begin = time.perf_counter()
         with self.client.post(PATH, json=BODY, stream=True, catch_response=True) as answer:
+            if answer._response is None:
+                raise ConnectionError(answer.error)
             times = []
             while line := answer._response.readline(b"\n"):
                 if line.startswith(b"data:") and b"[DONE]" not in line:
@@ -36,7 +39,7 @@ class Reader(FastHttpUser):
                 PROBLEMS.append(f"{answer.status_code}")
             SEEN.append((len(times), times[0], times[-1]))
         if len(SEEN) >= ANSWERS:
-            self.environment.runner.quit()
+            gevent.spawn(self.environment.runner.quit)  # which kills the users, this one too
 
 
 @events.quitting.add_listener
