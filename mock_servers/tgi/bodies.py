@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
 from mock_servers.tgi.json_text import MOST_INTEGER
 
@@ -122,6 +122,11 @@ class MessageChunk(Struct, frozen=True):
     text: str | None = None
     image_url: Url | None = None
 
+    OF_VARIANT: ClassVar[dict[str, tuple[str, ...]]] = {
+        "text": ("text",),
+        "image_url": ("image_url",),
+    }
+
     def __post_init__(self) -> None:
         """Refuse a piece without its content."""
         if (self.text if self.type == "text" else self.image_url) is None:
@@ -136,8 +141,13 @@ class FunctionDefinition(_Body, frozen=True):
 
     name: str
     description: str | None = None
-    arguments: object = None
-    parameters: object = None
+    arguments: object = UNSET
+    parameters: object = UNSET
+
+    def __post_init__(self) -> None:
+        """Refuse a function without arguments, or with arguments twice."""
+        if (self.arguments is UNSET) == (self.parameters is UNSET):
+            raise ValueError(self.name)
 
 
 class Tool(Struct, frozen=True):

@@ -62,7 +62,7 @@ def _offered(chat: ChatRequest) -> tuple[Tool, ...]:
 
 
 def _shown(function: FunctionDefinition) -> dict[str, object]:
-    arguments = function.arguments if function.parameters is None else function.parameters
+    arguments = function.arguments if function.parameters is msgspec.UNSET else function.parameters
     return {"name": function.name, "description": function.description, "arguments": arguments}
 
 

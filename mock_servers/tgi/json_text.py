@@ -17,6 +17,9 @@ Path = tuple[str | int, ...]
 """Where a value is in its document: keys and places."""
 Put = Callable[[object], object]
 
+KEY = "?"
+"""In a path: one of an object's keys, before it is known."""
+
 DEEPEST = 127
 """Arrays and objects within each other."""
 MOST_INTEGER = 2**64 - 1
@@ -163,18 +166,19 @@ class JsonText:
     def _object(self, path: Path, put: Put) -> None:
         fields: dict[str, object] = {}
         put(fields)
+        in_key = (*path, KEY)
         first = True
         while True:
             byte = self._peek_after_space()
             if byte == _NOTHING:
-                raise self._peek_error("EOF while parsing an object", path)
+                raise self._peek_error("EOF while parsing an object", in_key)
             if byte == _CLOSES_OBJECT:
                 self._index += 1
                 return
             if not first:
                 if byte != _COMMA:
-                    raise self._peek_error("expected `,` or `}`", path)
-                byte = self._pass_comma(_CLOSES_OBJECT, path)
+                    raise self._peek_error("expected `,` or `}`", in_key)
+                byte = self._pass_comma(_CLOSES_OBJECT, in_key)
             first = False
             self._field(path, fields, byte)
 
@@ -190,8 +194,8 @@ class JsonText:
 
     def _field(self, path: Path, fields: dict[str, object], byte: int) -> None:
         if byte != _QUOTE:
-            raise self._peek_error("key must be a string", path)
-        key = self._string(path)
+            raise self._peek_error("key must be a string", (*path, KEY))
+        key = self._string((*path, KEY))
         if key in fields:
             self.repeated.setdefault((*path, key), self._index)
         byte = self._peek_after_space()

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import msgspec
 
-from mock_servers.tgi.json_text import JsonText, Path
-from mock_servers.tgi.shapes import MisfitError, Where, check
+from mock_servers.tgi.json_text import KEY, JsonText, Path
+from mock_servers.tgi.shapes import MisfitError, Where, check, seen_path
 
 Body = TypeVar("Body")
 
@@ -52,10 +52,14 @@ def _read_slowly(text: bytes, kind: type[Body]) -> Body:
     scanned = JsonText(text)
     misfit = _misfit(scanned, kind)
     if misfit is not None:
-        raise RejectedBodyError(UNPROCESSABLE, f"{WRONG_SHAPE}: {_told(scanned, misfit)}")
+        told = _told(scanned, misfit)
+        if misfit.where is Where.FIRST:
+            raise RejectedBodyError(BAD_REQUEST, f"{NOT_JSON}: {told}")
+        raise RejectedBodyError(UNPROCESSABLE, f"{WRONG_SHAPE}: {told}")
     if (fault := scanned.fault) is not None:
         line, column = scanned.place(fault.index)
-        place = f"{_prefix(fault.path)}{fault.message} at line {line} column {column}"
+        path = seen_path(kind, fault.path)
+        place = f"{_prefix(path)}{fault.message} at line {line} column {column}"
         raise RejectedBodyError(BAD_REQUEST, f"{NOT_JSON}: {place}")
     try:
         return msgspec.convert(scanned.value, type=kind)
@@ -79,6 +83,8 @@ def _told(scanned: JsonText, misfit: MisfitError) -> str:
     match misfit.where:
         case Where.START:
             index = scanned.starts[path]
+        case Where.FIRST:
+            index = scanned.starts[path] + 1
         case Where.END:
             index = scanned.ends[path]
         case Where.KEY:
@@ -91,8 +97,8 @@ def _told(scanned: JsonText, misfit: MisfitError) -> str:
 
 
 def _prefix(path: Path) -> str:
-    """Return a path as serde_path_to_error writes it, with a colon; nothing for the root."""
-    if not path:
+    """Return a path as serde_path_to_error writes it, with a colon; nothing if nothing is known."""
+    if all(part == KEY for part in path):
         return ""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return f"{''.join(parts).removeprefix('.')}: "

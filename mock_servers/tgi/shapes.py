@@ -11,7 +11,7 @@ from enum import Enum, auto
 
 from msgspec import inspect
 
-from mock_servers.tgi.json_text import LEAST_INTEGER, MOST_INTEGER, JsonText, Path
+from mock_servers.tgi.json_text import KEY, LEAST_INTEGER, MOST_INTEGER, JsonText, Path
 from mock_servers.tgi.numbers import json_float
 
 _NO_VARIANT = "data did not match any variant of {}"
@@ -21,7 +21,9 @@ class Where(Enum):
     """Which byte serde_json says is wrong."""
 
     START = auto()
-    """The first of a value that should be none of the kind."""
+    """The one before a value that should be none of the kind."""
+    FIRST = auto()
+    """The first of a value that can't begin so: then the text is no JSON to serde_json."""
     END = auto()
     """The last of a value that was read."""
     KEY = auto()
@@ -47,6 +49,34 @@ def check(scanned: JsonText, kind: type) -> None:
         MisfitError: if it is not, of what does not fit first.
     """
     _Checks(scanned).check(inspect.type_info(kind), scanned.value, (), "")
+
+
+def seen_path(kind: type, path: Path) -> Path:
+    """Return a path as far as serde follows it: not into fields that a struct does not have."""
+    inside: inspect.Type | None = inspect.type_info(kind)
+    for depth, part in enumerate(path):
+        inside = _single(inside)
+        if isinstance(inside, inspect.StructType):
+            fields = {field.encode_name: field.type for field in inside.fields}
+            buffers = hasattr(inside.cls, "ONE_OF")
+            if part != KEY and part not in fields and not buffers:
+                return path[: depth + 1]
+            inside = fields.get(str(part))
+        elif isinstance(inside, inspect.VarTupleType):
+            inside = inside.item_type
+        else:
+            return path
+    return path
+
+
+def _single(kind: inspect.Type | None) -> inspect.Type | None:
+    """Return the one kind that a value can be of, beside null; several as they are."""
+    if isinstance(kind, inspect.Metadata):
+        return _single(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        others = [one for one in kind.types if not isinstance(one, inspect.NoneType)]
+        return _single(others[0]) if len(others) == 1 else kind
+    return kind
 
 
 class _Checks:
@@ -88,6 +118,8 @@ class _Checks:
         if len(others) == 1:
             self.check(others[0], value, path, title)
             return
+        if path not in self._scanned.ends:
+            return  # What it may be is looked at when it has been read as a whole.
         for one in others:
             try:
                 self.check(one, value, path, title)
@@ -123,7 +155,8 @@ class _Checks:
             return
         present = {aliases.get(name, name) for name in value}
         needed = [name for name, field in fields.items() if field.required]
-        for name in (*needed, *getattr(kind.cls, "NEEDED", ())):
+        of_variant = getattr(kind.cls, "OF_VARIANT", {}).get(value.get("type"), ())
+        for name in (*needed, *getattr(kind.cls, "NEEDED", ()), *of_variant):
             if name not in present:
                 raise MisfitError(path, f"missing field `{name}`")
         if parts and not any(self._is(fields[one], value, path, one) for one in parts):
@@ -204,7 +237,7 @@ def _check_integer(
 
 def _check_variant(value: object, values: tuple[object, ...], path: Path, expected: str) -> None:
     if not isinstance(value, str):
-        raise _wrong(value, path, "variant identifier")
+        raise MisfitError(path, "expected value", Where.FIRST)
     if value not in values:
         raise MisfitError(path, f"unknown variant `{value}`, expected {expected}")
 
