@@ -19,7 +19,7 @@ from mock_servers.jetstream.orchestrator import Orchestrator, ServerEndedError
 from mock_servers.jetstream.wire import (
     SERVICE,
     WireError,
-    check_message,
+    check_health_request,
     decode_response,
     health_response,
     read_decode_request,
@@ -195,7 +195,7 @@ class GrpcService:
 
     async def _health_check(self, data: bytes, call: _Call) -> bytes:
         async with self._entered(call):
-            _parsed(check_message, data, "HealthCheckRequest")
+            _parsed(check_health_request, data, "HealthCheckRequest")
         return health_response(is_live=self._orchestrator.is_live)
 
     @asynccontextmanager

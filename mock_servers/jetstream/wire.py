@@ -1,30 +1,33 @@
-"""JetStream's gRPC messages as bytes: requests read, responses written.
+"""JetStream's gRPC messages: read and written by protobuf, from descriptors that stand here.
 
 They are the ones of package `jetstream_proto` (jetstream/core/proto/jetstream.proto of its main
-branch; v0.2.2 and v0.3 have the same numbers for what they have). The server needs four of them,
-so it reads and writes the wire format itself: the protobuf package is not needed where it runs.
+branch; v0.2.2 and v0.3 have the same numbers for what they have), with the fields that have an
+effect. Messages that are nested there stand side by side here, which no byte shows; and they are in
+a pool of their own, so that a client's generated code can be in the same process.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf import (  # type: ignore[import-untyped]
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+)
+from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
 
 SERVICE = "jetstream_proto.Orchestrator"
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_LONGEST_VARINT = 10
+_PACKAGE = SERVICE.partition(".")[0]
 
-_MAX_TOKENS, _TEXT_CONTENT, _TOKEN_CONTENT, _METADATA, _HAS_BOS = 4, 5, 6, 7, 10
-"""Fields of DecodeRequest; `num_samples`, `lora_adapter_id` and those of v0.2.2 have no effect."""
-
-Field = tuple[int, int, int | bytes]
-"""Number, wire type, and what follows."""
+Proto = descriptor_pb2.FieldDescriptorProto
 
 
 class WireError(ValueError):
-    """Bytes that are no message; its text says why, to us."""
+    """Bytes that are no message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,126 +60,102 @@ def read_decode_request(data: bytes) -> DecodeRequest:
     Raises:
         WireError: if it is none.
     """
-    max_tokens, start_time, has_bos = 0, 0.0, False
-    text: str | None = None
-    ids: tuple[int, ...] | None = None
-    for number, kind, value in _fields(data):
-        if isinstance(value, bytes):
-            if number == _TEXT_CONTENT and kind == _BYTES:
-                text, ids = _text_in(value, text or ""), None
-            elif number == _TOKEN_CONTENT and kind == _BYTES:
-                text, ids = None, (*(ids or ()), *_ids_in(value))
-            elif number == _METADATA and kind == _BYTES:
-                start_time = _start_in(value, start_time)
-        elif number == _MAX_TOKENS:
-            max_tokens = _int32(value)
-        elif number == _HAS_BOS:
-            has_bos = value != 0
-    return DecodeRequest(max_tokens, text, ids, start_time, has_bos)
+    read = _parsed("DecodeRequest", data)
+    content = read.WhichOneof("content")
+    return DecodeRequest(
+        read.max_tokens,
+        read.text_content.text if content == "text_content" else None,
+        tuple(read.token_content.token_ids) if content == "token_content" else None,
+        read.metadata.start_time,
+        read.has_bos,
+    )
 
 
-def check_message(data: bytes) -> None:
-    """Check that bytes are a message; what its fields are is of no interest.
+def check_health_request(data: bytes) -> None:
+    """Check that bytes are a message; it has no fields.
 
     Raises:
         WireError: if they are none.
     """
-    for _ in _fields(data):
-        pass
+    _parsed("HealthCheckRequest", data)
 
 
 def decode_response(text: str, token_ids: Sequence[int] = ()) -> bytes:
     """Return a DecodeResponse of one sample, which may have neither text nor ids."""
-    sample = _delimited(1, text.encode()) if text else b""
-    if token_ids:
-        sample += _delimited(2, b"".join(map(_varint, token_ids)))
-    return _delimited(3, _delimited(1, sample))
+    sample = {"text": text, "token_ids": token_ids}
+    return _written("DecodeResponse", stream_content={"samples": [sample]})
 
 
 def health_response(*, is_live: bool) -> bytes:
     """Return a HealthCheckResponse."""
-    return b"\x08\x01" if is_live else b""
+    return _written("HealthCheckResponse", is_live=is_live)
 
 
-def _text_in(content: bytes, text: str) -> str:
-    for number, kind, value in _fields(content):
-        if number == 1 and kind == _BYTES and isinstance(value, bytes):
-            try:
-                text = value.decode()
-            except UnicodeDecodeError as error:
-                raise WireError("text is not UTF-8") from error
-    return text
+def _parsed(message: str, data: bytes) -> Message:
+    try:
+        return _CLASSES[message].FromString(data)
+    except DecodeError as error:
+        raise WireError(str(error)) from error
 
 
-def _ids_in(content: bytes) -> Iterator[int]:
-    for number, kind, value in _fields(content):
-        if number != 1:
-            continue
-        if isinstance(value, int):
-            yield _int32(value)
-        elif kind == _BYTES:
-            at = 0
-            while at < len(value):
-                one, at = _read_varint(value, at)
-                yield _int32(one)
+def _written(message: str, **fields: object) -> bytes:
+    written: bytes = _CLASSES[message](**fields).SerializeToString()
+    return written
 
 
-def _start_in(metadata: bytes, start: float) -> float:
-    for number, kind, value in _fields(metadata):
-        if number == 1 and kind == _FIXED32 and isinstance(value, bytes):
-            start = float(struct.unpack("<f", value)[0])
-    return start
+def _field(
+    name: str, number: int, type_: int | str, *, repeated: bool = False, choice: bool = False
+) -> descriptor_pb2.FieldDescriptorProto:
+    """Return a field; its type is a message's name or a number of protobuf's.
 
-
-def _fields(data: bytes) -> Iterator[Field]:
-    """Yield a message's fields in their order; the old groups, which nobody sends, are no fields.
-
-    Raises:
-        WireError: for bytes that are no message.
+    A `choice` is one of those of which a message has one.
     """
-    at = 0
-    while at < len(data):
-        tag, at = _read_varint(data, at)
-        number, kind = tag >> 3, tag & 7
-        if not number:
-            raise WireError("a field of number 0")
-        if kind == _VARINT:
-            value, at = _read_varint(data, at)
-            yield number, kind, value
-            continue
-        size = {_FIXED64: 8, _FIXED32: 4}.get(kind)
-        if kind == _BYTES:
-            size, at = _read_varint(data, at)
-        if size is None or at + size > len(data):
-            raise WireError("a field that does not end")
-        yield number, kind, data[at : at + size]
-        at += size
+    field = Proto(name=name, number=number)
+    field.label = Proto.LABEL_REPEATED if repeated else Proto.LABEL_OPTIONAL
+    if isinstance(type_, str):
+        field.type, field.type_name = Proto.TYPE_MESSAGE, f".{_PACKAGE}.{type_}"
+    else:
+        field.type = type_
+    if choice:
+        field.oneof_index = 0
+    return field
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return the number that begins at `at`, and where it has ended."""
-    number = 0
-    for place, byte in enumerate(data[at : at + _LONGEST_VARINT]):
-        number |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:
-            return number, at + place + 1
-    raise WireError("a number that does not end")
+_MESSAGES = {
+    "TextContent": [_field("text", 1, Proto.TYPE_STRING)],
+    "TokenContent": [_field("token_ids", 1, Proto.TYPE_INT32, repeated=True)],
+    "Metadata": [_field("start_time", 1, Proto.TYPE_FLOAT)],
+    "DecodeRequest": [
+        _field("max_tokens", 4, Proto.TYPE_INT32),
+        _field("text_content", 5, "TextContent", choice=True),
+        _field("token_content", 6, "TokenContent", choice=True),
+        _field("metadata", 7, "Metadata"),
+        _field("has_bos", 10, Proto.TYPE_BOOL),
+    ],
+    "Sample": [
+        _field("text", 1, Proto.TYPE_STRING),
+        _field("token_ids", 2, Proto.TYPE_INT32, repeated=True),
+    ],
+    "StreamContent": [_field("samples", 1, "Sample", repeated=True)],
+    "DecodeResponse": [_field("stream_content", 3, "StreamContent", choice=True)],
+    "HealthCheckRequest": [],
+    "HealthCheckResponse": [_field("is_live", 1, Proto.TYPE_BOOL)],
+}
 
 
-def _int32(number: int) -> int:
-    """Return the lower 32 bits of a varint with their sign, as protobuf does."""
-    low = number & 0xFFFFFFFF
-    return low - (1 << 32) if low & (1 << 31) else low
+def _classes() -> dict[str, Any]:
+    """Return the messages' classes by name."""
+    file = descriptor_pb2.FileDescriptorProto(name=SERVICE, package=_PACKAGE, syntax="proto3")
+    for name, fields in _MESSAGES.items():
+        message = file.message_type.add(name=name, field=fields)
+        if any(field.HasField("oneof_index") for field in fields):
+            message.oneof_decl.add(name="content")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
+        for name in _MESSAGES
+    }
 
 
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _delimited(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | _BYTES) + _varint(len(content)) + content
+_CLASSES = _classes()
