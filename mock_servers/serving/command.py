@@ -124,7 +124,7 @@ def engine_command(
         callback=serve,
         params=[*_options(kind.default_port), *extra, *node_options(name)],
         context_settings=_SETTINGS,
-        help=f"Serve a mock of {name}; further words are the real server's own flags.",
+        help=f"Serve a mock of {name}.\n\nFurther words are the real server's own flags.",
     )
 
 
@@ -158,7 +158,7 @@ def _options(default_port: int) -> list[click.Parameter]:
             type=DURATION,
             default="0s",
             show_default=True,
-            help="Loading the model takes so long: /health is 503 until then.",
+            help="Loading the model takes so long; nothing is served until then.",
         ),
         click.Option(
             ["--grace"],

@@ -57,6 +57,15 @@ def test_the_table_of_commands_says_what_each_says(name: str):
     assert CliRunner().invoke(command, ["--help"]).exit_code == 0
 
 
+@pytest.mark.parametrize("arguments", [["mock"], ["mock", "--help"]])
+def test_the_mock_servers_are_listed(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    """Each server, and nothing else of the folder: what they share is none."""
+    assert cli.run(arguments) == 0
+    _, listed = capsys.readouterr().out.split("Commands:\n")
+    names = [line.split()[0] for line in listed.splitlines()]
+    assert names == ["accelerator", "jetstream", "tgi", "vllm"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [

@@ -17,7 +17,7 @@ class _MockServers(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return their names."""
         del ctx
-        return sorted(path.parent.name for path in bundled("mock_servers").glob("*/command.py"))
+        return sorted(path.parent.name for path in bundled("mock_servers").glob("*/__main__.py"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one."""
@@ -35,12 +35,18 @@ class _MockServers(click.Group):
                 f"mock {cmd_name}: the package {error.name} is not installed",
                 hint="pip install 'scalecert[mock]'",
             ) from error
-        command: click.Command = module.command
-        return command
+        server: click.Command = module.command
+        return server
 
 
-command = _MockServers(
+@click.group(
     "mock",
-    help="Serve a mock of a real server: the engine models behind the real interfaces.",
+    cls=_MockServers,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Serve a mock of vLLM, TGI, JetStream or an accelerator exporter."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
