@@ -13,6 +13,7 @@ from mock_servers.serving.python_metrics import CONTENT_TYPE
 from mock_servers.vllm import VERSION
 from mock_servers.vllm.generation import chat, completions
 from mock_servers.vllm.http_metrics import UNCOUNTED, UNKNOWN
+from mock_servers.vllm.keys import UNAUTHORIZED, may_ask
 from mock_servers.vllm.refusals import RefusalError, engine_dead
 from mock_servers.vllm.server import Server, UnreadableError, random_id, whole_seconds
 from mock_servers.vllm.tokenizing import detokenize, tokenize
@@ -54,10 +55,16 @@ def vllm_app(backend: Backend) -> Routes:
 
 
 def _served(server: Server, handler: str, endpoint: Endpoint) -> Handler:
-    """Return a handler that refuses as vLLM does, and counts what it has answered."""
+    """Return a handler that refuses as vLLM does, and counts what it has answered.
+
+    Who may not ask is not counted: that is looked at before, as in vLLM.
+    """
     counts_load = server.counts_load and handler in _TEXT_PATHS
 
     async def serve(exchange: Exchange) -> None:
+        if not may_ask(server.keys, exchange):
+            await exchange.reply(401, UNAUTHORIZED)
+            return
         begin = server.backend.pacer.now()
         server.load += counts_load
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
 
@@ -12,7 +12,9 @@ from mock_servers.serving.backend import Backend
 from mock_servers.serving.http import Exchange
 from mock_servers.vllm import VERSION
 from mock_servers.vllm.fields import MISSING, NO_OBJECT, Fields
+from mock_servers.vllm.flags import flag_values
 from mock_servers.vllm.http_metrics import HttpMetrics
+from mock_servers.vllm.keys import api_keys
 from mock_servers.vllm.ledger import Ledger
 from mock_servers.vllm.page import Page, histogram_bounds
 from mock_servers.vllm.refusals import RefusalError, unknown_model
@@ -40,6 +42,7 @@ class Server:
         root: the model that was loaded.
         context: the tokens of the longest request, prompt and answer.
         fingerprint: what stands for version and configuration in answers.
+        keys: of clients that may ask; none if all may.
         counts_load: whether `/load` counts.
         load: requests being answered, if that is counted.
     """
@@ -52,6 +55,7 @@ class Server:
     root: str = field(init=False)
     context: int = field(init=False)
     fingerprint: str = field(init=False)
+    keys: tuple[bytes, ...] = field(init=False)
     counts_load: bool = field(init=False)
     load: int = 0
 
@@ -61,7 +65,8 @@ class Server:
         self.ledger = Ledger(backend.pacer, backend.limits, histogram_bounds(backend))
         self.page = Page(backend, self.ledger, self.http)
         found = backend.given.kind.model_of(words, {})
-        self.names = tuple(_values(words, "--served-model-name")) or (backend.model_name,)
+        self.names = tuple(flag_values(words, "--served-model-name")) or (backend.model_name,)
+        self.keys = api_keys(words, os.environ)
         self.root = found[0] if found else backend.model_name
         self.context = backend.limits.integer("max_model_len")
         self.fingerprint = _fingerprint(backend)
@@ -131,18 +136,3 @@ def _decoded(body: bytes) -> object:
     except (ValueError, RecursionError):
         raise UnreadableError from None
     return value
-
-
-def _values(words: Sequence[str], flag: str) -> list[str]:
-    """Return the values of a flag that takes several."""
-    found: list[str] = []
-    for index, given in enumerate(words):
-        name, equals, value = given.partition("=")
-        if name.replace("_", "-") != flag:
-            continue
-        found = [value] if equals else []
-        for following in words[index + 1 :] if not equals else ():
-            if following.startswith("-"):
-                break
-            found.append(following)
-    return found
