@@ -104,12 +104,18 @@ class Pacer:
         return streams
 
     def cancel(self, stream: Stream) -> None:
-        """Let a request leave whose client went away; it sees nothing any more."""
-        if self._streams.pop(stream.ident, None) is None:
+        """Let a request leave whose client went away; it sees nothing any more.
+
+        One that has ended, if only now that the engine is looked at, stays as it has.
+        """
+        if not self._is_here(stream):
             return
+        self._look()
+        if not self._is_here(stream):
+            return
+        del self._streams[stream.ident]
         self._leaving.add(stream.ident)
         stream.end(Status.ABORTED)
-        self._look()
         self._engine.cancel([stream.ident])
         self._hand_out()
         self._set_timer()
@@ -190,6 +196,10 @@ class Pacer:
             self._engine.forget_finished()
             self._free += self._ended
             self._ended.clear()
+
+    def _is_here(self, stream: Stream) -> bool:
+        """Tell whether a request has not ended; its id may be another's since."""
+        return self._streams.get(stream.ident) is stream
 
     def _next_id(self) -> int:
         if not self._free:

@@ -134,6 +134,24 @@ def test_a_client_that_leaves_sees_nothing_any_more(profile: str) -> None:
     run_in_virtual_time(served())
 
 
+def test_who_leaves_after_the_end_takes_nobody_along() -> None:
+    """A client slower than its answer may close its connection when its id is another's."""
+
+    async def served() -> None:
+        pacer = a_pacer(PROFILES[0])
+        (slow,) = pacer.submit([(10, 1)])
+        assert await slow.ended() is Status.OK
+        (other,) = pacer.submit([(10, 1)])
+        while other.ident != slow.ident:
+            assert await other.ended() is Status.OK
+            (other,) = pacer.submit([(10, 1)])
+        pacer.cancel(slow)
+        assert slow.status is Status.OK
+        assert await other.ended() is Status.OK
+
+    run_in_virtual_time(served())
+
+
 @EVERY_ENGINE
 def test_time_can_stand_still_and_go_on(profile: str) -> None:
     """While the speed is 0 no token comes; afterwards they come as if nothing had been."""
