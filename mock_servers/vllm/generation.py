@@ -80,6 +80,7 @@ class _Answering:
             )
         )
         self._opened = False
+        self._left = False
 
     async def run(self) -> None:
         """Answer, as a stream or in one piece."""
@@ -90,10 +91,15 @@ class _Answering:
         else:
             places = self._admitted()
             try:
-                async with self._exchange.watched(lambda: self._server.ledger.leave(places)):
+                async with self._exchange.watched(partial(self._leave, places)):
                     await (self._stream(places) if self._streams else self._whole(places))
             finally:
                 self._server.ledger.leave(places)
+
+    def _leave(self, places: list[Place]) -> None:
+        """Note that the client has gone."""
+        self._left = True
+        self._server.ledger.leave(places)
 
     @property
     def _streams(self) -> bool:
@@ -143,6 +149,10 @@ class _Answering:
         """Wait for the end of all choices, and send them in one piece."""
         for place in places:
             await place.stream.ended()
+        if self._left:
+            # To nobody; counted with the others (serve/utils/api_utils.py, with_cancellation).
+            await self._exchange.reply(200, content_type="")
+            return
         refusal = _refusal_of(places)
         if refusal is not None:
             raise refusal

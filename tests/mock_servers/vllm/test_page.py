@@ -205,6 +205,7 @@ def test_requests_whose_clients_left_raise_no_count_of_requests() -> None:
         body = {"prompt": "a b c", "max_tokens": 2000, "stream": True}
         answer = await ask(app, "POST", COMPLETIONS, body, leave_after=3)
         assert not answer.complete
+        await ask(app, "POST", COMPLETIONS, body | {"stream": False}, leave_after=0)
         await ask(app, "POST", COMPLETIONS, {"prompt": "a", "max_tokens": 1})
 
     page = _after(requests)
@@ -215,7 +216,7 @@ def test_requests_whose_clients_left_raise_no_count_of_requests() -> None:
     assert _value(page, "vllm:request_params_n_count") == 1
     assert 3 <= _value(page, "vllm:generation_tokens_total") < 2000
     assert _value(page, "vllm:num_requests_running") == 0
-    assert _value(page, "http_requests_total", status="2xx") == 2
+    assert _value(page, "http_requests_total", status="2xx") == 3
 
 
 def test_http_requests_are_counted_by_handler_method_and_status() -> None:
