@@ -74,8 +74,7 @@ class Connection(HttpToolsProtocol):
         self._held = False
         self._idle_for_too_long = False
         self._client_left = False
-        self._cut_off = False
-        self._unanswered: deque[Message] = deque()
+        self._unanswered: deque[RequestResponseCycle] = deque()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the client, or turn it away."""
@@ -91,6 +90,7 @@ class Connection(HttpToolsProtocol):
         """Book what was not answered: its client has left, or we have cut it off."""
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
+        self._end_cycles()
         books = self._shared.books
         if self._client_left or exc is not None:
             books.disconnected += len(self._unanswered)
@@ -104,7 +104,7 @@ class Connection(HttpToolsProtocol):
     def eof_received(self) -> None:
         """Tell what runs that its client has left; the transport closes by itself."""
         self._client_left = True
-        self._end_cycle()
+        self._end_cycles()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, and count what may be too long."""
@@ -134,18 +134,13 @@ class Connection(HttpToolsProtocol):
         self._shared.refresh_headers()
         super().on_headers_complete()
         self._shared.books.received += 1
-        scope = cast("Message", self.scope)
-        scope["state"][WRITE_NOW] = partial(_write_now, self.cycle)
-        self._unanswered.append(scope)
+        self.cycle.scope["state"][WRITE_NOW] = partial(_write_now, self.cycle)
+        self._unanswered.append(self.cycle)
 
     def on_response_complete(self) -> None:
-        """Book the oldest request as answered, if its client can have the answer."""
-        books, state = self._shared.books, self._unanswered.popleft()["state"]
-        if self._client_left:
-            books.disconnected += 1
-        elif self._cut_off:
-            books.aborted += 1
-        elif REFUSED in state:
+        """Book the oldest request as answered."""
+        books, state = self._shared.books, self._unanswered.popleft().scope["state"]
+        if REFUSED in state:
             books.refused += 1
             books.refused_by_faults += BY_FAULT in state
         else:
@@ -155,7 +150,6 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, or stops being it."""
         self._book_refused()
-        self._cut_off = True
         super().send_400_response(msg)
 
     def hold(self) -> None:
@@ -184,26 +178,23 @@ class Connection(HttpToolsProtocol):
 
     def _book_refused(self) -> None:
         """Book a request that no application sees, or none sees the whole of."""
-        unread = self._end_cycle() and self.cycle.more_body
-        if unread:
+        self._end_cycles()
+        if self._unanswered and self._unanswered[-1].more_body:
             self._unanswered.pop()
         else:
             self._shared.books.received += 1
         self._shared.books.refused += 1
 
-    def _end_cycle(self) -> bool:
-        """Let the newest request's application see that its client left; tell if one runs."""
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is None or cycle.response_complete:
-            return False
-        cycle.disconnected = True
-        cycle.message_event.set()
-        return True
+    def _end_cycles(self) -> None:
+        """Let applications see that their client has left: uvicorn tells the newest one alone."""
+        for cycle in self._unanswered:
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def _turn_away(self, status_line: bytes) -> None:
         if status_line:
             self.transport.write(status_line + _NOTHING)
-        self._cut_off = True
+        self._end_cycles()
         self.transport.close()
 
 
