@@ -26,6 +26,8 @@ from mock_servers.serving.services import LAST_WORDS_SECONDS, Breakable, Service
 
 _END_SECONDS = LAST_WORDS_SECONDS + 0.5
 """Of the grace time, kept for ending."""
+_COLLECT_AFTER = 20_000
+"""Objects, a few megabytes, after which garbage is looked for; every request leaves some."""
 _LOOK_SECONDS = 0.02
 """Between two looks at whether a server that ends has become idle."""
 
@@ -59,8 +61,10 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
         asyncio.get_running_loop().set_exception_handler(_tell)
         await main
 
-    # What is here now stays: the garbage collector need not go through it again and again.
+    # What is here now stays, and hundreds of streams come and go all the time: the garbage
+    # collector need not go through either again and again.
     gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
     try:
         uvloop.run(with_handler())
     finally:
