@@ -5,7 +5,7 @@ Chunks have what the server set, null or not; whole answers have every field.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -15,7 +15,15 @@ from mock_servers.vllm.asked import Asked
 from mock_servers.vllm.chat_request import ROLE
 from mock_servers.vllm.logprobs import chat_logprobs, prompt_logprobs
 from mock_servers.vllm.usage import Usage
-from mock_servers.vllm.wire import DONE, ChoiceEvents, Head, event, first_alike, shown_tokens
+from mock_servers.vllm.wire import (
+    DONE,
+    ChoiceEvents,
+    Head,
+    Opening,
+    event,
+    first_alike,
+    shown_tokens,
+)
 
 
 class ChatWire:
@@ -31,8 +39,11 @@ class ChatWire:
         self._head = head
         self._asked = asked
         self._answers = answers
+        opening = Opening(self.opening)
         self._choices = [
-            ChoiceEvents(answer, partial(self._shaped, place), first=first_alike(asked, answer))
+            ChoiceEvents(
+                answer, partial(self._shaped, place), opening, first=first_alike(asked, answer)
+            )
             for place, answer in enumerate(answers)
         ]
 
@@ -50,9 +61,9 @@ class ChatWire:
             roles += [self._chunk(place, {"content": asked.echoed}, tokens=0) for place in places]
         return b"".join(map(event, roles))
 
-    def tokens(self, choice: int, begin: int, end: int) -> bytes:
-        """Return the events of a choice's tokens from `begin` up to `end`."""
-        return self._choices[choice].of(begin, end)
+    def events(self, choice: int) -> Callable[[int, int], bytes]:
+        """Return what makes the events of a choice's tokens, from a place up to another."""
+        return self._choices[choice].of
 
     def closing(self, used: Usage) -> bytes:
         """Return the events that come after all tokens."""

@@ -5,7 +5,7 @@ Chunks have what the server set, null or not; whole answers have every field.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -14,7 +14,15 @@ from mock_servers.vllm.answer import Answer
 from mock_servers.vllm.asked import Asked, Prompt
 from mock_servers.vllm.logprobs import completion_logprobs, prompt_logprobs
 from mock_servers.vllm.usage import Usage
-from mock_servers.vllm.wire import DONE, ChoiceEvents, Head, event, first_alike, shown_tokens
+from mock_servers.vllm.wire import (
+    DONE,
+    ChoiceEvents,
+    Head,
+    Opening,
+    event,
+    first_alike,
+    shown_tokens,
+)
 
 
 class CompletionWire:
@@ -30,8 +38,11 @@ class CompletionWire:
         self._head = head
         self._asked = asked
         self._answers = answers
+        opening = Opening(self.opening)
         self._choices = [
-            ChoiceEvents(answer, partial(self._shaped, place), first=first_alike(asked, answer))
+            ChoiceEvents(
+                answer, partial(self._shaped, place), opening, first=first_alike(asked, answer)
+            )
             for place, answer in enumerate(answers)
         ]
 
@@ -39,9 +50,9 @@ class CompletionWire:
         """Return nothing: the first token opens."""
         return b""
 
-    def tokens(self, choice: int, begin: int, end: int) -> bytes:
-        """Return the events of a choice's tokens from `begin` up to `end`."""
-        return self._choices[choice].of(begin, end)
+    def events(self, choice: int) -> Callable[[int, int], bytes]:
+        """Return what makes the events of a choice's tokens, from a place up to another."""
+        return self._choices[choice].of
 
     def closing(self, used: Usage) -> bytes:
         """Return the events that come after all tokens."""

@@ -79,7 +79,6 @@ class _Answering:
                 fingerprint=server.fingerprint,
             )
         )
-        self._opened = False
         self._left = False
 
     async def run(self) -> None:
@@ -135,15 +134,7 @@ class _Answering:
 
     async def _send_tokens(self, choice: int, place: Place) -> None:
         """Send one choice as its stream goes on."""
-        await follow(self._exchange, place.stream, partial(self._events, choice))
-
-    def _events(self, choice: int, begin: int, end: int) -> bytes:
-        """Return the events of a choice's tokens, behind what opens the answer."""
-        events = self._wire.tokens(choice, begin, end)
-        if self._opened:
-            return events
-        self._opened = True
-        return self._wire.opening() + events
+        await follow(self._exchange, place.stream, self._wire.events(choice))
 
     async def _whole(self, places: list[Place]) -> None:
         """Wait for the end of all choices, and send them in one piece."""

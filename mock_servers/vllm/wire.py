@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 
 from mock_servers.serving.words import WORDS
 from mock_servers.vllm.answer import Answer
 from mock_servers.vllm.asked import Asked
-from mock_servers.vllm.usage import Usage
 
 DONE = b"data: [DONE]\n\n"
 _WORDS = tuple(word.encode() for word in WORDS)
@@ -36,27 +34,27 @@ class Head:
     fingerprint: str
 
 
-class Wire(Protocol):
-    """How one endpoint says things."""
-
-    content_type: str
-
-    def opening(self) -> bytes:
-        """Return the events that come with the first token of any choice."""
-
-    def tokens(self, choice: int, begin: int, end: int) -> bytes:
-        """Return the events of a choice's tokens from `begin` up to `end`."""
-
-    def closing(self, used: Usage) -> bytes:
-        """Return the events that come after all tokens."""
-
-    def whole(self, used: Usage) -> bytes:
-        """Return the answer in one piece."""
-
-
 def event(value: object) -> bytes:
     """Return a server-sent event."""
     return b"data: " + msgspec.json.encode(value) + b"\n\n"
+
+
+class Opening:
+    """What is said once, by whoever comes first.
+
+    Args:
+        said: makes it.
+    """
+
+    __slots__ = ("_said",)
+
+    def __init__(self, said: Callable[[], bytes]) -> None:
+        self._said: Callable[[], bytes] | None = said
+
+    def take(self) -> bytes:
+        """Return it the first time, and nothing from then on."""
+        said, self._said = self._said, None
+        return said() if said is not None else b""
 
 
 class ChoiceEvents:
@@ -67,20 +65,23 @@ class ChoiceEvents:
     Args:
         answer: that the choice is.
         shaped: makes the event of a token from its place and its text.
+        opening: comes before the first token's.
         first: the token from which on events are alike; None if none are.
     """
 
-    __slots__ = ("_after", "_answer", "_before", "_first", "_last", "_shaped")
+    __slots__ = ("_after", "_answer", "_before", "_first", "_last", "_opening", "_shaped")
 
     def __init__(
         self,
         answer: Answer,
         shaped: Callable[[int, str], dict[str, object]],
+        opening: Opening,
         *,
         first: int | None,
     ) -> None:
         self._answer = answer
         self._shaped = shaped
+        self._opening = opening
         self._last = answer.tokens - 1
         self._first = self._last if first is None else first
         self._before = self._after = b""
@@ -101,7 +102,8 @@ class ChoiceEvents:
         return b"".join([before + _WORDS[ids[index]] + after for index in range(begin, end)])
 
     def _event(self, index: int) -> bytes:
-        return event(self._shaped(index, self._answer.text(index, index + 1)))
+        opening = b"" if index else self._opening.take()
+        return opening + event(self._shaped(index, self._answer.text(index, index + 1)))
 
 
 def first_alike(asked: Asked, answer: Answer) -> int | None:
