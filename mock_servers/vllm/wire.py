@@ -86,7 +86,9 @@ class ChoiceEvents:
         self._first = self._last if first is None else first
         self._before = self._after = b""
         if self._first < self._last:
-            self._before, self._after = event(shaped(first or 0, _MARK)).split(_WRITTEN_MARK)
+            # The last one, whatever a client has put into its id.
+            shape = event(shaped(self._first, _MARK))
+            self._before, _, self._after = shape.rpartition(_WRITTEN_MARK)
 
     def of(self, begin: int, end: int) -> bytes:
         """Return the events of the tokens from `begin` up to `end`."""

@@ -117,3 +117,16 @@ def test_a_stop_string_ends_the_answer_on_the_wire(stream: bool) -> None:
     assert choices[-1]["finish_reason"] == "stop"
     assert choices[-1]["stop_reason"]
     assert {choice["finish_reason"] for choice in choices[:-1]} <= {None}
+
+
+def test_an_id_may_hold_anything() -> None:
+    """Each event has it, the first, those that are made quickly, and the last."""
+    odd = 'a\x00"\n\u2028'
+
+    async def run() -> list[str]:
+        body = {"prompt": "a", "max_tokens": 5, "stream": True, "request_id": odd}
+        answer = await ask(vllm_app(backend()), "POST", "/v1/completions", body)
+        events = answer.body.decode().split("\n\n")[:-2]
+        return [json.loads(event.removeprefix("data: "))["id"] for event in events]
+
+    assert asyncio.run(run()) == [f"cmpl-{odd}"] * 5
