@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from mock_servers.serving.books import BY_FAULT, REFUSED, Books
-from mock_servers.serving.http import WRITE_NOW, Message, Receive, Send
+from mock_servers.serving.http import CUT_OFF, WRITE_NOW, Message, Receive, Send
 from mock_servers.serving.limits import HttpLimits
 from scalecert.clock import unix_seconds
 
@@ -134,7 +134,9 @@ class Connection(HttpToolsProtocol):
         self._shared.refresh_headers()
         super().on_headers_complete()
         self._shared.books.received += 1
-        self.cycle.scope["state"][WRITE_NOW] = partial(_write_now, self.cycle)
+        state = self.cycle.scope["state"]
+        state[WRITE_NOW] = partial(_write_now, self.cycle)
+        state[CUT_OFF] = partial(_cut_off, self.cycle)
         self._unanswered.append(self.cycle)
 
     def on_response_complete(self) -> None:
@@ -208,6 +210,12 @@ def _write_now(cycle: RequestResponseCycle, piece: bytes) -> bool:
     if not (cycle.disconnected or cycle.response_complete):
         cycle.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
     return True
+
+
+def _cut_off(cycle: RequestResponseCycle) -> None:
+    """Close a request's connection at once; there is nothing to add to that."""
+    cycle.disconnected = True
+    cycle.transport.abort()
 
 
 async def _too_much(scope: Message, receive: Receive, send: Send) -> None:

@@ -28,6 +28,8 @@ WRITE_NOW = "write_now"
 """The key in an ASGI scope's `state` of what writes a piece of the answer without waiting.
 
 It is taken out, so that the scope does not hold what holds it."""
+CUT_OFF = "cut_off"
+"""The key of what closes the connection at once, likewise."""
 
 _FIRST_ERROR = 400
 
@@ -35,6 +37,10 @@ _FIRST_ERROR = 400
 def _cannot(_: bytes) -> bool:
     """Write nothing."""
     return False
+
+
+def _nothing() -> None:
+    """Do nothing: there is no connection."""
 
 
 class BodyTooLargeError(Exception):
@@ -61,6 +67,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "_cut_off",
         "_receive",
         "_send",
         "_write_now",
@@ -87,6 +94,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._write_now: Callable[[bytes], bool] = scope["state"].pop(WRITE_NOW, _cannot)
+        self._cut_off: Callable[[], None] = scope["state"].pop(CUT_OFF, _nothing)
 
     def header(self, name: str, default: str = "") -> str:
         """Return a request header; `name` in lower case."""
@@ -146,6 +154,10 @@ class Exchange:
     def end(self, piece: bytes = b"") -> Awaitable[None]:
         """Send the last piece of a streamed answer."""
         return self._send({"type": "http.response.body", "body": piece})
+
+    def cut_off(self) -> None:
+        """Close the connection without an answer, or without its rest, as a killed server does."""
+        self._cut_off()
 
     def refused(self) -> None:
         """Note that the answer tells of an error, whatever its status: the books want to know."""

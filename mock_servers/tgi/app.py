@@ -153,7 +153,7 @@ def _answered(handler: Handler) -> Handler:
         except RefusedError as refused:
             await exchange.reply(refused.status, refused.body)
         except ServerEndedError:
-            return
+            exchange.cut_off()
 
     return answered
 

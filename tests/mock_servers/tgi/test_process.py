@@ -91,6 +91,20 @@ def test_what_lasts_longer_than_the_grace_is_cut_off(flags: tuple[str, str]) -> 
         assert time.monotonic() - begun < LIMIT_SECONDS
 
 
+def test_an_answer_that_was_not_begun_is_no_answer() -> None:
+    """The connection of a request whose answer is not streamed is closed without a status."""
+    with mock_server("tgi", *FLAGS, "-g", "0") as server:
+        connection = http.client.HTTPConnection(*place_of(server), timeout=LIMIT_SECONDS)
+        body = json.dumps({"inputs": "a", "parameters": {"max_new_tokens": 4000}})
+        connection.request("POST", "/generate", body, {"content-type": "application/json"})
+        while b"tgi_batch_current_size 1" not in server.get("/metrics")[2]:
+            pass
+        server.process.send_signal(signal.SIGTERM)
+        with pytest.raises(http.client.RemoteDisconnected):
+            connection.getresponse()
+        connection.close()
+
+
 def test_a_pod_without_requests_ends_at_once() -> None:
     """Nobody is waited for."""
     with mock_server("tgi", *FLAGS) as server:
