@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
 
 import click
 
@@ -18,6 +22,18 @@ class _MockServers(click.Group):
         """Return their names."""
         del ctx
         return sorted(path.parent.name for path in bundled("mock_servers").glob("*/__main__.py"))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Import the one that is asked for; Ctrl-C ends that without a word.
+
+        As an exception it could be lost in the middle of an import, and the server would start. The
+        server has a handler of its own, which stays.
+        """
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+        ctx.call_on_close(partial(_restore, before))
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one."""
@@ -37,6 +53,11 @@ class _MockServers(click.Group):
             ) from error
         server: click.Command = module.command
         return server
+
+
+def _restore(handler: Callable[[int, FrameType | None], object] | int | None) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, handler)
 
 
 @click.group(

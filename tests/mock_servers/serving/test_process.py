@@ -180,6 +180,13 @@ def test_what_can_not_be_is_one_line(
     assert err.count("\n") == 1
 
 
+def test_a_server_that_does_not_start_leaves_ctrl_c_alone() -> None:
+    """While it is imported Ctrl-C just ends the process; what had been set before comes back."""
+    before = signal.getsignal(signal.SIGINT)
+    assert run(["mock", "vllm", "--profile", "there-is-none"]) == 2
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_it_can_listen_elsewhere() -> None:
     """On another address, if told so, or on IPv6."""
     with mock_server("vllm", *PROFILE, "--host", "::1") as server:
