@@ -4,5 +4,5 @@
       (serving.activity)                    └─► plugins.*Page   :2112/metrics
 
 What an accelerator shows is computed by `scalecert.exporters`; here is when each exporter looks,
-what it keeps, and how it writes. docs/mock-servers.md has the sources.
+what it keeps, and how it writes; each of the two modules names its sources.
 """

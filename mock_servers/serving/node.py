@@ -40,6 +40,7 @@ def node_options(engine: str) -> list[click.Parameter]:
             ["--container"],
             default=engine,
             envvar="CONTAINER_NAME",
+            show_envvar=True,
             show_default=True,
             help="Container of the pod that has the accelerators.",
         ),
