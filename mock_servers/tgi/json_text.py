@@ -22,6 +22,8 @@ KEY = "?"
 
 DEEPEST = 127
 """Arrays and objects within each other."""
+MOST_VALUES = 20_000
+"""Of a text: reading goes slowly here, and others wait meanwhile."""
 MOST_INTEGER = 2**64 - 1
 LEAST_INTEGER = -(2**63)
 """Whole numbers beyond these are read as floating point numbers."""
@@ -60,6 +62,13 @@ class JsonSyntaxError(Exception):
         self.index = index
 
 
+class TooManyValuesError(Exception):
+    """A text has more values than are read."""
+
+    def __init__(self) -> None:
+        super().__init__(f"more than {MOST_VALUES} values")
+
+
 class JsonText:
     """What could be read of a text.
 
@@ -72,6 +81,9 @@ class JsonText:
         ends: indices after their last bytes; what did not end is not here.
         repeated: keys that an object has a second time, with the indices after them.
         fault: where it stopped being JSON. What stands after the value is nobody's business.
+
+    Raises:
+        TooManyValuesError: beyond `MOST_VALUES`.
     """
 
     def __init__(self, text: bytes) -> None:
@@ -129,6 +141,8 @@ class JsonText:
     def _value(self, path: Path, put: Put) -> None:
         byte = self._peek_after_space()
         self.starts[path] = self._index
+        if len(self.starts) > MOST_VALUES:
+            raise TooManyValuesError
         if byte == _NOTHING:
             raise self._peek_error("EOF while parsing a value", path)
         if byte in (_OPENS_ARRAY, _OPENS_OBJECT):

@@ -1,21 +1,22 @@
 """Bodies of requests: decoded, or refused in the words of axum and serde_json.
 
-What is right is decoded by msgspec. What is not is read once more, slowly, to tell the client where
-it stops to fit: 400 for what is no JSON, 422 for what is JSON of the wrong shape, both as plain
-text and before anything is counted (axum 0.7.9, src/json.rs). Beside what serde takes, two things
-are not taken here: arrays in place of objects, and known keys twice in an otherwise right body.
+What is right is decoded by msgspec. What is not, or has a key twice, is read once more, slowly, to
+tell the client where it stops to fit: 400 for what is no JSON, 422 for what is JSON of the wrong
+shape, both as plain text and before anything is counted (axum 0.7.9, src/json.rs). Of what serde
+takes, arrays in place of objects are not taken here.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TypeVar
 
 import msgspec
 
-from mock_servers.tgi.json_text import KEY, JsonText, Path
+from mock_servers.tgi.json_text import KEY, JsonText, Path, TooManyValuesError
 from mock_servers.tgi.shapes import MisfitError, Where, check, seen_path
 
-Body = TypeVar("Body")
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 NOT_JSON = "Failed to parse the request body as JSON"
 WRONG_SHAPE = "Failed to deserialize the JSON body into the target type"
@@ -43,13 +44,27 @@ def read(text: bytes, kind: type[Body]) -> Body:
         RejectedBodyError: if it is none.
     """
     try:
-        return msgspec.json.decode(text, type=kind)
+        body = msgspec.json.decode(text, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _read_slowly(text, kind)
+    if any(text.count(key) > 1 for key in _keys(kind)):
+        return _read_slowly(text, kind)
+    return body
+
+
+@cache
+def _keys(kind: type) -> tuple[bytes, ...]:
+    """Return the keys of a kind of body as they are written, those of its parameters included."""
+    kinds = [kind, *(field.type for field in msgspec.structs.fields(kind))]
+    structs = [one for one in kinds if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+    return tuple(b'"%s"' % name.encode() for one in structs for name in one.__struct_fields__)
 
 
 def _read_slowly(text: bytes, kind: type[Body]) -> Body:
-    scanned = JsonText(text)
+    try:
+        scanned = JsonText(text)
+    except TooManyValuesError as error:
+        raise RejectedBodyError(UNPROCESSABLE, f"{WRONG_SHAPE}: {error}") from None
     misfit = _misfit(scanned, kind)
     if misfit is not None:
         told = _told(scanned, misfit)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+import msgspec
+
 from mock_servers.serving.http import Exchange
 from mock_servers.tgi.rejections import RejectedBodyError, read
 
-Body = TypeVar("Body")
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 _UNSUPPORTED = 415
 

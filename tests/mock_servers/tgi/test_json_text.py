@@ -64,6 +64,20 @@ def test_a_right_body_may_be_followed_by_anything(kind: type) -> None:
     assert read(body + b" and so on", kind) == read(body, kind)
 
 
+def test_a_body_of_very_many_values_is_refused_unread() -> None:
+    """Reading it would keep others waiting; one string may be as long as it likes."""
+    refused = _refusal(b'{"inputs": "a", "x": [' + b"1," * 50_000 + b"}", GenerateRequest)
+    assert refused is not None
+    assert refused.status == 422
+    assert read(b'{"inputs": "' + b"a" * 500_000 + b'"} and so on', GenerateRequest)
+
+
+def test_keys_that_stand_in_other_places_are_not_keys_twice() -> None:
+    """Of tools and unknown fields, or in a prompt."""
+    body = b'{"messages": [], "x": {"model": 1, "seed": "\\"seed\\""}, "model": "a", "seed": 1}'
+    assert read(body, ChatRequest).seed == 1
+
+
 def _refusal(body: bytes, kind: type) -> RejectedBodyError | None:
     """Return why a body is refused, None if it is read."""
     try:
