@@ -184,7 +184,6 @@ _VALUES: Mapping[str, Callable[[Exposition], list[Shown]]] = {
     "tgi_batch_current_max_tokens": _gauge(
         lambda batch: batch.shown()[1] * batch.limits.block_size
     ),
-    "tgi_batch_max_total_tokens": lambda of: [({}, float(of.batch.limits.max_batch_total_tokens))],
     "tgi_batch_concat": _by("reason", lambda of: of.batch.counts.concatenations),
     "tgi_batch_inference_count": _by("method", Exposition.begun),
     "tgi_batch_inference_success": _by(
