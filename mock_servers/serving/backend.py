@@ -49,7 +49,8 @@ class Backend:
         given: what the server was started with.
         limits: of the server, from profile and command line.
         request_limits: the longest requests that it takes.
-        version: whose names and behaviour it shows.
+        version: of the engine, by its profile.
+        metrics_version: whose metric names it shows.
         model_name: in its API and metrics.
         engine: that runs; its clock is the pacer's.
         pacer: runs it.
@@ -62,6 +63,7 @@ class Backend:
     limits: Limits
     request_limits: RequestLimits
     version: str
+    metrics_version: str
     model_name: str
     engine: Engine
     pacer: Pacer
@@ -78,8 +80,7 @@ class Backend:
             UsageError: for a flag value that the real server would not take.
         """
         kind, profile = given.kind, given.profile
-        version = given.metrics_version or profile.spec.engine_version
-        limits = kind.limits(profile, given.words, {}, version=version)
+        limits = kind.limits(profile, given.words, {})
         name = kind.served_name(given.words, {}) or profile.spec.model.name
         log = RequestLog.of_size(_FIRST_PLACES)
         engine = kind.start(profile, limits, log, ordinal=0, model_name=name, now=0.0)
@@ -88,7 +89,8 @@ class Backend:
             given=given,
             limits=limits,
             request_limits=kind.request_limits(limits),
-            version=version,
+            version=profile.spec.engine_version,
+            metrics_version=given.metrics_version or profile.spec.engine_version,
             model_name=name,
             engine=engine,
             pacer=Pacer(engine, log, behind_seconds=behind, speed=given.speed),
@@ -101,6 +103,6 @@ class Backend:
 
     def families(self) -> list[tuple[MetricInfo, Sequence[Sample]]]:
         """Return every metric family of the version with its samples now, in order."""
-        infos = self.given.kind.metrics(self.version)
+        infos = self.given.kind.metrics(self.metrics_version)
         samples = self.pacer.samples(tuple(infos))
         return [(info, samples.get(name, ())) for name, info in infos.items()]

@@ -61,7 +61,7 @@ class Page:
         words = backend.given.words
         self._config = cache_config_labels(
             backend.limits,
-            backend.version,
+            backend.metrics_version,
             blocks_given=any("num-gpu-blocks-override" in word for word in words),
         )
         self._instead: Mapping[str, Callable[[Sequence[Sample]], Sequence[Sample]]] = {
@@ -102,7 +102,7 @@ class Page:
                 yield info, samples
 
     def _successes(self, _: Sequence[Sample]) -> list[Sample]:
-        finished, version = self._ledger.finished, self._backend.version
+        finished, version = self._ledger.finished, self._backend.metrics_version
         return [
             Sample(_SUCCESS, {**self._labels, "finished_reason": reason}, float(finished[reason]))
             for reason, versions in _REASONS.items()
