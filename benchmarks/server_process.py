@@ -71,13 +71,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(command: Sequence[str], port: int, health: str) -> Iterator[Server]:
+def serving(
+    command: Sequence[str], port: int, health: str, health_port: int | None = None
+) -> Iterator[Server]:
     """Start a server, wait until it answers GET `health` with 200, and kill it in the end."""
     begin = time.perf_counter()
     with pinned(SERVER_CORE):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        while not _is_up(port, health):
+        while not _is_up(health_port or port, health):
             if process.poll() is not None or time.perf_counter() - begin > _START_SECONDS:
                 sys.exit(f"no answer from: {' '.join(command)}")
             time.sleep(_BETWEEN_TRIES_SECONDS)  # noqa: TID251 - between two tries, with a limit
@@ -93,7 +95,7 @@ def _is_up(port: int, path: str) -> bool:
     return False
 
 
-def status_and_body(port: int, path: str, body: str | None = None) -> tuple[int, bytes]:
+def status_and_body(port: int, path: str, body: bytes | None = None) -> tuple[int, bytes]:
     """Return what is answered to a GET, to a POST of JSON if there is a body."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_START_SECONDS)
     try:

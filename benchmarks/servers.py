@@ -2,10 +2,10 @@
 
 Usage: python benchmarks/servers.py [--json FILE] [--only ENGINE ...]
 
-Each server runs on one core, its client on another (`sse_reader.py`). Streams have 200 tokens, the
-model's gap between two is 5 ms (`flat_profiles.py`); each connection asks again at once. The bare
-application (`bare_asgi.py`, uvicorn with uvloop and httptools) sends events of the same size. Both
-take turns, and figures are medians of the turns.
+Each server runs on one core, its client on another (`stream_reader.py`). Streams have 200 tokens,
+the model's gap between two is 5 ms (`flat_profiles.py`); each connection asks again at once. The
+bare application (`bare_asgi.py`, uvicorn with uvloop and httptools) sends events of the same size.
+Both take turns, and figures are medians of the turns.
 
     mock.E.tokens_per_second       streamed tokens per second at 400 streams, which ask for 80,000
     mock.E.baseline_ratio          the same over the bare application's, of turns side by side
@@ -23,22 +23,24 @@ take turns, and figures are medians of the turns.
                                    of all its threads while nothing runs; uvicorn's own are ten
     mock.E.reader_cpu_share        of a core that the client took at 400 streams; well below 1, the
                                    client is not what is measured
+    mock.jetstream.grpc_tokens_per_second, mock.jetstream.grpc_cpu_us_per_token
+                                   over gRPC in place of HTTP, at 100 streams, which it is full of
     mock.E.bare_*                  the same of the bare application beside E
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
 import msgspec
+from dialects import DIALECTS, GRPC, TOKENS, Dialect
 from figures import write_figures
 from flat_profiles import flat_profile
 from server_process import (
@@ -50,13 +52,12 @@ from server_process import (
     serving,
     status_and_body,
 )
-from sse_reader import Job, Readings
+from stream_reader import Readings
+from token_streams import Job
 
 from scalecert.engines.profiles import profile_text
-from scalecert.engines.registry import engine_kind
 
 HERE = Path(__file__).parent
-TOKENS = 200
 GAP_SECONDS = 0.005
 SATURATING, PACED = 400, 100
 """Streams at once."""
@@ -66,47 +67,6 @@ TURNS = 3
 TURN_SECONDS = 2.5
 STARTS = 5
 IDLE_SECONDS = 3.0
-PROMPT = " ".join(["word"] * 256)
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How a stream of an engine is asked for, and what stands once in each token's event."""
-
-    target: str
-    body: dict[str, object]
-    mark: str
-    port_flag: str = "--port"
-    """Of the port on which that is."""
-    health: str = ""
-    """Path that tells there whether the server is up, if it is not the engine's."""
-    metrics_port_flag: str = ""
-    """Of a server whose metrics have a port of their own."""
-    more_port_flags: tuple[str, ...] = ()
-    """Of further ports on which it listens."""
-
-
-DIALECTS = {
-    "vllm": Dialect(
-        "/v1/completions",
-        {"prompt": PROMPT, "max_tokens": TOKENS, "stream": True, "ignore_eos": True},
-        "data: {",
-    ),
-    "tgi": Dialect(
-        "/generate_stream",
-        {"inputs": PROMPT, "parameters": {"max_new_tokens": TOKENS}},
-        "data: {",
-    ),
-    "jetstream": Dialect(
-        "/v1/generate",
-        {"max_tokens": TOKENS, "text_content": {"text": PROMPT}},
-        '"samples"',
-        port_flag="--http-port",
-        health="/",
-        metrics_port_flag="--metrics-port",
-        more_port_flags=("--port", "--sidecar-port"),
-    ),
-}
 
 
 def vllm() -> dict[str, float]:
@@ -120,17 +80,20 @@ def tgi() -> dict[str, float]:
 
 
 def jetstream() -> dict[str, float]:
-    """Measure the mock of JetStream, by its HTTP interface."""
-    return of_engine("jetstream")
+    """Measure the mock of JetStream: by its HTTP interface, and what gRPC bears."""
+    figures = of_engine("jetstream")
+    with flat("jetstream") as profile, mock("jetstream", GRPC, profile) as (server, _):
+        turns = [read(server, GRPC, PACED, TURN_SECONDS) for _ in range(TURNS)]
+    return figures | {
+        "mock.jetstream.grpc_tokens_per_second": median(each.tokens_per_second for each in turns),
+        "mock.jetstream.grpc_cpu_us_per_token": median(map(cpu_us_per_token, turns)),
+    }
 
 
 def of_engine(engine: str) -> dict[str, float]:
     """Measure one engine's mock server and the bare application beside it."""
     dialect = DIALECTS[engine]
-    with tempfile.TemporaryDirectory() as folder:
-        profile = Path(folder) / "flat.yaml"
-        flat = flat_profile(engine, step_seconds=GAP_SECONDS, sequences=SEQUENCES)
-        profile.write_text(profile_text(flat))
+    with flat(engine) as profile:
         figures = at_rest(engine, dialect, profile)
         with mock(engine, dialect, profile) as (ours, _):
             event_bytes = read(ours, dialect, streams=1, seconds=1.0).bytes_per_token
@@ -147,7 +110,7 @@ def at_rest(engine: str, dialect: Dialect, profile: Path) -> dict[str, float]:
         imports.append(seconds_of((sys.executable, "-c", "import uvicorn")))
         with mock(engine, dialect, profile) as (server, metrics_port):
             starts.append(server.start_seconds)
-            expect_ok(server.port, dialect.target, json.dumps(dialect.body))
+            expect_ok(server.port, dialect.target, dialect.body)
             for _ in range(2):
                 expect_ok(metrics_port, "/metrics")
             resident = server.resident_mb()
@@ -161,7 +124,7 @@ def at_rest(engine: str, dialect: Dialect, profile: Path) -> dict[str, float]:
     }
 
 
-def expect_ok(port: int, path: str, body: str | None = None) -> None:
+def expect_ok(port: int, path: str, body: bytes | None = None) -> None:
     """Ask a server; end if it does not answer 200."""
     status, answer = status_and_body(port, path, body)
     if status != 200:
@@ -195,9 +158,7 @@ def of_turns(full: Sequence[Readings], paced: Sequence[Readings]) -> dict[str, f
 
     return {
         "tokens_per_second": middle(full, lambda turn: turn.tokens_per_second),
-        "cpu_us_per_token": middle(
-            full, lambda turn: 1e6 * turn.server_cpu_share / turn.tokens_per_second
-        ),
+        "cpu_us_per_token": middle(full, cpu_us_per_token),
         "clumped_share": middle(full, lambda turn: turn.clumped_share),
         "reader_cpu_share": middle(full, lambda turn: turn.reader_cpu_share),
         "gap_p99_ms": middle(paced, lambda turn: 1e3 * turn.gap_p99_seconds),
@@ -206,14 +167,20 @@ def of_turns(full: Sequence[Readings], paced: Sequence[Readings]) -> dict[str, f
     }
 
 
+def cpu_us_per_token(turn: Readings) -> float:
+    """Return the CPU microseconds of the server per token."""
+    return 1e6 * turn.server_cpu_share / turn.tokens_per_second
+
+
 def read(server: Server, dialect: Dialect, streams: int, seconds: float) -> Readings:
     """Return what a client reads of so many streams at once, in a process of its own."""
     job = Job(
         port=server.port,
         server_pid=server.pid,
         target=dialect.target,
-        body=json.dumps(dialect.body),
+        body=dialect.body,
         mark=dialect.mark,
+        protocol=dialect.protocol,
         streams=streams,
         tokens=TOKENS,
         gap_seconds=GAP_SECONDS,
@@ -222,7 +189,7 @@ def read(server: Server, dialect: Dialect, streams: int, seconds: float) -> Read
     )
     with pinned(CLIENT_CORE):
         done = subprocess.run(
-            (sys.executable, HERE / "sse_reader.py"),
+            (sys.executable, HERE / "stream_reader.py"),
             input=msgspec.json.encode(job),
             stdout=subprocess.PIPE,
             check=True,
@@ -231,19 +198,26 @@ def read(server: Server, dialect: Dialect, streams: int, seconds: float) -> Read
 
 
 @contextmanager
+def flat(engine: str) -> Iterator[Path]:
+    """Yield the file of the engine's profile whose steps all take equally long."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "flat.yaml"
+        profile = flat_profile(engine, step_seconds=GAP_SECONDS, sequences=SEQUENCES)
+        file.write_text(profile_text(profile))
+        yield file
+
+
+@contextmanager
 def mock(engine: str, dialect: Dialect, profile: Path) -> Iterator[tuple[Server, int]]:
     """Serve the engine's mock; yield it and the port of its metrics."""
-    port = metrics_port = free_port()
-    words = ["--profile", str(profile), dialect.port_flag, str(port)]
-    if dialect.metrics_port_flag:
-        metrics_port = free_port()
-        words += [dialect.metrics_port_flag, str(metrics_port)]
-    for flag in dialect.more_port_flags:
-        words += [flag, "0"]
-    command = (sys.executable, "-m", "scalecert", "mock", engine, *words)
-    health = dialect.health or engine_kind(engine).health_path
-    with serving(command, port, health) as server:
-        yield server, metrics_port
+    flags = {dialect.port_flag, dialect.health_flag, dialect.metrics_flag}
+    ports = {flag: free_port() for flag in flags}
+    places = (ports | dict.fromkeys(dialect.more_flags, 0)).items()
+    words = [word for flag, port in places for word in (flag, str(port))]
+    command = (sys.executable, "-m", "scalecert", "mock", engine, "--profile", str(profile), *words)
+    health_port = ports[dialect.health_flag]
+    with serving(command, ports[dialect.port_flag], dialect.health, health_port) as server:
+        yield server, ports[dialect.metrics_flag]
 
 
 @contextmanager
