@@ -13,7 +13,8 @@ from typing import TypeVar
 
 import msgspec
 
-from mock_servers.tgi.json_text import KEY, JsonText, Path, TooManyValuesError
+from mock_servers.tgi.json_cursor import Path
+from mock_servers.tgi.json_text import KEY, JsonText, TooManyValuesError
 from mock_servers.tgi.shapes import MisfitError, Where, check, seen_path
 
 Body = TypeVar("Body", bound=msgspec.Struct)

@@ -11,7 +11,8 @@ from enum import Enum, auto
 
 from msgspec import inspect
 
-from mock_servers.tgi.json_text import KEY, LEAST_INTEGER, MOST_INTEGER, JsonText, Path
+from mock_servers.tgi.json_cursor import LEAST_INTEGER, MOST_INTEGER, Path
+from mock_servers.tgi.json_text import KEY, JsonText
 from mock_servers.tgi.numbers import json_float
 
 _NO_VARIANT = "data did not match any variant of {}"
