@@ -31,6 +31,7 @@ class Request:
     inserted: float = NEVER
     first: float = NEVER
     last: float = NEVER
+    sent: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -131,6 +132,7 @@ class Reference:
         request.prefilled = self.clock
         request.first = self.clock + self.costs.delivery_seconds
         request.emitted = 1
+        request.sent.append(self.clock)
         had_free_slot = self.has_free_slot()
         self.move()
         self.show()
@@ -149,7 +151,9 @@ class Reference:
             request = slot.request
             assert request is not None
             request.steps += 1
-            request.emitted = min(request.emitted + 1, request.outputs)
+            if request.emitted < request.outputs:
+                request.emitted += 1
+                request.sent.append(self.clock)
             if request.steps == max(request.outputs - 1, 1):
                 last = self.clock + self.costs.delivery_seconds + late
                 request.last = max(request.first, last)

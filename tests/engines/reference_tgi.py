@@ -36,6 +36,9 @@ class Request:
     last: float = NEVER
     refused: bool = False
     visible: float = NEVER
+    gone: float = inf
+    aborted: bool = False
+    sent: list[float] = field(default_factory=list)
 
     def begin_segment(self, longest: int) -> None:
         self.prompt = self.inputs + self.emitted
@@ -65,6 +68,7 @@ class Reference:
     ends: list[float] = field(default_factory=list)
     gauges: list[Shown] = field(default_factory=list)
     joined: list[int] = field(default_factory=list)
+    dropped: int = 0
 
     def __post_init__(self) -> None:
         self.to_come = list(self.requests)
@@ -90,6 +94,8 @@ class Reference:
                     continue
             most = self.limits.max_batch_size or None
             new = self.next_batch(None, most, self.limits.max_batch_prefill_tokens)
+            if not new:
+                continue
             self.batch = new
             self.step(new)
             self.loop()
@@ -121,7 +127,7 @@ class Reference:
             self.step(self.batch)
             waited += 1
 
-    def next_batch(  # noqa: C901 - the source's own loop
+    def next_batch(  # noqa: C901, PLR0912 - the source's own loop
         self, least: int | None, most: int | None, budget: int
     ) -> list[Request]:
         size = self.limits.block_size
@@ -131,7 +137,11 @@ class Reference:
         free = self.limits.max_batch_total_tokens // size - 1
         free -= sum(request.blocks for request in self.batch)
         new: list[Request] = []
-        for request in self.queue:
+        for request in list(self.queue):
+            if request.gone <= self.clock + TIE:
+                self.queue.remove(request)
+                self.drop(request)
+                continue
             request.begin_segment(self.limits.segment_tokens)
             room = min(request.room, self.limits.longest_request - request.prompt)
             needed = ceil((request.prompt + room - 1) / size)
@@ -180,8 +190,19 @@ class Reference:
         self.plan(requests)
         self.see(self.clock + TIE)
 
+    def drop(self, request: Request) -> None:
+        """Find that a request's client is gone."""
+        self.dropped += 1
+        request.aborted = True
+        request.blocks = 0
+
     def emit(self, request: Request, first: float, last: float) -> None:
+        if request.gone < self.clock - TIE:
+            self.drop(request)
+            self.batch.remove(request)
+            return
         request.emitted += 1
+        request.sent.append(self.clock)
         request.in_segment += 1
         if request.emitted == 1:
             request.first = first
@@ -227,12 +248,18 @@ class Reference:
             if not coming:
                 return
             request = min(coming, key=lambda one: one.visible)
+            if request.gone + TIE < request.visible:
+                # While the router prepares it: its handler is gone, and nobody else knows of it.
+                (self.between if request in self.between else self.to_come).remove(request)
+                request.aborted = True
+                continue
             if request in self.between:
                 self.between.remove(request)
                 self.queue.append(request)
                 continue
             self.to_come.remove(request)
-            here = len(self.batch) + len(self.queue) + len(self.between)
+            everyone = self.batch + self.queue + self.between
+            here = sum(not one.gone + TIE < request.visible for one in everyone)
             request.refused = here >= self.limits.max_concurrent_requests
             if not request.refused:
                 self.queue.append(request)

@@ -8,6 +8,7 @@ with the model, none of its code.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
@@ -32,6 +33,10 @@ class Request:
     last: float = NEVER
     refused: bool = False
     visible: float = NEVER
+    gone: float = inf
+    leaving: bool = False
+    aborted: bool = False
+    sent: list[float] = field(default_factory=list)
 
     def tokens(self) -> int:
         """Tokens that exist or are being sampled."""
@@ -91,26 +96,37 @@ class Reference:
         while True:
             cold = False
             if not plan:
+                self.pass_to(clock + TIE)
                 while not (self.inbox or self.waiting) and self.to_come:
                     clock = max(clock, self.to_come[0].visible)
-                    self.see(clock + TIE)
+                    self.pass_to(clock + TIE)
                 if not (self.inbox or self.waiting):
                     return self
-                plan = self.compose()
+                plan = self.compose(clock + TIE)
                 cold = not self.steps or clock > self.steps[-1].end
-            ahead = self.compose() if self.limits.async_scheduling else []
             seconds = self.seconds(plan)
-            clock += self.costs.after_idle(seconds) if cold else seconds
-            self.see(clock - TIE)
+            begin, clock = clock, clock + (self.costs.after_idle(seconds) if cold else seconds)
+            self.pass_to(clock - TIE)
+            # Composed when the step began, but for those who have left since; by whom it is
+            # composed anew, if nobody is left of the step.
+            composes = self.limits.async_scheduling and self.running
+            ahead = self.compose(begin + TIE) if composes else []
             self.apply(plan, clock)
             self.show(clock)
-            self.see(clock + TIE)
-            plan = ahead if self.limits.async_scheduling else self.compose()
+            if self.limits.async_scheduling:
+                self.see(clock + TIE)
+                plan = ahead
+            else:
+                self.pass_to(clock + TIE)
+                plan = self.compose(clock + TIE)
 
     def see(self, until: float) -> None:
         """Let the frontend take or refuse what arrives up to `until`."""
         while self.to_come and self.to_come[0].visible <= until:
             request = self.to_come.pop(0)
+            if request.gone + TIE < request.visible:
+                request.aborted = True
+                continue
             here = self.running + self.waiting + self.inbox
             queued = sum(other.inputs for other in here if other.emitted == 0)
             most, most_tokens = self.limits.max_num_queued_reqs, self.limits.max_num_queued_tokens
@@ -118,9 +134,30 @@ class Reference:
             if not request.refused:
                 self.inbox.append(request)
 
-    def compose(self) -> list[Part]:
-        self.waiting += self.inbox
-        self.inbox = []
+    def pass_to(self, until: float) -> None:
+        """Let requests come, and clients go away, in the order of time."""
+        for request in sorted(self.requests, key=lambda one: one.gone):
+            if request.gone <= until:
+                self.see(request.gone + TIE)
+                self.leave(request)
+        self.see(until)
+
+    def leave(self, request: Request) -> None:
+        """Let a request whose client is gone leave, at once if the step makes no token of it."""
+        if request in self.running and request.in_flight:
+            request.leaving = True
+            request.outputs = request.emitted + 1
+            return
+        for line in (self.inbox, self.waiting, self.running):
+            if request in line:
+                line.remove(request)
+                request.own_blocks = request.shared_blocks = 0
+                request.aborted = True
+
+    def compose(self, until: float) -> list[Part]:
+        """Compose a step with those who came by `until`."""
+        self.waiting += [request for request in self.inbox if request.visible <= until]
+        self.inbox = [request for request in self.inbox if request.visible > until]
         budget = self.limits.max_num_batched_tokens
         threshold = self.limits.long_prefill_token_threshold or budget
         plan: list[Part] = []
@@ -224,14 +261,22 @@ class Reference:
             if not part.samples:
                 continue
             request.in_flight -= 1
+            if request.leaving:
+                request.aborted = True
+                self.remove(request)
+                continue
             request.emitted += 1
+            request.sent.append(end)
             if request.emitted == 1:
                 request.first = end + self.costs.delivery_seconds + others
             if request.emitted == request.outputs:
                 last = end + self.costs.delivery_seconds + others / 2
                 request.last = max(request.first, last)
-                request.own_blocks = request.shared_blocks = 0
-                (self.running if request in self.running else self.waiting).remove(request)
+                self.remove(request)
+
+    def remove(self, request: Request) -> None:
+        request.own_blocks = request.shared_blocks = 0
+        (self.running if request in self.running else self.waiting).remove(request)
 
     def show(self, end: float) -> None:
         generated = sum(request.emitted for request in self.requests)

@@ -10,6 +10,7 @@ from engines.cut_runs import (
     assert_looking_changes_nothing,
     assert_requests_may_be_offered_as_they_arrive,
 )
+from engines.live_runs import follow
 from engines.reference_jetstream import Reference, Request
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -131,6 +132,27 @@ def test_equals_the_step_by_step_reference(case: Case) -> None:
     assert list(engine.observed.queue_seconds) == pytest.approx(queued, abs=1e-9)
     if any(one.inserted > one.prefilled for one in reference.requests):
         event("parks")
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(case=cases(), gone=st.dictionaries(st.integers(0, 13), st.floats(0.0, 3.0)))
+def test_serves_on_when_clients_go_away(case: Case, gone: dict[int, float]) -> None:
+    """INV-23: every token has the reference's time; that a client is gone changes no time."""
+    reference = refer(case.limits, case.requests)
+    engine, log = start(case.limits, case.requests)
+    outputs = {ident: outputs for ident, (_, _, outputs) in enumerate(case.requests)}
+    departing = [(at, ident) for ident, at in gone.items() if ident in outputs]
+    seen = follow(engine, log, outputs, departing)
+    for ident, request in enumerate(reference.requests):
+        left = gone.get(ident, math.inf) < request.last - COSTS.delivery_seconds - 1e-3
+        assert log.status[ident] == Status.OK or ident in gone
+        assert log.status[ident] == Status.ABORTED or not left
+        sent = request.sent if log.status[ident] == Status.OK else request.sent[:-1]
+        assert seen[ident][: len(sent)] == pytest.approx(sent, rel=1e-9)
+        assert log.last_token_seconds[ident] == pytest.approx(request.last, rel=1e-9)
+    counted = engine.samples(["jetstream_request_success_count"])
+    (success,) = counted.get("jetstream_request_success_count", ()) or (None,)
+    assert success is None or success.value == len(case.requests)
 
 
 def look(pieces: JetStreamEngine) -> None:

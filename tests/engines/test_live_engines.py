@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
+from engines.live_runs import Departure, follow, walk
 from engines.servers import (
     UNAWARE,
     Load,
@@ -30,11 +31,13 @@ TIE = 1e-8
 ENGINES = engine_names()
 GROWING = ("busy_seconds", "steps", "computed_tokens", "context_read_tokens")
 
-Departure = tuple[float, int]
-"""When a client goes away, and the id of its request."""
-
 law = settings(max_examples=25, derandomize=True, deadline=None)
 each_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
+def outputs_of(load: Load) -> dict[int, int]:
+    """Return the tokens that each request asks for, by id."""
+    return {ident: outputs for ident, (_, _, outputs) in enumerate(load)}
 
 
 def servers(engine: str) -> st.SearchStrategy[Server]:
@@ -54,25 +57,6 @@ def departures(draw: st.DrawFn, under_test: Server, load: Load) -> list[Departur
     return sorted(drawn)
 
 
-def follow(engine: Engine, log: RequestLog, load: Load) -> dict[int, list[float]]:
-    """Look at every event; return when each token of each request was there."""
-    seen: dict[int, list[float]] = {ident: [] for ident in range(len(load))}
-    budget = 20 * sum(outputs + 3 for _, _, outputs in load)
-    for _ in range(budget):
-        at = engine.next_event_seconds()
-        if at == math.inf:
-            return seen
-        assert at >= engine.now
-        engine.advance(at)
-        now = engine.progress()
-        for ident, times in seen.items():
-            finished = log.status[ident] == Status.OK
-            tokens = load[ident][2] if finished else now.get(ident, len(times))
-            assert len(times) <= tokens <= len(times) + 1
-            times.extend([at] * (tokens - len(times)))
-    raise AssertionError("events without end")
-
-
 @each_engine
 @law
 @given(data=st.data(), load=loads())
@@ -81,7 +65,7 @@ def test_every_token_can_be_seen_when_it_is_made(engine, data, load: Load) -> No
     under_test = data.draw(servers(engine))
     _, expected = under_test.served(load)
     observed, log = under_test.offered(load)
-    seen = follow(observed, log, load)
+    seen = follow(observed, log, outputs_of(load))
     assert repr(log) == repr(expected)
     delivery = under_test.costs.delivery_seconds
     for ident, (_, _, outputs) in enumerate(load):
@@ -100,7 +84,7 @@ def test_an_ideal_servers_tokens_are_seen_at_the_times_of_the_log(engine, data, 
     """INV-23: where delivery takes no time, first and last token are seen when they are logged."""
     under_test = data.draw(ideals(engine))
     observed, log = under_test.offered(load)
-    seen = follow(observed, log, load)
+    seen = follow(observed, log, outputs_of(load))
     for ident, (_, _, outputs) in enumerate(load):
         assert seen[ident][0] == pytest.approx(log.first_token_seconds[ident], rel=1e-9)
         if outputs > 1:
@@ -206,19 +190,6 @@ def test_nothing_is_over_committed_or_counted_back_while_clients_leave(engine, d
         now = {key: value for each in shown(observed, counting).values() for key, value in each}
         assert all(now[key] >= value for key, value in counted.items())
         counted = now
-
-
-def walk(engine: Engine, departing: list[Departure]) -> Iterator[set[int]]:
-    """Go from event to event, clients leaving on the way; yield who leaves before they do."""
-    ends = sorted({at for at, _ in departing})
-    while (at := min([engine.next_event_seconds(), *ends[:1]])) < math.inf:
-        engine.advance(max(at, engine.now))
-        leaving = set()
-        if ends and at == ends[0]:
-            leaving = {ident for when, ident in departing if when == at}
-            ends.pop(0)
-        yield leaving
-        engine.cancel(leaving)
 
 
 @each_engine

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -11,6 +13,7 @@ from engines.cut_runs import (
     assert_looking_changes_nothing,
     assert_requests_may_be_offered_as_they_arrive,
 )
+from engines.live_runs import follow
 from engines.reference_tgi import Reference, Request
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -51,6 +54,8 @@ CHUNKED = SchedulerLimits(
     max_total_tokens=200,
 )
 UNCHUNKED = replace(CHUNKED, chunking=False, block_size=16)
+
+NOBODY: Mapping[int, float] = {}
 
 
 @dataclass
@@ -109,10 +114,16 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def refer(
-    of: SchedulerLimits, requests: list[tuple[float, int, int]], costs: StepCosts = COSTS
+    of: SchedulerLimits,
+    requests: list[tuple[float, int, int]],
+    costs: StepCosts = COSTS,
+    gone: Mapping[int, float] = NOBODY,
 ) -> Reference:
-    """Return the reference after it has served the requests."""
-    return Reference(of, costs, [Request(*request) for request in requests]).run()
+    """Return the reference after it has served the requests; some clients go away."""
+    served = [
+        Request(*request, gone=gone.get(ident, math.inf)) for ident, request in enumerate(requests)
+    ]
+    return Reference(of, costs, served).run()
 
 
 def start(
@@ -150,11 +161,17 @@ def assert_shows(engine: TgiEngine, reference: Reference, now: float) -> None:
         assert gauge(engine, "tgi_batch_current_size") is None
 
 
+def ended(request: Request) -> Status:
+    """Return how a request of the reference ended."""
+    if request.aborted:
+        return Status.ABORTED
+    return Status.REJECTED if request.refused else Status.OK
+
+
 def assert_same(log: RequestLog, engine: TgiEngine, reference: Reference) -> None:
     """Assert that all requests ended as in the reference."""
     for ident, request in enumerate(reference.requests):
-        expected = Status.REJECTED if request.refused else Status.OK
-        assert log.status[ident] == expected
+        assert log.status[ident] == ended(request)
         for found, wanted in (
             (log.first_token_seconds[ident], request.first),
             (log.last_token_seconds[ident], request.last),
@@ -184,6 +201,38 @@ def test_equals_the_token_by_token_reference(case: Case) -> None:
         event("in segments")
     if len(reference.joined) < sum(reference.joined):
         event("join together")
+
+
+@st.composite
+def departures(draw: st.DrawFn, case: Case) -> dict[int, float]:
+    """Draw whose clients go away when: at any time, and exactly on ends of steps."""
+    ends = refer(case.limits, case.requests, case.costs).ends
+    times = st.floats(0.0, ends[-1] if ends else 1.0)
+    if ends:
+        times = st.one_of(times, st.sampled_from(ends))
+    return draw(st.dictionaries(st.integers(0, len(case.requests) - 1), times))
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(data=st.data(), case=cases())
+def test_equals_the_reference_when_clients_go_away(data: st.DataObject, case: Case) -> None:
+    """INV-23, INV-24: followed from event to event, every token has the reference's time."""
+    gone = data.draw(departures(case))
+    reference = refer(case.limits, case.requests, case.costs, gone)
+    engine, log = start(case.limits, case.requests, case.costs)
+    outputs = {ident: outputs for ident, (_, _, outputs) in enumerate(case.requests)}
+    departing = [(at, ident) for ident, at in gone.items()]
+    seen = follow(
+        engine, log, outputs, departing, lambda: assert_shows(engine, reference, engine.now)
+    )
+    for ident, request in enumerate(reference.requests):
+        assert log.status[ident] == ended(request)
+        assert seen[ident] == pytest.approx(request.sent, abs=1e-8)
+    assert engine.held == 0
+    assert engine.counts.dropped == reference.dropped
+    assert engine.cut_tokens == sum(len(one.sent) for one in reference.requests if one.aborted)
+    if reference.dropped and engine.cut_tokens:
+        event("drops")
 
 
 def look(pieces: TgiEngine) -> None:
@@ -260,6 +309,28 @@ def test_a_request_reserves_its_whole_answer_and_the_head_holds_back_the_queue()
     engine.advance(math.inf)
     assert log.scheduled_seconds[3] == log.scheduled_seconds[2]
     assert log.scheduled_seconds[2] == pytest.approx(log.last_token_seconds[0], abs=0.02)
+
+
+def test_a_gone_client_is_counted_until_its_turn_in_the_queue() -> None:
+    """It gives back its permit, but not its place; whoever moves up joins after the step."""
+    requests = [(0.0, 50, 150), (0.0, 50, 150), (0.1, 50, 150), (0.1, 1, 1)]
+    begin, end = next((a, b) for a, b in pairwise(refer(CHUNKED, requests).ends) if b > 0.2)
+    engine, log = start(replace(CHUNKED, max_concurrent_requests=4), requests)
+    engine.advance((begin + end) / 2)
+    engine.cancel([2])
+    assert gauge(engine, "tgi_queue_size") == 2
+    log.grow(2)
+    engine.offer([4, 5], [engine.now] * 2, [1, 1], [1, 1])
+    engine.advance(end)
+    assert log.status[4:] == [Status.PENDING, Status.REJECTED]
+    assert gauge(engine, "tgi_queue_size") == 3
+    engine.advance(engine.next_event_seconds())
+    engine.advance(engine.next_event_seconds())
+    assert gauge(engine, "tgi_queue_size") == 1
+    assert log.status[2] == Status.ABORTED
+    assert log.scheduled_seconds[3] == end
+    failures = engine.samples(["tgi_request_failure"])["tgi_request_failure"]
+    assert {one.labels["err"]: one.value for one in failures} == {"overloaded": 1, "dropped": 1}
 
 
 def test_running_requests_stand_still_for_prompts_unless_these_are_chunked() -> None:

@@ -96,7 +96,7 @@ class TgiEngine(Batch):
         step = self._next_step_seconds()
         here = len(self.running) + len(self.waiting) + len(self.returning) + len(self.pending)
         if self.pending and here - len(self.cancelled) > self.limits.max_concurrent_requests:
-            return min(step, self.pending[0][0] + self.lag)
+            return min(step, self.pending[0][0] + self.lag + TIE_SECONDS)
         return step
 
     def _next_step_seconds(self) -> float:

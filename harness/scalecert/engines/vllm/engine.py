@@ -99,7 +99,7 @@ class VllmEngine(Batch):
         """Return when a client may next see something if no other request comes."""
         step = self._next_step_seconds()
         if self.limited and self.pending:
-            return min(step, self.pending[0][0] + self.lag)
+            return min(step, self.pending[0][0] + self.lag + TIE_SECONDS)
         return step
 
     def _next_step_seconds(self) -> float:
