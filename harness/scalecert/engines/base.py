@@ -93,6 +93,9 @@ class Engine(Protocol):
         So its ids can be used for other requests, and a server that lives long stays small.
         """
 
+    def slow_down(self, times: float) -> None:
+        """Let steps take so many times as long as its costs say, from the one in flight on."""
+
     def abort(self) -> list[int]:
         """Drop every unfinished request (SIGKILL); return their ids, logged as ABORTED."""
 

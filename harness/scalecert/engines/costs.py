@@ -115,6 +115,20 @@ class StepCosts(DocumentPart, frozen=True, kw_only=True, dict=True):
         changed = {name: getattr(self, name) * factor for name, factor in factors.items()}
         return msgspec.structs.replace(self, **changed)
 
+    def slowed(self, times: float) -> StepCosts:
+        """Return the costs of a server whose steps take so many times as long.
+
+        What is before and after them, the network and the API server, takes what it took.
+        """
+        steps = self.scaled(prefill=times, decode=times)
+        return msgspec.structs.replace(
+            steps,
+            arrival_seconds=self.arrival_seconds,
+            arrival_request_seconds=self.arrival_request_seconds,
+            delivery_seconds=self.delivery_seconds,
+            delivery_request_seconds=self.delivery_request_seconds,
+        )
+
     def decode_coefficients(self, batch: int) -> tuple[float, float]:
         """Return (seconds, seconds per context token) of a decode step with `batch` requests."""
         fixed, per_context = self.decode_tables(batch)

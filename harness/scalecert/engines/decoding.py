@@ -87,13 +87,13 @@ class DecodingBatch:
         "started",
         "step",
         "unsent",
+        "usual_costs",
     )  # fmt: skip
 
     def __init__(self, costs: StepCosts, log: RequestLog, now: float, largest_batch: int) -> None:
-        self.costs = costs
+        self.usual_costs = costs
         self.log = log
-        self.fixed_seconds, self.per_context = costs.decode_tables(largest_batch)
-        self.floors = costs.decode_floors(largest_batch)
+        self.price(costs, largest_batch)
         self.delivery_seconds = costs.delivery_seconds
         # What another request of the step adds to that, for a first token and for a last one,
         # which is in the middle of the step's tokens on average.
@@ -146,6 +146,18 @@ class DecodingBatch:
         """Heap of the steps in which they finish, with their serials."""
         self.cancelled: set[int] = set()
         """Ids of requests that finish only because their clients went away."""
+
+    def price(self, costs: StepCosts, largest_batch: int) -> None:
+        """Let steps of up to so many requests cost so."""
+        self.costs = costs
+        self.fixed_seconds, self.per_context = costs.decode_tables(largest_batch)
+        self.floors = costs.decode_floors(largest_batch)
+
+    def slow_down(self, times: float) -> None:
+        """Let steps take so many times as long as usual, from the one in flight on."""
+        self.settle()
+        self.price(self.usual_costs.slowed(times), len(self.floors) - 1)
+        self.anchor()
 
     def end_after(self, steps: int) -> float:
         """Return when the step `steps` after the anchor ends if the batch only decodes."""

@@ -48,13 +48,8 @@ class Pipeline(Server):
     def __init__(
         self, limits: PipelineLimits, costs: StepCosts, log: RequestLog, now: float, *, ordinal: int
     ) -> None:
-        super().__init__(costs, log, now, limits.slots, ordinal=ordinal, longest=limits.requests)
         self.limits = limits
-        self.step_seconds = costs.decode_seconds(
-            limits.slots, limits.slots * limits.max_target_length
-        )
-        """Shapes are static: a generate step computes all slots and reads the whole decode state,
-        so it takes as long however much of either is in use. Inferred from that, not measured."""
+        super().__init__(costs, log, now, limits.slots, ordinal=ordinal, longest=limits.requests)
         self.lag = costs.arrival_seconds
         """From a request's arrival to the prefill backlog."""
         self.observed = Observations()
@@ -65,6 +60,16 @@ class Pipeline(Server):
         self.prefilled_tokens = 0
         """Tokens of these, padding included."""
         self.forget()
+
+    def price(self, costs: StepCosts, largest_batch: int) -> None:
+        """Let prefills and generate steps cost so.
+
+        Shapes are static: a generate step computes all slots and reads the whole decode state, so
+        it takes as long however much of either is in use. Inferred from that, not measured.
+        """
+        super().price(costs, largest_batch)
+        slots = self.limits.slots
+        self.step_seconds = costs.decode_seconds(slots, slots * self.limits.max_target_length)
 
     def forget(self) -> None:
         """Drop all requests, as a process that is killed does."""

@@ -102,14 +102,23 @@ class Batch(Server):
         ordinal: int,
     ) -> None:
         largest = min(limits.max_concurrent_requests, max(limits.blocks, 1))
-        super().__init__(costs, log, now, largest, ordinal=ordinal, longest=limits.requests)
-        self.floors = _floors(costs, largest, limits.largest_graph)
         self.limits = limits
+        super().__init__(costs, log, now, largest, ordinal=ordinal, longest=limits.requests)
         self.blocks = limits.blocks
         self.lag = costs.arrival_seconds - TIE_SECONDS
         """What an arrival needs to be visible: `arrival + lag <= time of composition`."""
         self.counts = Counts()
         self.forget()
+
+    def price(self, costs: StepCosts, largest_batch: int) -> None:
+        """Let steps of up to so many requests cost so."""
+        super().price(costs, largest_batch)
+        self.floors = _floors(costs, largest_batch, self.limits.largest_graph)
+
+    def slow_down(self, times: float) -> None:
+        """Let steps take so many times as long as usual, from the one in flight on."""
+        self.counts.decoded_tokens += (self.step - self.anchor_step) * self.decoding
+        super().slow_down(times)
 
     def forget(self) -> None:
         """Drop all requests, as a process that is killed does."""
