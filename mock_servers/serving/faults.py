@@ -34,7 +34,7 @@ class Settings(DocumentPart, frozen=True, kw_only=True):
     hang: bool = False
     """The model stands still and nobody is answered; the kernel still accepts connections."""
     slowdown: Annotated[float, msgspec.Meta(ge=1.0, le=1000.0)] = 1.0
-    """How many times slower the model runs."""
+    """How many times as long as usual the model's steps take."""
     refuse: bool = False
     """Connections are refused; idle ones are closed, running answers go on."""
     error_share: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.0
@@ -101,7 +101,8 @@ class Faults:
                 await self._set_hang(hang=wanted.hang)
             if wanted.loading_seconds is not None:
                 self._loading.begin(wanted.loading_seconds)
-            self._set_speed(wanted)
+            if wanted.slowdown != before.slowdown:
+                self._backend.pacer.slow_down(wanted.slowdown)
             self._settings = msgspec.structs.replace(wanted, loading_seconds=None)
         if wanted.crash is not False:
             asyncio.get_running_loop().call_later(_CRASH_SECONDS, _crash, wanted.crash)
@@ -121,17 +122,12 @@ class Faults:
                 app.turn_metrics(on=metrics == "on")
 
     async def _set_hang(self, *, hang: bool) -> None:
+        self._backend.pacer.set_speed(0.0 if hang else self._backend.given.speed)
         for service in self.services:
             if hang:
                 service.hold()
             else:
                 await service.release()
-
-    def _set_speed(self, wanted: Settings) -> None:
-        pacer = self._backend.pacer
-        speed = 0.0 if wanted.hang else self._backend.given.speed / wanted.slowdown
-        if speed != pacer.speed:
-            pacer.set_speed(speed)
 
 
 def _put_before(service: HttpService) -> FaultyApp:

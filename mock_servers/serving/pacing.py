@@ -81,6 +81,13 @@ class Pacer:
         self._stop_timer()
         self._set_timer()
 
+    def slow_down(self, times: float) -> None:
+        """Let the model's steps take so many times as long as usual."""
+        self._look()
+        self._engine.slow_down(times)
+        self._stop_timer()
+        self._set_timer()
+
     def submit(self, sizes: Sequence[tuple[int, int]]) -> list[Stream]:
         """Hand over requests that come now; return what each one's client will see.
 
