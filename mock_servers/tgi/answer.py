@@ -29,6 +29,7 @@ def _token(ident: int, text: str, *, special: bool = False, less: int = 0) -> di
 
 _TOKENS = tuple(msgspec.json.encode(_token(ident, text)) for ident, text in enumerate(WORDS))
 _TEXTS = tuple(msgspec.json.encode(text) for text in WORDS)
+_END_PIECE = msgspec.json.encode(_END_TEXT)
 _END_TOKEN = msgspec.json.encode(_token(_END_ID, _END_TEXT, special=True))
 
 
@@ -104,7 +105,7 @@ class Answer:
 
     def piece(self, index: int) -> bytes:
         """Return the text of token `index` as JSON."""
-        return b'"</s>"' if self.is_end(index) else _TEXTS[self.ids[index]]
+        return _END_PIECE if self.is_end(index) else _TEXTS[self.ids[index]]
 
     def top_tokens(self, index: int) -> list[dict[str, object]]:
         """Return the likeliest tokens in place of token `index`, which is the first of them."""

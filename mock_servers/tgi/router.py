@@ -46,7 +46,7 @@ class Run:
 
 
 class ServerEndedError(Exception):
-    """The server went away in the middle of an answer, or the client did."""
+    """Server or client went away in the middle of an answer: nobody is there to be told."""
 
 
 class Router:
