@@ -1,0 +1,73 @@
+"""Clients of a vLLM server that go away, against the token-by-token reference."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from engines.live_runs import follow
+from engines.vllm_cases import Case, assert_shows, cases, ended, refer, start
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from scalecert.engines.request_log import Status
+from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
+
+
+@st.composite
+def departures(draw: st.DrawFn, case: Case) -> dict[int, float]:
+    """Draw whose clients go away when: at any time, and exactly on ends of steps."""
+    ends = [step.end for step in refer(case.limits, case.requests, case.costs).steps]
+    times = st.floats(0.0, ends[-1] if ends else 1.0)
+    if ends:
+        times = st.one_of(times, st.sampled_from(ends))
+    return draw(st.dictionaries(st.integers(0, len(case.requests) - 1), times))
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(data=st.data(), case=cases())
+def test_equals_the_reference_when_clients_go_away(data: st.DataObject, case: Case) -> None:
+    """INV-23, INV-24: followed from event to event, every token has the reference's time."""
+    gone = data.draw(departures(case))
+    reference = refer(case.limits, case.requests, case.costs, gone)
+    engine, log = start(case.limits, case.requests, case.costs)
+    outputs = {ident: outputs for ident, (_, _, outputs) in enumerate(case.requests)}
+    departing = [(at, ident) for ident, at in gone.items()]
+    ends = [step.end for step in reference.steps]
+
+    def look_at_ends() -> None:
+        if any(abs(end - engine.now) < 1e-9 for end in ends):
+            assert_shows(engine, reference, engine.now)
+
+    seen = follow(engine, log, outputs, departing, look_at_ends)
+    for ident, request in enumerate(reference.requests):
+        assert log.status[ident] == ended(request)
+        assert seen[ident] == pytest.approx(request.sent, abs=1e-8)
+    assert engine.step == len(reference.steps)
+    assert engine.counts.preemptions == reference.preemptions
+    assert engine.shown() == (0, 0, 0)
+    assert engine.cut_tokens == sum(len(one.sent) for one in reference.requests if one.aborted)
+    if engine.cut_tokens and reference.preemptions:
+        event("preempts, cuts")
+
+
+def test_whoever_moves_up_for_a_departure_is_in_no_step_that_has_begun() -> None:
+    """The large prompt leaves within a step: the small one joins after it, in both modes."""
+    of = SchedulerLimits(
+        max_num_seqs=4, max_num_batched_tokens=200, max_model_len=160, num_gpu_blocks=11
+    )
+    requests = [(0.0, 100, 20), (0.1, 90, 2), (0.1, 5, 2)]
+    for ahead in (True, False):
+        reference = refer(replace(of, async_scheduling=ahead), requests)
+        begin, end = next((a.end, b.end) for a, b in pairwise(reference.steps) if b.end > 0.2)
+        engine, log = start(replace(of, async_scheduling=ahead), requests)
+        engine.advance((begin + end) / 2)
+        engine.cancel([1])
+        assert engine.next_event_seconds() == pytest.approx(end, rel=1e-9)
+        engine.advance(end)
+        assert math.isnan(log.first_token_seconds[2])
+        engine.advance(math.inf)
+        assert log.status == [Status.OK, Status.ABORTED, Status.OK]
+        assert log.first_token_seconds[2] < log.last_token_seconds[0]
