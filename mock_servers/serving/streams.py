@@ -52,15 +52,17 @@ class Stream:
     def end(self, status: Status) -> None:
         """Note how the request ended."""
         self.status = status
-        if self._follower is not None:
-            self._follower()
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            follower()
 
     def follow(self, follower: Callable[[], None]) -> None:
         """Call `follower` whenever there are more tokens from now on, and at the end.
 
         It is called within the engine's step: it must neither raise nor ask the pacer for anything.
         """
-        self._follower = follower
+        if self.status is Status.PENDING:
+            self._follower = follower
 
     async def counts(self) -> AsyncIterator[int]:
         """Yield the tokens sent so far, each time that there are more; return at the end.

@@ -38,13 +38,7 @@ class CompletionWire:
         self._head = head
         self._asked = asked
         self._answers = answers
-        opening = Opening(self.opening)
-        self._choices = [
-            ChoiceEvents(
-                answer, partial(self._shaped, place), opening, first=first_alike(asked, answer)
-            )
-            for place, answer in enumerate(answers)
-        ]
+        self._opening = Opening(self.opening)
 
     def opening(self) -> bytes:
         """Return nothing: the first token opens."""
@@ -52,7 +46,9 @@ class CompletionWire:
 
     def events(self, choice: int) -> Callable[[int, int], bytes]:
         """Return what makes the events of a choice's tokens, from a place up to another."""
-        return self._choices[choice].of
+        answer, shaped = self._answers[choice], partial(self._shaped, choice)
+        first = first_alike(self._asked, answer)
+        return ChoiceEvents(answer, shaped, self._opening, first=first).of
 
     def closing(self, used: Usage) -> bytes:
         """Return the events that come after all tokens."""
