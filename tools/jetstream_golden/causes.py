@@ -15,7 +15,6 @@ CAUSES: Mapping[tuple[str, str], str] = {
     (BESIDE.name, "steps from its arrival to its first"): (
         "Before each step the generate thread looks whether anybody waits. It does not see a"
         " request that is in the hands of the prefill thread, and dispatches a step without it. The"
-        " model inserts a request right after its prefill. It takes the same time for the last of"
-        " several."
+        " model inserts a request right after its prefill."
     ),
 }

@@ -12,14 +12,12 @@ import grpc
 from jetstream.core.proto import jetstream_pb2, jetstream_pb2_grpc
 from prometheus_client.parser import text_string_to_metric_families
 
-from jetstream_golden.record import Gauges, Record, Seen
+from jetstream_golden.record import BACKLOG, USED, Gauges, Record, Seen
 from jetstream_golden.scripts import PROMPT, Moment, Script, Sent
 
 PATIENCE_SECONDS = 120.0
 SAMPLE_SECONDS = 0.02
 ATTEMPTS = 12
-BACKLOG = "jetstream_prefill_backlog_size"
-USED = "jetstream_slots_used_percentage"
 AVAILABLE = "jetstream_slots_available_percentage"
 """What 0.2.2 has in place of that; its prefill sends no message, either."""
 GAUGES = frozenset({BACKLOG, USED, AVAILABLE})

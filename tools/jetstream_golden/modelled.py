@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jetstream_golden.record import Gauges, Record, Seen
+from jetstream_golden.record import BACKLOG, USED, Gauges, Record, Seen
 from jetstream_golden.scripts import PROMPT, SLOTS, Moment, Script
 from scalecert.engines.costs import StepCosts
 from scalecert.engines.jetstream.engine import JetStreamEngine
@@ -15,8 +15,6 @@ LOOK_SECONDS = STEP_SECONDS / 32
 REST_STEPS = 16
 LIMITS = PipelineLimits(slots=SLOTS, longest_prompt=128, max_target_length=1024)
 COSTS = StepCosts(weights_seconds=STEP_SECONDS, token_seconds=0.0)
-BACKLOG = "jetstream_prefill_backlog_size"
-USED = "jetstream_slots_used_percentage"
 
 
 class Modelled:

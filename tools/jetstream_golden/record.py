@@ -8,6 +8,9 @@ from itertools import groupby, pairwise
 
 from jetstream_golden.scripts import PLATEAU
 
+BACKLOG = "jetstream_prefill_backlog_size"
+USED = "jetstream_slots_used_percentage"
+
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
