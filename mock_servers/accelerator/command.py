@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mock_servers.serving.command import DURATION
+from mock_servers.serving.command import DURATION, SPEED
 from scalecert.engines.catalog import load_accelerator
 from scalecert.errors import UsageError
 
@@ -68,7 +68,7 @@ _EXPORTERS = ("dcgm", "plugin")
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(0.0, 1000.0, min_open=True),
+    type=SPEED,
     default=1.0,
     show_default=True,
     help="That of the node's servers: all windows and intervals are so many times shorter.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
 
 import click
@@ -48,6 +49,22 @@ class _Duration(click.ParamType[float]):
 
 
 DURATION = _Duration()
+
+
+class _Speed(click.FloatRange):
+    """Model seconds per second; `nan`, which is in no range and beyond none, is no speed."""
+
+    def convert(
+        self, value: float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return a number."""
+        speed = float(super().convert(value, param, ctx))
+        if isnan(speed):
+            self.fail(f"found {value}, expected a number", param, ctx)
+        return speed
+
+
+SPEED = _Speed(0.0, 1000.0, min_open=True)
 
 
 def engine_command(
@@ -148,7 +165,7 @@ def _options(default_port: int) -> list[click.Parameter]:
         ),
         click.Option(
             ["--speed"],
-            type=click.FloatRange(0.0, 1000.0, min_open=True),
+            type=SPEED,
             default=1.0,
             show_default=True,
             help="Run the model N times faster than the wall clock.",

@@ -73,7 +73,7 @@ def feed(
     from scalecert.exporters.device import device_of
 
     namespace, slash, name = pod.partition("/")
-    if not (namespace and slash and name):
+    if not (namespace and slash and name) or "/" in name:
         raise UsageError(f"--pod {pod}: expected NAMESPACE/NAME")
     profile, places = backend.given.profile, _places(accelerators)
     hold = Hold(

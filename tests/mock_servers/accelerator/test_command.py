@@ -40,6 +40,15 @@ def test_a_tpu_has_no_dcgm_exporter() -> None:
     assert "--only dcgm: found the TPU v5e, expected a GPU" in error("accelerator", *words)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("accelerator", NODE), ("vllm", ("--profile", "vllm_llama-2-7b_l4"))],
+)
+def test_a_speed_that_is_no_number(name: str, words: tuple[str, ...]) -> None:
+    """It is neither below nor above a bound."""
+    assert "'--speed': found nan, expected a number" in error(name, *words, "--speed", "nan")
+
+
 def test_a_port_that_somebody_has() -> None:
     """Even if the other port was to be had."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -53,6 +62,7 @@ def test_a_port_that_somebody_has() -> None:
     ("words", "said"),
     [
         (("--pod", "llama"), "--pod llama: expected NAMESPACE/NAME"),
+        (("--pod", "chat/llama/0"), "--pod chat/llama/0: expected NAMESPACE/NAME"),
         (("--accelerators", "0,one"), "--accelerators 0,one: expected places on the node"),
         (("--accelerators", "1,1"), "--accelerators 1,1: expected places on the node"),
     ],
