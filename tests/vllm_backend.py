@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from mock_servers.serving.backend import Backend, Given
@@ -17,6 +18,7 @@ def backend(
     ready: bool = True,
     metrics_version: str | None = None,
     answer_tokens: int = 128,
+    env: Mapping[str, str] | None = None,
 ) -> Backend:
     """Return the backend of an idle server that was started with the flags `words`."""
     made = Backend.start(
@@ -24,6 +26,7 @@ def backend(
             kind=engine_kind("vllm"),
             profile=_profile(),
             words=words,
+            env=env or {},
             speed=speed,
             metrics_version=metrics_version,
             answer_tokens=answer_tokens,

@@ -91,7 +91,7 @@ def _metrics_port(backend: Backend, option: int | None) -> int | None:
     words = backend.given.words
     if last_value(words, _METRICS_FLAGS) is None:
         return option
-    return backend.given.kind.metrics_endpoint(words, {}).port
+    return backend.given.kind.metrics_endpoint(words, backend.given.env).port
 
 
 command = engine_command(

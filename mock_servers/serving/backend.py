@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mock_servers.serving.pacing import Pacer
@@ -22,6 +22,7 @@ class Given:
 
     Attributes:
         words: of the command line that are the real server's own.
+        env: the variables that the real server would read.
         metrics_version: whose metric names it shows, the profile's if None.
         speed: model seconds per second.
         startup_seconds: that loading the model takes, of the wall clock.
@@ -33,6 +34,7 @@ class Given:
     kind: EngineKind
     profile: EngineProfile
     words: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
     metrics_version: str | None = None
     speed: float = 1.0
     startup_seconds: float = 0.0
@@ -80,8 +82,8 @@ class Backend:
             UsageError: for a flag value that the real server would not take.
         """
         kind, profile = given.kind, given.profile
-        limits = kind.limits(profile, given.words, {})
-        name = kind.served_name(given.words, {}) or profile.spec.model.name
+        limits = kind.limits(profile, given.words, given.env)
+        name = kind.served_name(given.words, given.env) or profile.spec.model.name
         log = RequestLog.of_size(_FIRST_PLACES)
         engine = kind.start(profile, limits, log, ordinal=0, model_name=name, now=0.0)
         behind = profile.spec.costs.delivery_seconds

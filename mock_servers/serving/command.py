@@ -6,6 +6,7 @@ reads it: `scalecert mock vllm --profile vllm_llama-2-7b_l4 --max-num-seqs 64`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import isnan
@@ -116,6 +117,7 @@ def engine_command(
                 kind=kind,
                 profile=loaded,
                 words=tuple(context.args),
+                env=dict(os.environ),
                 metrics_version=metrics_version,
                 speed=speed,
                 startup_seconds=startup_delay,

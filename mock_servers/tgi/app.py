@@ -34,8 +34,6 @@ def tgi_app(backend: Backend) -> TgiRoutes:
     tokenizing = TokenizingApi(router)
 
     async def health(exchange: Exchange) -> None:
-        if not backend.ready:
-            raise unhealthy()
         await exchange.reply(200, b"", "")
 
     async def info(exchange: Exchange) -> None:
@@ -71,19 +69,26 @@ def tgi_app(backend: Backend) -> TgiRoutes:
     for path, handler in shown.items():
         answering = _answered(handler)
         handlers.setdefault(path, {}).update({"GET": answering, "HEAD": answering})
-    return TgiRoutes(handlers, options)
+    return TgiRoutes(handlers, options, backend)
 
 
 class TgiRoutes(Routes):
     """The handlers, and what axum and tower put around them.
 
+    While the model is loaded every answer is that of a server which is not well; the real one's
+    port is closed then.
+
     Args:
         handlers: by path, then by method.
         options: of the server.
+        backend: whose model it is.
     """
 
     def __init__(
-        self, handlers: Mapping[str, Mapping[str, Handler]], options: RouterOptions
+        self,
+        handlers: Mapping[str, Mapping[str, Handler]],
+        options: RouterOptions,
+        backend: Backend,
     ) -> None:
         super().__init__(
             handlers,
@@ -98,12 +103,15 @@ class TgiRoutes(Routes):
             for path, methods in handlers.items()
         }
         self._origins = options.allowed_origins
+        self._backend = backend
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
         send = self._with_cors(scope, send)
         if scope["method"] == "OPTIONS":
             await self._preflight(self._exchange(scope, receive, send))
+        elif not self._backend.ready:
+            await _loading(self._exchange(scope, receive, send))
         else:
             await super().__call__(scope, receive, send)
 
@@ -171,6 +179,11 @@ def _keyed(handler: Handler, api_key: str | None) -> Handler:
             await exchange.reply(401, b"", "")
 
     return keyed
+
+
+async def _loading(exchange: Exchange) -> None:
+    refused = unhealthy()
+    await exchange.reply(refused.status, refused.body)
 
 
 async def _unknown(exchange: Exchange) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mock_servers.serving.backend import Backend
 from mock_servers.serving.command import engine_command
 from mock_servers.serving.limits import HttpLimits
-from mock_servers.serving.services import LateHttpService, Service
+from mock_servers.serving.services import HttpService, Service
 from mock_servers.tgi.app import tgi_app
 
 _HEAD_BYTES = 8192 + 100 * 4096
@@ -16,11 +16,11 @@ _KEEP_ALIVE_SECONDS = 24 * 3600.0
 """hyper closes no idle connection by itself."""
 
 
-class RouterService(LateHttpService):
+class RouterService(HttpService):
     """The router's port.
 
-    It is opened when the model is loaded; on SIGTERM it is closed with all idle connections, and
-    what runs or waits is answered to its end (axum 0.7.9, src/serve.rs).
+    On SIGTERM it is closed with all idle connections, and what runs or waits is answered to its end
+    (axum 0.7.9, src/serve.rs).
     """
 
     def stop_accepting(self) -> None:

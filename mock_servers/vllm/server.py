@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
 import uuid
 from dataclasses import dataclass, field
 from zlib import crc32
 
 from mock_servers.serving.backend import Backend
+from mock_servers.serving.fastapi import body_fields
 from mock_servers.serving.http import Exchange
+from mock_servers.serving.pydantic_fields import Fields
 from mock_servers.vllm import VERSION
-from mock_servers.vllm.fields import MISSING, NO_OBJECT, Fields
 from mock_servers.vllm.flags import flag_values
 from mock_servers.vllm.http_metrics import HttpMetrics
 from mock_servers.vllm.keys import api_keys
 from mock_servers.vllm.ledger import Ledger
 from mock_servers.vllm.page import Page, histogram_bounds
-from mock_servers.vllm.refusals import RefusalError, unknown_model
+from mock_servers.vllm.refusals import RefusalError, refuse_problems, unknown_model
 from scalecert.clock import unix_seconds
 
 ID_LENGTH = 16
 _JSON_TYPE = "application/json"
 _LOAD_FLAG = "--enable-server-load-tracking"
-
-
-class UnreadableError(Exception):
-    """A body that is no text: FastAPI answers it itself, with another body."""
 
 
 @dataclass(slots=True)
@@ -64,9 +59,9 @@ class Server:
         self.http = HttpMetrics()
         self.ledger = Ledger(backend.pacer, backend.limits, histogram_bounds(backend))
         self.page = Page(backend, self.ledger, self.http)
-        found = backend.given.kind.model_of(words, {})
+        found = backend.given.kind.model_of(words, backend.given.env)
         self.names = tuple(flag_values(words, "--served-model-name")) or (backend.model_name,)
-        self.keys = api_keys(words, os.environ)
+        self.keys = api_keys(words, backend.given.env)
         self.root = found[0] if found else backend.model_name
         self.context = backend.limits.integer("max_model_len")
         self.fingerprint = _fingerprint(backend)
@@ -91,12 +86,8 @@ async def read_object(exchange: Exchange) -> Fields:
             "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed",
             kind="Bad Request",
         )
-    value = _decoded(await exchange.body())
-    if isinstance(value, dict):
-        return Fields(value)
-    fields = Fields({})
-    fields.note("", value, MISSING if value is None else NO_OBJECT)
-    fields.refuse()
+    fields = body_fields(await exchange.body())
+    refuse_problems(fields)
     return fields
 
 
@@ -115,24 +106,3 @@ def _fingerprint(backend: Backend) -> str:
     ranks = backend.limits.integer("tensor_parallel_size")
     parallel = f"-tp{ranks}" if ranks > 1 else ""
     return f"vllm-{VERSION}{parallel}-{crc32(backend.model_name.encode()):08x}"
-
-
-def _decoded(body: bytes) -> object:
-    if not body:
-        return None
-    try:
-        value: object = json.loads(body)
-    except json.JSONDecodeError as error:
-        told = {
-            "type": "json_invalid",
-            "loc": f"body.{error.pos}",
-            "msg": "JSON decode error",
-            "input": "<dict of 0 items>",
-            "ctx": {"error": error.msg},
-        }
-        raise RefusalError(
-            f"1 validation error:\n  {told}", kind="Bad Request", param=f"body.{error.pos}"
-        ) from None
-    except (ValueError, RecursionError):
-        raise UnreadableError from None
-    return value

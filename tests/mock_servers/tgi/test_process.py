@@ -47,15 +47,26 @@ def refuses(server: MockServer) -> bool:
     return False
 
 
-def test_the_port_is_closed_until_the_model_is_loaded() -> None:
-    """The router binds after the warm-up: a probe finds nobody, not a 503."""
+def test_nothing_is_well_until_the_model_is_loaded() -> None:
+    """A probe gets 503, and so does whoever asks for an answer."""
+    unhealthy = {"error": "unhealthy", "error_type": "healthcheck"}
     with mock_server("tgi", *FLAGS, "--startup-delay", "1s", ready=False) as server:
-        assert refuses(server)
+        for method, path in (("GET", "/health"), ("GET", "/metrics"), ("POST", "/generate")):
+            status, _, body = server.get(path, method=method)
+            assert (status, json.loads(body)) == (503, unhealthy)
         server.wait_for_line("ready")
         status, headers, body = server.get("/health")
         assert (status, body) == (200, b"")
         assert "content-type" not in headers
         assert "server" not in headers
+
+
+def test_variables_of_the_environment_set_limits_as_the_launchers_do() -> None:
+    """The command line goes before them."""
+    env = {"MAX_TOTAL_TOKENS": "512", "MAX_INPUT_TOKENS": "300"}
+    with mock_server("tgi", *FLAGS, "--max-input-tokens", "200", env=env) as server:
+        info = json.loads(server.get("/info")[2])
+    assert (info["max_total_tokens"], info["max_input_tokens"]) == (512, 200)
 
 
 def test_sigterm_lets_requests_end_and_nobody_in() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 from mock_apps import ask
@@ -12,11 +13,11 @@ from mock_servers.vllm.app import vllm_app
 from mock_servers.vllm.flags import flag_values
 
 
-def _statuses(path: str, *words: str) -> list[int]:
+def _statuses(path: str, *words: str, env: Mapping[str, str] | None = None) -> list[int]:
     """Return what no key, a wrong one, another scheme and each right one are answered with."""
 
     async def run() -> list[int]:
-        app = vllm_app(backend(*words))
+        app = vllm_app(backend(*words, env=env))
         given = ["", "Bearer other", "Basic one", "Bearer one", "bearer two"]
         answers = [await ask(app, "GET", path, headers={"authorization": key}) for key in given]
         assert all(a.body == b'{"error":"Unauthorized"}' for a in answers if a.status == 401)
@@ -35,11 +36,11 @@ def test_the_api_is_guarded_and_the_rest_is_not() -> None:
     assert _statuses("/v1/models") == [200] * 5
 
 
-def test_the_variable_is_taken_where_no_flag_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variable_is_taken_where_no_flag_is() -> None:
     """As deployments give it, from a secret."""
-    monkeypatch.setenv("VLLM_API_KEY", "one")
-    assert _statuses("/v1/models") == [401, 401, 401, 200, 401]
-    assert _statuses("/v1/models", "--api-key=two") == [401, 401, 401, 401, 200]
+    env = {"VLLM_API_KEY": "one"}
+    assert _statuses("/v1/models", env=env) == [401, 401, 401, 200, 401]
+    assert _statuses("/v1/models", "--api-key=two", env=env) == [401, 401, 401, 401, 200]
 
 
 @pytest.mark.parametrize(
