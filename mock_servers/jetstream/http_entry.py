@@ -10,36 +10,22 @@ import json
 from functools import partial
 
 from mock_servers.jetstream.answers import NOTHING, PIECES
-from mock_servers.jetstream.fastapi_answers import Failed, application, fields, is_int32, pretty
-from mock_servers.jetstream.orchestrator import Orchestrator
-from mock_servers.jetstream.validation import (
-    Model,
-    Values,
-    integer,
-    integers,
-    number,
-    optional,
-    string,
+from mock_servers.jetstream.http import (
+    Failed,
+    application,
+    pretty,
+    protobuf_problem,
+    read_fields,
+    refuse_problems,
 )
+from mock_servers.jetstream.orchestrator import Orchestrator
 from mock_servers.jetstream.wire import DecodeRequest
+from mock_servers.serving.fastapi import EVENT_STREAM
 from mock_servers.serving.following import follow
 from mock_servers.serving.http import Exchange, Routes
+from mock_servers.serving.pydantic_fields import Fields, integer, number, text
 from scalecert.clock import monotonic_seconds
 from scalecert.engines.request_log import Status
-
-_CONTENT_TYPE = "text/event-stream; charset=utf-8"
-
-_REQUEST = Model(
-    {
-        "max_tokens": integer,
-        "text_content": optional(Model({"text": string})),
-        "token_content": optional(Model({"token_ids": integers})),
-        "metadata": optional(Model({"start_time": number})),
-    },
-    {"text_content": None, "token_content": None, "metadata": None},
-    closed=True,
-)
-"""jetstream/entrypoints/http/protocol.py."""
 
 
 def http_entry(orchestrator: Orchestrator, most_body_bytes: int) -> Routes:
@@ -52,10 +38,10 @@ def http_entry(orchestrator: Orchestrator, most_body_bytes: int) -> Routes:
         await exchange.reply(200, pretty({"is_live": str(orchestrator.is_live)}))
 
     async def generate(exchange: Exchange) -> None:
-        request = _decode_request(await fields(exchange, _REQUEST))
+        request = _decode_request(await read_fields(exchange))
         if not orchestrator.is_live:
             raise Failed(500)
-        await exchange.start_stream(200, _CONTENT_TYPE)
+        await exchange.start_stream(200, EVENT_STREAM)
         if request.has_no_content:
             return  # The exception comes after the head has been sent, and breaks the connection.
         decoding = orchestrator.decode(request)
@@ -75,23 +61,25 @@ def http_entry(orchestrator: Orchestrator, most_body_bytes: int) -> Routes:
     )
 
 
-def _decode_request(given: Values) -> DecodeRequest:
-    """Return the protobuf message that a body becomes.
+def _decode_request(fields: Fields) -> DecodeRequest:
+    """Return the protobuf message that a body becomes (jetstream/entrypoints/http/protocol.py).
 
     Raises:
+        UnprocessableError: if its fields are not those of a request.
         Failed: if it can't become one.
     """
-    text, tokens = given["text_content"], given["token_content"]
-    ids = tokens["token_ids"] if tokens is not None else None
-    numbers = (given["max_tokens"], *(ids or ()))
-    if (text is not None and ids is not None) or not all(map(is_int32, numbers)):
+    max_tokens = fields.required("max_tokens", integer, 0)
+    content, tokens = fields.inner("text_content"), fields.inner("token_content")
+    said = None if content is None else content.required("text", text, "")
+    ids = None if tokens is None else tuple(tokens.listed("token_ids", integer, required=True))
+    if (metadata := fields.inner("metadata")) is not None:
+        metadata.required("start_time", number, 0.0)
+    fields.forbid_others("max_tokens", "text_content", "token_content", "metadata")
+    refuse_problems(fields)
+    both = said is not None and ids is not None
+    if both or protobuf_problem(max_tokens, said or "", *(ids or ())):
         raise Failed(500)
-    return DecodeRequest(
-        max_tokens=given["max_tokens"],
-        text=text["text"] if text is not None else None,
-        token_ids=ids,
-        start_time=monotonic_seconds(),
-    )
+    return DecodeRequest(max_tokens, said, ids, start_time=monotonic_seconds())
 
 
 def _message(text: str, ident: int) -> bytes:

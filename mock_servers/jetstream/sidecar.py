@@ -11,35 +11,21 @@ from functools import partial
 from uuid import uuid4
 
 from mock_servers.jetstream.answers import PIECES
-from mock_servers.jetstream.fastapi_answers import Failed, application, fields, is_int32, pretty
+from mock_servers.jetstream.http import (
+    Failed,
+    application,
+    pretty,
+    protobuf_problem,
+    read_fields,
+    refuse_problems,
+)
 from mock_servers.jetstream.orchestrator import Orchestrator
-from mock_servers.jetstream.validation import Model, boolean, integer, optional, string
 from mock_servers.jetstream.wire import DecodeRequest
 from mock_servers.serving.following import follow
 from mock_servers.serving.http import JSON, Exchange, Routes
+from mock_servers.serving.pydantic_fields import boolean, integer, optional, text
 from scalecert.clock import unix_seconds
 from scalecert.engines.request_log import Status
-
-_REQUEST = Model(
-    {
-        "server": optional(string),
-        "port": optional(string),
-        "session_cache": optional(string),
-        "prompt": optional(string),
-        "priority": optional(integer),
-        "max_tokens": optional(integer),
-        "stream": optional(boolean),
-    },
-    {
-        "server": "127.0.0.1",
-        "port": "9000",
-        "session_cache": "",
-        "prompt": "This is an example prompt",
-        "priority": 0,
-        "max_tokens": 100,
-        "stream": False,
-    },
-)
 
 _REFUSED = (
     "<AioRpcError of RPC that terminated with:\n"
@@ -70,13 +56,8 @@ def sidecar(orchestrator: Orchestrator, most_body_bytes: int) -> Routes:
         await exchange.reply(200, pretty({"response": {"is_live": True}}))
 
     async def generate(exchange: Exchange) -> None:
-        given = await fields(exchange, _REQUEST)
-        numbers = (number or 0 for number in (given["priority"], given["max_tokens"]))
-        for number in numbers:
-            if not is_int32(number):
-                raise Failed(500, f"Value out of range: {number}")
-        request = DecodeRequest(given["max_tokens"] or 0, given["prompt"] or "")
-        answer = _stream if given["stream"] else _answer
+        request, streams = await _read_request(exchange)
+        answer = _stream if streams else _answer
         await answer(exchange, orchestrator, request)
 
     return application(
@@ -87,6 +68,21 @@ def sidecar(orchestrator: Orchestrator, most_body_bytes: int) -> Routes:
         },
         most_body_bytes,
     )
+
+
+async def _read_request(exchange: Exchange) -> tuple[DecodeRequest, bool]:
+    """Return what is asked of the server behind, and whether the answer is to be streamed."""
+    fields = await read_fields(exchange)
+    for name in ("server", "port", "session_cache"):
+        fields.maybe(name, text)
+    prompt = fields.read("prompt", optional(text), "This is an example prompt") or ""
+    priority = fields.maybe("priority", integer) or 0
+    max_tokens = fields.read("max_tokens", optional(integer), 100) or 0
+    streams = fields.maybe("stream", boolean)
+    refuse_problems(fields)
+    if problem := protobuf_problem(prompt, priority, max_tokens):
+        raise Failed(500, problem)
+    return DecodeRequest(max_tokens, prompt), bool(streams)
 
 
 async def _answer(exchange: Exchange, orchestrator: Orchestrator, request: DecodeRequest) -> None:

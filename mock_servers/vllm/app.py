@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 import msgspec
 
 from mock_servers.serving.backend import Backend
+from mock_servers.serving.fastapi import (
+    UNREADABLE,
+    UnreadableError,
+    method_not_allowed,
+    unknown_path,
+)
 from mock_servers.serving.http import JSON, Exchange, Handler, Routes
 from mock_servers.serving.python_metrics import CONTENT_TYPE
 from mock_servers.vllm import VERSION
@@ -15,7 +20,7 @@ from mock_servers.vllm.generation import chat, completions
 from mock_servers.vllm.http_metrics import UNCOUNTED, UNKNOWN
 from mock_servers.vllm.keys import UNAUTHORIZED, may_ask
 from mock_servers.vllm.refusals import RefusalError, engine_dead
-from mock_servers.vllm.server import Server, UnreadableError, random_id, whole_seconds
+from mock_servers.vllm.server import Server, random_id, whole_seconds
 from mock_servers.vllm.tokenizing import detokenize, tokenize
 
 Endpoint = Callable[[Server, Exchange], Awaitable[None]]
@@ -43,15 +48,19 @@ def vllm_app(backend: Backend) -> Routes:
         path: {method: _served(server, path, endpoint) for method, endpoint in methods.items()}
         for path, methods in endpoints.items()
     }
-    allowed = {path: ", ".join(methods) for path, methods in endpoints.items()}
     return Routes(
         handlers,
-        unknown=_served(server, UNKNOWN, partial(_unknown, paths=frozenset(endpoints))),
-        not_allowed=_served(server, UNKNOWN, partial(_not_allowed, allowed=allowed)),
+        unknown=_served(server, UNKNOWN, _of_fastapi(unknown_path(endpoints))),
+        not_allowed=_served(server, UNKNOWN, _of_fastapi(method_not_allowed(endpoints))),
         too_large=_served(server, UNKNOWN, _too_large),
         failed=_served(server, UNKNOWN, _failed),
         most_body_bytes=backend.given.most_body_bytes,
     )
+
+
+def _of_fastapi(handler: Handler) -> Endpoint:
+    """Return an endpoint that no vLLM stands behind."""
+    return lambda _, exchange: handler(exchange)
 
 
 def _served(server: Server, handler: str, endpoint: Endpoint) -> Handler:
@@ -94,7 +103,7 @@ async def _answer(server: Server, exchange: Exchange, endpoint: Endpoint) -> Non
     except RefusalError as refusal:
         await exchange.reply(refusal.status, refusal.body())
     except UnreadableError:
-        await exchange.reply(400, _detail("There was an error parsing the body"))
+        await exchange.reply(400, UNREADABLE)
     except UnicodeEncodeError as error:
         # Half a surrogate pair, which JSON can hold: vLLM refuses what raises a ValueError.
         await exchange.reply(400, RefusalError(str(error)).body())
@@ -149,21 +158,6 @@ def _card(server: Server, name: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-async def _unknown(_: Server, exchange: Exchange, *, paths: frozenset[str]) -> None:
-    """Answer a path that there is not; one with a slash too many is sent to the one without."""
-    path = exchange.path.rstrip("/")
-    if path not in paths:
-        await exchange.reply(404, _detail("Not Found"))
-        return
-    where = f"http://{exchange.header('host')}{path}"
-    await exchange.reply(307, content_type="", headers=[("location", where)])
-
-
-async def _not_allowed(_: Server, exchange: Exchange, *, allowed: dict[str, str]) -> None:
-    headers = [("allow", allowed[exchange.path])]
-    await exchange.reply(405, _detail("Method Not Allowed"), headers=headers)
-
-
 async def _too_large(_: Server, exchange: Exchange) -> None:
     """Answer a longer body than is taken: vLLM's Python server takes any, so this is our own."""
     most = exchange.most_body_bytes
@@ -173,7 +167,3 @@ async def _too_large(_: Server, exchange: Exchange) -> None:
 
 async def _failed(_: Server, exchange: Exchange) -> None:
     await exchange.reply(500, engine_dead().body())
-
-
-def _detail(text: str) -> bytes:
-    return msgspec.json.encode({"detail": text})

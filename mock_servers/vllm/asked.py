@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mock_servers.serving import words
-from mock_servers.vllm.fields import Fields, boolean, bounded, integer, one_of, text
+from mock_servers.serving.pydantic_fields import Fields, boolean, bounded, integer, one_of, text
 from mock_servers.vllm.refusals import invalid
 from mock_servers.vllm.sampling import Sampling
 

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mock_servers.serving import words
+from mock_servers.serving.pydantic_fields import (
+    MISSING,
+    NO_LIST,
+    NO_OBJECT,
+    NO_TEXT,
+    Fields,
+    WrongValueError,
+    boolean,
+    integer,
+    text,
+)
 from mock_servers.vllm.asked import (
     Asked,
     Prompt,
@@ -11,16 +23,7 @@ from mock_servers.vllm.asked import (
     check_stream_options,
     read_manner,
 )
-from mock_servers.vllm.fields import (
-    MISSING,
-    NO_OBJECT,
-    Fields,
-    WrongValueError,
-    boolean,
-    integer,
-    text,
-)
-from mock_servers.vllm.refusals import RefusalError, invalid, unsupported
+from mock_servers.vllm.refusals import RefusalError, invalid, refuse_problems, unsupported
 from mock_servers.vllm.sampling import read_sampling
 
 ROLE = "assistant"
@@ -35,7 +38,6 @@ _KINDS = (
 )
 """What a message may be; what is wrong with it is told for the first of them."""
 _NO_DICTIONARY = WrongValueError("dict_type", "Input should be a valid dictionary")
-_NO_TEXT = WrongValueError("string_type", "Input should be a valid string")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,8 @@ class Message:
 
 
 def chat_prompt(messages: list[Message]) -> Prompt:
-    """Return what the model is given: a line for each message, and whose turn it is."""
-    lines = [f"{message.role}: {message.content}\n" for message in messages]
-    return Prompt(f"{''.join(lines)}{ROLE}:")
+    """Return what the model is given."""
+    return Prompt(words.conversation((message.role, message.content) for message in messages))
 
 
 def read_chat(fields: Fields, model_name: str) -> Asked:
@@ -74,7 +75,7 @@ def read_chat(fields: Fields, model_name: str) -> Asked:
     beams = fields.read("use_beam_search", boolean, default=False)
     echo = fields.read("echo", boolean, default=False)
     shown = bool(fields.maybe("return_prompt_text", boolean))
-    fields.refuse()
+    refuse_problems(fields)
     if beams:
         raise unsupported("This server has no beam search.")
     check_text_only(fields, model_name)
@@ -113,11 +114,11 @@ def check_tools(given: Fields) -> None:
 def read_messages(fields: Fields) -> list[Message]:
     """Return the messages; what is wrong with them is noted."""
     if "messages" not in fields.given:
-        fields.note("messages", fields.given, MISSING)
+        fields.note(fields.given, MISSING, "messages")
         return []
     value = fields.given["messages"]
     if not isinstance(value, list):
-        fields.note("messages", value, WrongValueError("list_type", "Input should be a valid list"))
+        fields.note(value, NO_LIST, "messages")
         return []
     found = [_read_message(fields, place, one) for place, one in enumerate(value)]
     return [message for message in found if message is not None]
@@ -182,15 +183,15 @@ def _name(tool: object) -> str | None:
 
 
 def _read_message(fields: Fields, place: int, value: object) -> Message | None:
-    at = f"messages.{place}"
+    at = ("messages", place)
     if not isinstance(value, dict):
         for kind in _KINDS:
-            fields.note(f"{at}.{kind}", value, _NO_DICTIONARY)
-        fields.note(f"{at}.Message", value, NO_OBJECT)
+            fields.note(value, _NO_DICTIONARY, *at, kind)
+        fields.note(value, NO_OBJECT, *at, "Message")
         return None
     role = value.get("role")
     if not isinstance(role, str):
-        fields.note(f"{at}.{_KINDS[0]}.role", value, MISSING)
+        fields.note(value, MISSING, *at, _KINDS[0], "role")
         return None
     content = value.get("content")
     if content is None:
@@ -200,5 +201,5 @@ def _read_message(fields: Fields, place: int, value: object) -> Message | None:
     if isinstance(content, list) and all(isinstance(part, dict) for part in content):
         texts = [part["text"] for part in content if isinstance(part.get("text"), str)]
         return Message(role, "\n".join(texts))
-    fields.note(f"{at}.{_KINDS[0]}.content", content, _NO_TEXT)
+    fields.note(content, NO_TEXT, *at, _KINDS[0], "content")
     return None

@@ -7,6 +7,16 @@ from typing import Annotated
 
 import msgspec
 
+from mock_servers.serving.pydantic_fields import (
+    NO_LIST,
+    NO_TEXT,
+    Fields,
+    WrongValueError,
+    boolean,
+    bounded,
+    integer,
+    text,
+)
 from mock_servers.vllm.asked import (
     Asked,
     Prompt,
@@ -14,8 +24,7 @@ from mock_servers.vllm.asked import (
     check_stream_options,
     read_manner,
 )
-from mock_servers.vllm.fields import Fields, WrongValueError, boolean, bounded, integer, text
-from mock_servers.vllm.refusals import RefusalError, invalid, unsupported
+from mock_servers.vllm.refusals import RefusalError, invalid, refuse_problems, unsupported
 from mock_servers.vllm.sampling import read_sampling
 
 MAX_TOKENS = 16
@@ -24,8 +33,6 @@ MOST_PROMPTS = 1024
 _ID = bounded(0)
 _ALL_IDS = tuple[Annotated[int, msgspec.Meta(ge=0)], ...]
 """What most lists of ids are, which are long: this is much faster."""
-_NO_LIST = WrongValueError("list_type", "Input should be a valid list")
-_NO_TEXT = WrongValueError("string_type", "Input should be a valid string")
 
 
 def read_completion(fields: Fields) -> Asked:
@@ -45,7 +52,7 @@ def read_completion(fields: Fields) -> Asked:
     suffix = fields.maybe("suffix", text)
     wants_prompt = fields.maybe("prompt_logprobs", integer) is not None
     beams = fields.read("use_beam_search", boolean, default=False)
-    fields.refuse()
+    refuse_problems(fields)
     _check_support(suffix, beams=beams, stream=manner.stream)
     return Asked(
         model=model,
@@ -125,13 +132,14 @@ def _ids(value: list[object]) -> tuple[int, ...] | None:
 def _note_prompt(fields: Fields, value: object) -> None:
     """Note what keeps a prompt from being ids, lists of ids, a text, texts."""
     if not isinstance(value, list):
-        for wrong in (_NO_LIST, _NO_LIST, _NO_TEXT, _NO_LIST):
-            fields.note("prompt", value, wrong)
+        for wrong in (NO_LIST, NO_LIST, NO_TEXT, NO_LIST):
+            fields.note(value, wrong, "prompt")
         return
     fields.listed("prompt", _ID)
-    items = Fields({f"prompt.{place}": item for place, item in enumerate(value)}, like=fields)
+    given = {str(place): item for place, item in enumerate(value)}
+    items = Fields(given, ("body", "prompt"), fields.problems)
     for name in items.given:
         items.listed(name, _ID)
-    fields.note("prompt", value, _NO_TEXT)
+    fields.note(value, NO_TEXT, "prompt")
     for name in items.given:
         items.maybe(name, text)

@@ -10,12 +10,16 @@ import re
 
 import msgspec
 
+from mock_servers.serving.pydantic_fields import Fields
+
 _HIDDEN = (
     (re.compile(r" at 0x[0-9a-fA-F]+>"), ">"),
     (re.compile(r"/(?:home|usr|opt|var|tmp|root|lib|mnt|srv)(?:/[\w.\-]+)+"), "<path>"),
     (re.compile(r"(?:/[\w\-]+)+/[\w\-]+\.\w+"), "<path>"),
 )
 """What messages do not show: addresses and paths (exception_handling/utils.py)."""
+_MOST_PROBLEMS = 10
+_MOST_VALUE_CHARACTERS = 200
 
 
 class RefusalError(Exception):
@@ -81,6 +85,36 @@ def engine_dead() -> RefusalError:
 def unsupported(message: str) -> RefusalError:
     """Return the refusal of what a server lacks."""
     return RefusalError(message, status=501, kind="NotImplementedError")
+
+
+def refuse_problems(fields: Fields) -> None:
+    """Raise the refusal that tells of all that is wrong with a body, if anything is.
+
+    vllm/entrypoints/serve/exception_handling/handlers/validation.py.
+    """
+    problems = fields.problems
+    if not problems:
+        return
+    label = "error" if len(problems) == 1 else "errors"
+    places = [".".join(map(str, problem.place)) for problem in problems[:_MOST_PROBLEMS]]
+    told = [
+        f"  {problem.told(place, _summary(problem.given))}\n"
+        for problem, place in zip(problems, places, strict=False)
+    ]
+    if len(problems) > _MOST_PROBLEMS:
+        told.append(f"  ...and {len(problems) - _MOST_PROBLEMS} more {label}\n")
+    message = f"{len(problems)} validation {label}:\n{''.join(told)}"
+    raise RefusalError(message, kind="Bad Request", param=places[0])
+
+
+def _summary(value: object) -> str:
+    """Return what is told of a value: little, however large it is."""
+    if isinstance(value, list | dict):
+        return f"<{type(value).__name__} of {len(value)} items>"
+    shown = str(value)
+    if len(shown) > _MOST_VALUE_CHARACTERS:
+        return f"{shown[:_MOST_VALUE_CHARACTERS]}...[truncated]"
+    return shown
 
 
 def _unavailable(reason: str) -> RefusalError:

@@ -8,7 +8,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mock_servers.vllm.fields import Fields, WrongValueError, boolean, integer, number, text
+from mock_servers.serving.pydantic_fields import (
+    NO_TEXT,
+    Fields,
+    WrongValueError,
+    boolean,
+    integer,
+    number,
+    text,
+)
 from mock_servers.vllm.refusals import RefusalError, invalid
 
 MOST_CHOICES = 16384
@@ -151,12 +159,15 @@ def _read_stops(fields: Fields) -> tuple[str, ...]:
         stops = tuple(stop for stop in value if isinstance(stop, str))
         if len(stops) == len(value):
             return stops
-    fields.note("stop", value, WrongValueError("string_type", "Input should be a valid string"))
+    fields.note(value, NO_TEXT, "stop")
     found = fields.listed("stop", text)
     if isinstance(value, list) and len(value) > MOST_STOPS:
-        fields.note("stop", value, WrongValueError(
+        too_long = WrongValueError(
             "too_long",
             f"List should have at most {MOST_STOPS} items after validation, not {len(value)}",
-            field_type="List", max_length=MOST_STOPS, actual_length=len(value),
-        ))  # fmt: skip
+            field_type="List",
+            max_length=MOST_STOPS,
+            actual_length=len(value),
+        )
+        fields.note(value, too_long, "stop")
     return tuple(found)

@@ -6,9 +6,10 @@ import msgspec
 
 from mock_servers.serving import words
 from mock_servers.serving.http import Exchange
+from mock_servers.serving.pydantic_fields import MISSING, Fields, boolean, bounded, text
 from mock_servers.vllm.asked import Prompt
 from mock_servers.vllm.chat_request import chat_prompt, check_text_only, read_messages
-from mock_servers.vllm.fields import MISSING, Fields, boolean, bounded, text
+from mock_servers.vllm.refusals import refuse_problems
 from mock_servers.vllm.server import Server, read_object
 
 _LARGEST = 2**63 - 1
@@ -20,7 +21,7 @@ async def tokenize(server: Server, exchange: Exchange) -> None:
     prompt = _prompt(server, fields)
     model = fields.maybe("model", text)
     shows_texts = bool(fields.maybe("return_token_strs", boolean))
-    fields.refuse()
+    refuse_problems(fields)
     server.check_model(model)
     ids = prompt.ids
     answer = {
@@ -35,11 +36,9 @@ async def tokenize(server: Server, exchange: Exchange) -> None:
 async def detokenize(server: Server, exchange: Exchange) -> None:
     """Answer with the text of tokens."""
     fields = await read_object(exchange)
-    if "tokens" not in fields.given:
-        fields.note("tokens", fields.given, MISSING)
-    ids = fields.listed("tokens", bounded(0, _LARGEST))
+    ids = fields.listed("tokens", bounded(0, _LARGEST), required=True)
     model = fields.maybe("model", text)
-    fields.refuse()
+    refuse_problems(fields)
     server.check_model(model)
     said = "".join(words.word(ident) for ident in ids)
     await exchange.reply(200, msgspec.json.encode({"prompt": said}))
@@ -47,8 +46,8 @@ async def detokenize(server: Server, exchange: Exchange) -> None:
 
 def _prompt(server: Server, fields: Fields) -> Prompt:
     if "prompt" not in fields.given and "messages" not in fields.given:
-        fields.note("prompt", fields.given, MISSING)
-        fields.note("messages", fields.given, MISSING)
+        fields.note(fields.given, MISSING, "prompt")
+        fields.note(fields.given, MISSING, "messages")
         return Prompt("")
     if "prompt" in fields.given:
         return Prompt(fields.read("prompt", text, ""))

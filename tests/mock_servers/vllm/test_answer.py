@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from mock_apps import ask
 from vllm_backend import backend
 
+from mock_servers.serving.pydantic_fields import Fields
 from mock_servers.serving.words import count
 from mock_servers.vllm.answer import LENGTH, STOP, Answer, plan_answer
 from mock_servers.vllm.app import vllm_app
 from mock_servers.vllm.asked import Prompt
-from mock_servers.vllm.fields import Fields
 from mock_servers.vllm.sampling import Sampling, read_sampling
 
 PROMPT = Prompt("tell me of the sea")
