@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -66,3 +67,17 @@ def test_a_gone_client_is_counted_until_its_turn_in_the_queue() -> None:
     assert log.scheduled_seconds[3] == end
     failures = engine.samples(["tgi_request_failure"])["tgi_request_failure"]
     assert {one.labels["err"]: one.value for one in failures} == {"overloaded": 1, "dropped": 1}
+
+
+def test_a_gone_client_behind_the_head_waits_for_the_heads_turn() -> None:
+    """Nobody looks behind a head without room: who left there is dropped when that joins."""
+    requests = [(0.0, 50, 150), (0.0, 50, 150), (0.1, 50, 150), (0.1, 1, 1), (0.1, 1, 1)]
+    engine, log = start(CHUNKED, requests)
+    engine.advance(0.2)
+    engine.cancel([4])
+    engine.advance(1.0)
+    assert gauge(engine, "tgi_queue_size") == 3
+    assert log.status[4] == Status.PENDING
+    engine.advance(math.inf)
+    assert log.status == [*[Status.OK] * 4, Status.ABORTED]
+    assert gauge(engine, "tgi_queue_size") == 0

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 from engines.live_runs import follow
-from engines.vllm_cases import Case, assert_shows, cases, ended, refer, start
+from engines.vllm_cases import PLENTY, Case, assert_shows, cases, ended, refer, start
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +48,9 @@ def test_equals_the_reference_when_clients_go_away(data: st.DataObject, case: Ca
     assert engine.step == len(reference.steps)
     assert engine.counts.preemptions == reference.preemptions
     assert engine.shown() == (0, 0, 0)
+    assert not engine.kv.sharers
+    assert all(log.status[ident] != Status.ABORTED for ident in engine.preempted)
+    assert engine.queued_tokens == 0 or not engine.limited
     assert engine.cut_tokens == sum(len(one.sent) for one in reference.requests if one.aborted)
     if engine.cut_tokens and reference.preemptions:
         event("preempts, cuts")
@@ -65,9 +68,42 @@ def test_whoever_moves_up_for_a_departure_is_in_no_step_that_has_begun() -> None
         engine, log = start(replace(of, async_scheduling=ahead), requests)
         engine.advance((begin + end) / 2)
         engine.cancel([1])
+        sent = engine.progress()[0]
         assert engine.next_event_seconds() == pytest.approx(end, rel=1e-9)
         engine.advance(end)
-        assert math.isnan(log.first_token_seconds[2])
+        assert engine.progress() == {0: sent + 1}
         engine.advance(math.inf)
         assert log.status == [Status.OK, Status.ABORTED, Status.OK]
         assert log.first_token_seconds[2] < log.last_token_seconds[0]
+
+
+def test_whoever_leaves_after_a_preemption_takes_its_record_along() -> None:
+    """Its tokens and its first token's wait stay counted; its id stands for nothing any more."""
+    of = replace(PLENTY, num_gpu_blocks=7)
+    engine, log = start(of, [(0.0, 20, 60), (0.0, 20, 60)])
+    engine.advance(0.5)
+    assert engine.preempted == {1: 1}
+    sent = engine.progress()[1]
+    engine.cancel([1])
+    assert log.status == [Status.PENDING, Status.ABORTED]
+    assert engine.preempted == {}
+    engine.advance(math.inf)
+    name = "vllm:time_to_first_token_seconds"
+    counters = engine.samples(["vllm:generation_tokens_total", name])
+    assert counters["vllm:generation_tokens_total"][0].value == 60 + sent
+    assert counters[name][-1].value == 2
+
+
+def test_whoever_leaves_in_the_middle_of_its_prompt_lets_go_of_the_shared_prefix() -> None:
+    """The prefix is held once for those who are left, and the rest of the prompt by nobody."""
+    of = replace(PLENTY, shared_prefix_tokens=40, long_prefill_token_threshold=4)
+    load = [(0.0, 50, 60), (0.5, 50, 60), (0.5, 60, 60)]
+    engine, log = start(of, load)
+    alone, _ = start(of, load[:2])
+    engine.advance(0.53)
+    assert len(engine.partial) == 2
+    engine.cancel([2])
+    assert log.status[2] == Status.ABORTED
+    for one in (engine, alone):
+        one.advance(0.7)
+    assert engine.shown() == alone.shown()
