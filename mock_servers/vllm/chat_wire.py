@@ -1,45 +1,18 @@
-"""Answers of `/v1/chat/completions` (vllm/entrypoints/openai/chat_completion/).
-
-Chunks have what the server set, null or not; whole answers have every field.
-"""
+"""Answers of `/v1/chat/completions` (vllm/entrypoints/openai/chat_completion/)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-
-import msgspec
-
-from mock_servers.vllm.answer import Answer
-from mock_servers.vllm.asked import Asked
 from mock_servers.vllm.chat_request import ROLE
 from mock_servers.vllm.logprobs import chat_logprobs, prompt_logprobs
-from mock_servers.vllm.usage import Usage
-from mock_servers.vllm.wire import (
-    DONE,
-    ChoiceEvents,
-    Head,
-    Opening,
-    event,
-    first_alike,
-    shown_tokens,
-)
+from mock_servers.vllm.wire import Usage, Wire, event, shown_tokens
 
 
-class ChatWire:
-    """How the answer to one request is said.
+class ChatWire(Wire):
+    """How the answer to a chat is said."""
 
-    Args:
-        head: what it begins with.
-        asked: the request.
-        answers: its choices.
-    """
-
-    def __init__(self, head: Head, asked: Asked, answers: Sequence[Answer]) -> None:
-        self._head = head
-        self._asked = asked
-        self._answers = answers
-        self._opening = Opening(self.opening)
+    id_prefix = "chatcmpl"
+    kind = "chat.completion"
+    chunk_kind = "chat.completion.chunk"
 
     def opening(self) -> bytes:
         """Return who speaks, and what is echoed, for each choice."""
@@ -55,47 +28,17 @@ class ChatWire:
             roles += [self._chunk(place, {"content": asked.echoed}, tokens=0) for place in places]
         return b"".join(map(event, roles))
 
-    def events(self, choice: int) -> Callable[[int, int], bytes]:
-        """Return what makes the events of a choice's tokens, from a place up to another."""
-        answer, shaped = self._answers[choice], partial(self._shaped, choice)
-        first = first_alike(self._asked, answer)
-        return ChoiceEvents(answer, shaped, self._opening, first=first).of
-
-    def closing(self, used: Usage) -> bytes:
-        """Return the events that come after all tokens."""
-        if not self._asked.manner.include_usage:
-            return DONE
-        said = self._said([], "chat.completion.chunk") | {"usage": used.brief()}
-        return event(said | {"system_fingerprint": self._head.fingerprint}) + DONE
-
     def refused(self, choice: int) -> bytes:
         """Return the event of a choice that a server which ends has not begun."""
         end = {"finish_reason": "abort", "stop_reason": None, "token_ids": None}
         return event(self._ended(self._chunk(choice, {}, tokens=0, **end)))
 
-    def whole(self, used: Usage, *, refused: bool = False) -> bytes:
-        """Return the answer in one piece."""
-        asked = self._asked
-        choices = [self._choice(place, refused=refused) for place in range(len(self._answers))]
-        shows_ids, prompt = asked.manner.return_token_ids, asked.prompts[0]
-        return msgspec.json.encode(
-            self._said(choices, "chat.completion")
-            | {"service_tier": None, "system_fingerprint": self._head.fingerprint}
-            | {"usage": used.whole()}
-            | {"prompt_logprobs": prompt_logprobs(prompt) if asked.prompt_logprobs else None}
-            | {"prompt_token_ids": prompt.ids if shows_ids else None}
-            | {"prompt_text": prompt.text if asked.return_prompt_text else None}
-            | {"kv_transfer_params": None, "ec_transfer_params": None, "metrics": None}
-        )
-
-    def _said(self, choices: list[dict[str, object]], what: str) -> dict[str, object]:
-        head = self._head
+    def _shown_of_prompt(self) -> dict[str, object]:
+        asked, prompt = self._asked, self._asked.prompts[0]
         return {
-            "id": head.id,
-            "object": what,
-            "created": head.created,
-            "model": head.model,
-            "choices": choices,
+            "prompt_logprobs": prompt_logprobs(prompt) if asked.prompt_logprobs else None,
+            "prompt_token_ids": prompt.ids if asked.manner.return_token_ids else None,
+            "prompt_text": prompt.text if asked.return_prompt_text else None,
         }
 
     def _shaped(self, choice: int, index: int, text: str) -> dict[str, object]:
@@ -137,7 +80,7 @@ class ChatWire:
     ) -> dict[str, object]:
         """Return a chunk; `tokens` is what its choice has by then."""
         shown = {"index": choice, "delta": delta, "logprobs": logprobs, "finish_reason": None}
-        said = self._said([shown | ending], "chat.completion.chunk")
+        said = self._said([shown | ending], self.chunk_kind)
         if self._asked.manner.continuous_usage:
             used = Usage(self._asked.prompts[0].tokens, tokens).brief()
             said["usage"] = used | {"completion_tokens_details": None}

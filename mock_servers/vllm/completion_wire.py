@@ -1,85 +1,28 @@
-"""Answers of `/v1/completions` (vllm/entrypoints/openai/completion/{protocol,serving}.py).
-
-Chunks have what the server set, null or not; whole answers have every field.
-"""
+"""Answers of `/v1/completions` (vllm/entrypoints/openai/completion/{protocol,serving}.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+import json
 
-import msgspec
-
-from mock_servers.vllm.answer import Answer
-from mock_servers.vllm.asked import Asked, Prompt
+from mock_servers.vllm.asked import Prompt
 from mock_servers.vllm.logprobs import completion_logprobs, prompt_logprobs
-from mock_servers.vllm.usage import Usage
-from mock_servers.vllm.wire import (
-    DONE,
-    ChoiceEvents,
-    Head,
-    Opening,
-    event,
-    first_alike,
-    shown_tokens,
-)
+from mock_servers.vllm.refusals import RefusalError
+from mock_servers.vllm.wire import Usage, Wire, event, shown_tokens
 
 
-class CompletionWire:
-    """How the answer to one request is said.
+class CompletionWire(Wire):
+    """How the answer to a request for completions is said."""
 
-    Args:
-        head: what it begins with.
-        asked: the request.
-        answers: of each prompt its choices.
-    """
-
-    def __init__(self, head: Head, asked: Asked, answers: Sequence[Answer]) -> None:
-        self._head = head
-        self._asked = asked
-        self._answers = answers
-        self._opening = Opening(self.opening)
-
-    def opening(self) -> bytes:
-        """Return nothing: the first token opens."""
-        return b""
-
-    def events(self, choice: int) -> Callable[[int, int], bytes]:
-        """Return what makes the events of a choice's tokens, from a place up to another."""
-        answer, shaped = self._answers[choice], partial(self._shaped, choice)
-        first = first_alike(self._asked, answer)
-        return ChoiceEvents(answer, shaped, self._opening, first=first).of
-
-    def closing(self, used: Usage) -> bytes:
-        """Return the events that come after all tokens."""
-        if not self._asked.manner.include_usage:
-            return DONE
-        said = self._said([]) | {"usage": used.brief()}
-        return event(said | {"system_fingerprint": self._head.fingerprint}) + DONE
+    id_prefix = "cmpl"
+    kind = chunk_kind = "text_completion"
 
     def refused(self, choice: int) -> bytes:
         """Return the event of a choice that a server which ends has not begun."""
         return event(self._chunk(choice, "", finish_reason="abort"))
 
-    def whole(self, used: Usage, *, refused: bool = False) -> bytes:
-        """Return the answer in one piece."""
-        choices = [self._choice(place, refused=refused) for place in range(len(self._answers))]
-        return msgspec.json.encode(
-            self._said(choices)
-            | {"service_tier": None, "system_fingerprint": self._head.fingerprint}
-            | {"usage": used.whole(), "kv_transfer_params": None}
-            | {"ec_transfer_params": None, "metrics": None}
-        )
-
-    def _said(self, choices: list[dict[str, object]]) -> dict[str, object]:
-        head = self._head
-        return {
-            "id": head.id,
-            "object": "text_completion",
-            "created": head.created,
-            "model": head.model,
-            "choices": choices,
-        }
+    def _error_body(self, refusal: RefusalError) -> bytes:
+        """Return it as `json.dumps` writes it: with spaces."""
+        return json.dumps({"error": refusal.error}).encode()
 
     def _prompt(self, choice: int) -> Prompt:
         return self._asked.prompts[choice // self._asked.sampling.n]
@@ -123,7 +66,7 @@ class CompletionWire:
             "prompt_token_ids": prompt_token_ids,
             "token_ids": token_ids,
             "weight_versions": None,
-        }])  # fmt: skip
+        }], self.chunk_kind)  # fmt: skip
         if self._asked.manner.continuous_usage:
             said["usage"] = Usage(self._prompt(choice).tokens, tokens).brief()
         if finish_reason is not None and not self._asked.manner.include_usage:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from functools import partial
 from itertools import chain
 
+from mock_servers.serving.fastapi import EVENT_STREAM
 from mock_servers.serving.following import follow
 from mock_servers.serving.http import JSON, Exchange
 from mock_servers.vllm.admission import Planned, admit, plan
@@ -19,13 +19,8 @@ from mock_servers.vllm.completion_wire import CompletionWire
 from mock_servers.vllm.ledger import Place
 from mock_servers.vllm.refusals import RefusalError, busy, engine_dead
 from mock_servers.vllm.server import Server, random_id, read_object, whole_seconds
-from mock_servers.vllm.usage import Usage
-from mock_servers.vllm.wire import DONE, Head
+from mock_servers.vllm.wire import Head, Usage, Wire
 from scalecert.engines.request_log import Status
-
-EVENT_STREAM = "text/event-stream; charset=utf-8"
-
-Wire = CompletionWire | ChatWire
 
 
 async def completions(server: Server, exchange: Exchange) -> None:
@@ -34,11 +29,7 @@ async def completions(server: Server, exchange: Exchange) -> None:
     asked = read_completion(fields)
     admit(server, asked)
     planned = plan(server, asked)
-
-    def wire(head: Head) -> Wire:
-        return CompletionWire(head, planned.asked, list(chain.from_iterable(planned.answers)))
-
-    await _Answering(server, exchange, planned, "cmpl", wire).run()
+    await _Answering(server, exchange, planned, CompletionWire).run()
 
 
 async def chat(server: Server, exchange: Exchange) -> None:
@@ -48,37 +39,27 @@ async def chat(server: Server, exchange: Exchange) -> None:
     admit(server, asked)
     check_tools(fields)
     planned = plan(server, asked)
-
-    def wire(head: Head) -> Wire:
-        return ChatWire(head, planned.asked, list(chain.from_iterable(planned.answers)))
-
-    await _Answering(server, exchange, planned, "chatcmpl", wire).run()
+    await _Answering(server, exchange, planned, ChatWire).run()
 
 
 class _Answering:
     """The answering of one request."""
 
     def __init__(
-        self,
-        server: Server,
-        exchange: Exchange,
-        planned: Planned,
-        prefix: str,
-        wire: Callable[[Head], Wire],
+        self, server: Server, exchange: Exchange, planned: Planned, wire: type[Wire]
     ) -> None:
         self._server = server
         self._exchange = exchange
         self._planned = planned
         self._asked: Asked = planned.asked
         named = exchange.header("x-request-id") or self._asked.manner.request_id
-        self._wire = wire(
-            Head(
-                id=f"{prefix}-{named or random_id()}",
-                created=whole_seconds(),
-                model=server.names[0],
-                fingerprint=server.fingerprint,
-            )
+        head = Head(
+            id=f"{wire.id_prefix}-{named or random_id()}",
+            created=whole_seconds(),
+            model=server.names[0],
+            fingerprint=server.fingerprint,
         )
+        self._wire = wire(head, planned.asked, list(chain.from_iterable(planned.answers)))
         self._left = False
 
     async def run(self) -> None:
@@ -173,8 +154,7 @@ class _Answering:
     async def _end_with(self, refusal: RefusalError) -> None:
         """End a stream with an error."""
         self._exchange.refused()
-        said = refusal.body() if isinstance(self._wire, ChatWire) else refusal.spaced()
-        await self._exchange.end(b"data: " + said + b"\n\n" + DONE)
+        await self._exchange.end(self._wire.error(refusal))
 
     def _load_headers(self) -> list[tuple[str, str]]:
         """Return what a load balancer asked to be told (ORCA)."""

@@ -5,7 +5,6 @@ From vllm/entrypoints/serve/exception_handling (error_response.py, handlers) and
 
 from __future__ import annotations
 
-import json
 import re
 
 import msgspec
@@ -47,10 +46,6 @@ class RefusalError(Exception):
     def body(self) -> bytes:
         """Return the body of the answer."""
         return msgspec.json.encode({"error": self.error})
-
-    def spaced(self) -> bytes:
-        """Return the body as streams of `/v1/completions` have it: by `json.dumps`."""
-        return json.dumps({"error": self.error}).encode()
 
 
 def invalid(message: str, param: str | None = None, value: object = None) -> RefusalError:

@@ -1,15 +1,22 @@
-"""Answers as bytes: what is common to both endpoints for text."""
+"""Answers as bytes: what is common to both endpoints for text.
+
+Chunks have what the server set, null or not; whole answers have every field.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
 
 import msgspec
 
 from mock_servers.serving.words import WORDS
 from mock_servers.vllm.answer import Answer
 from mock_servers.vllm.asked import Asked
+from mock_servers.vllm.refusals import RefusalError
 
 DONE = b"data: [DONE]\n\n"
 _WORDS = tuple(word.encode() for word in WORDS)
@@ -32,6 +39,26 @@ class Head:
     created: int
     model: str
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a request has used: tokens of prompts and answers."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+    def brief(self) -> dict[str, object]:
+        """Return it as streams show it."""
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "total_tokens": self.prompt_tokens + self.completion_tokens,
+            "completion_tokens": self.completion_tokens,
+        }
+
+    def whole(self) -> dict[str, object]:
+        """Return it as whole answers show it."""
+        return self.brief() | {"prompt_tokens_details": None, "completion_tokens_details": None}
 
 
 def event(value: object) -> bytes:
@@ -106,6 +133,93 @@ class ChoiceEvents:
     def _event(self, index: int) -> bytes:
         opening = b"" if index else self._opening.take()
         return opening + event(self._shaped(index, self._answer.text(index, index + 1)))
+
+
+class Wire(ABC):
+    """How the answer to one request is said.
+
+    Args:
+        head: what it begins with.
+        asked: the request.
+        answers: its choices, those of each prompt after one another.
+    """
+
+    id_prefix: ClassVar[str]
+    kind: ClassVar[str]
+    """What a whole answer calls itself."""
+    chunk_kind: ClassVar[str]
+    """What a piece of a stream does."""
+
+    def __init__(self, head: Head, asked: Asked, answers: Sequence[Answer]) -> None:
+        self._head = head
+        self._asked = asked
+        self._answers = answers
+        opening = Opening(self.opening)
+        self._choices = [
+            ChoiceEvents(
+                answer, partial(self._shaped, place), opening, first=first_alike(asked, answer)
+            )
+            for place, answer in enumerate(answers)
+        ]
+
+    def opening(self) -> bytes:
+        """Return what comes before the first token: nothing, that one opens."""
+        return b""
+
+    def events(self, choice: int) -> Callable[[int, int], bytes]:
+        """Return what makes the events of a choice's tokens, from a place up to another."""
+        return self._choices[choice].of
+
+    def closing(self, used: Usage) -> bytes:
+        """Return the events that come after all tokens."""
+        if not self._asked.manner.include_usage:
+            return DONE
+        said = self._said([], self.chunk_kind) | {"usage": used.brief()}
+        return event(said | {"system_fingerprint": self._head.fingerprint}) + DONE
+
+    @abstractmethod
+    def refused(self, choice: int) -> bytes:
+        """Return the event of a choice that a server which ends has not begun."""
+
+    def error(self, refusal: RefusalError) -> bytes:
+        """Return the events of a stream that ends with an error."""
+        return b"data: " + self._error_body(refusal) + b"\n\n" + DONE
+
+    def whole(self, used: Usage, *, refused: bool = False) -> bytes:
+        """Return the answer in one piece."""
+        choices = [self._choice(place, refused=refused) for place in range(len(self._answers))]
+        return msgspec.json.encode(
+            self._said(choices, self.kind)
+            | {"service_tier": None, "system_fingerprint": self._head.fingerprint}
+            | {"usage": used.whole()}
+            | self._shown_of_prompt()
+            | {"kv_transfer_params": None, "ec_transfer_params": None, "metrics": None}
+        )
+
+    @abstractmethod
+    def _shaped(self, choice: int, index: int, text: str) -> dict[str, object]:
+        """Return the chunk of a token."""
+
+    @abstractmethod
+    def _choice(self, choice: int, *, refused: bool) -> dict[str, object]:
+        """Return a choice as whole answers have it."""
+
+    def _error_body(self, refusal: RefusalError) -> bytes:
+        return refusal.body()
+
+    def _shown_of_prompt(self) -> dict[str, object]:
+        """Return what a whole answer shows of the prompt beside its choices."""
+        return {}
+
+    def _said(self, choices: list[dict[str, object]], kind: str) -> dict[str, object]:
+        head = self._head
+        return {
+            "id": head.id,
+            "object": kind,
+            "created": head.created,
+            "model": head.model,
+            "choices": choices,
+        }
 
 
 def first_alike(asked: Asked, answer: Answer) -> int | None:
