@@ -16,9 +16,9 @@ from mock_servers.serving.fastapi import (
 from mock_servers.serving.http import JSON, Exchange, Handler, Routes
 from mock_servers.serving.python_metrics import CONTENT_TYPE
 from mock_servers.vllm import VERSION
+from mock_servers.vllm.api_keys import UNAUTHORIZED, may_ask
 from mock_servers.vllm.generation import chat, completions
 from mock_servers.vllm.http_metrics import UNCOUNTED, UNKNOWN
-from mock_servers.vllm.keys import UNAUTHORIZED, may_ask
 from mock_servers.vllm.refusals import RefusalError, engine_dead
 from mock_servers.vllm.server import Server, random_id, whole_seconds
 from mock_servers.vllm.tokenizing import detokenize, tokenize

@@ -120,8 +120,13 @@ def read_messages(fields: Fields) -> list[Message]:
     if not isinstance(value, list):
         fields.note(value, NO_LIST, "messages")
         return []
-    found = [_read_message(fields, place, one) for place, one in enumerate(value)]
-    return [message for message in found if message is not None]
+    found: list[Message] = []
+    for place, one in enumerate(value):
+        if fields.full:
+            break
+        if (message := _read_message(fields, place, one)) is not None:
+            found.append(message)
+    return found
 
 
 def check_text_only(fields: Fields, model_name: str) -> None:

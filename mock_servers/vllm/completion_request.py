@@ -136,9 +136,13 @@ def _note_prompt(fields: Fields, value: object) -> None:
             fields.note(value, wrong, "prompt")
         return
     fields.listed("prompt", _ID)
+    if fields.full:
+        return
     given = {str(place): item for place, item in enumerate(value)}
     items = Fields(given, ("body", "prompt"), fields.problems)
     for name in items.given:
+        if items.full:
+            return
         items.listed(name, _ID)
     fields.note(value, NO_TEXT, "prompt")
     for name in items.given:

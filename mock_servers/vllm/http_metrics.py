@@ -45,8 +45,6 @@ _SECONDS = MetricInfo(
     help="Duration of HTTP requests by handler in few buckets.",
 )  # fmt: skip
 
-NAMES = tuple(info.name for info in (_REQUESTS, _ASKED, _ANSWERED, _ALL_SECONDS, _SECONDS))
-
 
 class HttpMetrics:
     """What one server's HTTP requests add up to."""

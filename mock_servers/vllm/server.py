@@ -11,11 +11,11 @@ from mock_servers.serving.fastapi import body_fields
 from mock_servers.serving.http import Exchange
 from mock_servers.serving.pydantic_fields import Fields
 from mock_servers.vllm import VERSION
+from mock_servers.vllm.api_keys import api_keys
 from mock_servers.vllm.flags import flag_values
 from mock_servers.vllm.http_metrics import HttpMetrics
-from mock_servers.vllm.keys import api_keys
 from mock_servers.vllm.ledger import Ledger
-from mock_servers.vllm.page import Page, histogram_bounds
+from mock_servers.vllm.metrics_page import Page, histogram_bounds
 from mock_servers.vllm.refusals import RefusalError, refuse_problems, unknown_model
 from scalecert.clock import unix_seconds
 
