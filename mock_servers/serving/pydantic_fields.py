@@ -23,6 +23,8 @@ Place = tuple[str | int, ...]
 
 _INTEGER = re.compile(r"([+-]?[0-9]+(?:_[0-9]+)*)(?:\.0+)?")
 _MOST_DIGITS = 4300
+_MOST_PROBLEMS = 1000
+"""After which no more are looked for: pydantic would tell of a million."""
 _LARGEST = 2**63 - 1
 _WORDS = dict.fromkeys(("1", "on", "t", "true", "y", "yes"), True) | dict.fromkeys(
     ("0", "off", "f", "false", "n", "no"), False
@@ -52,6 +54,7 @@ NO_OBJECT = WrongValueError(
 )
 NO_LIST = WrongValueError("list_type", "Input should be a valid list")
 NO_TEXT = WrongValueError("string_type", "Input should be a valid string")
+_NO_NUMBER = WrongValueError("float_type", "Input should be a valid number")
 _EXTRA = WrongValueError("extra_forbidden", "Extra inputs are not permitted")
 _TOO_LONG = WrongValueError(
     "int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size"
@@ -105,6 +108,11 @@ class Fields:
         fields.note(value, MISSING if value is None else NO_OBJECT)
         return fields
 
+    @property
+    def full(self) -> bool:
+        """Whether so much is wrong that the rest of a list need not be read."""
+        return len(self.problems) >= _MOST_PROBLEMS
+
     def read(self, name: str, convert: Convert[T], default: D) -> T | D:
         """Return a field that may be absent, not null; the default too if its value is wrong."""
         if name not in self.given:
@@ -134,10 +142,13 @@ class Fields:
             absent = name not in self.given
             self.note(self.given if absent else value, MISSING if absent else NO_LIST, name)
             return []
-        found = (
-            self._converted(convert, None, one, name, place) for place, one in enumerate(value)
-        )
-        return [one for one in found if one is not None]
+        found: list[T] = []
+        for place, one in enumerate(value):
+            if self.full:
+                break
+            if (item := self._converted(convert, None, one, name, place)) is not None:
+                found.append(item)
+        return found
 
     def inner(self, name: str) -> Fields | None:
         """Return the fields of an object in this one, None where there is none."""
@@ -225,12 +236,14 @@ def bounded(least: int, most: int | None = None) -> Convert[int]:
 
 def number(value: object) -> float:
     """Return a number: 1, 1.5, "1.5"."""
-    if isinstance(value, int | float):
-        return float(value)
-    if not isinstance(value, str):
-        raise WrongValueError("float_type", "Input should be a valid number")
+    if isinstance(value, float):
+        return value
+    if not isinstance(value, int | str):
+        raise _NO_NUMBER
     try:
-        return float(value.strip().encode("ascii"))
+        return float(value if isinstance(value, int) else value.strip().encode("ascii"))
+    except OverflowError:
+        raise _NO_NUMBER from None
     except ValueError:
         raise WrongValueError(
             "float_parsing", "Input should be a valid number, unable to parse string as a number"

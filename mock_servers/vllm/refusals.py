@@ -13,9 +13,8 @@ import msgspec
 from mock_servers.serving.pydantic_fields import Fields
 
 
-
 def _without_file(found: re.Match[str]) -> str:
-    """Return what stands for the longest path at a place: itself, unless it names a file.
+    r"""Return what stands for the longest path at a place: itself, unless it names a file.
 
     vLLM's `(?:/[\w\-]+)+/[\w\-]+\.\w+` finds the same, but tries every way to divide what is no
     file's: for a message of 40 kB that takes seconds.

@@ -19,7 +19,7 @@ from mock_servers.serving.pydantic_fields import (
 )
 
 VALUES = (
-    None, True, False, [], {}, 0, 1, 2, -1, 3, 2**63 - 1, 2**63, 10**30,
+    None, True, False, [], {}, 0, 1, 2, -1, 3, 2**63 - 1, 2**63, 10**30, 10**400,
     0.0, -0.0, 1.0, 0.5, 1.5, 3.0, 5e18, 2.0**63, 1e30, float("inf"), float("-inf"),
     "", "x", " 3 ", "\n3\t", "+5", "- 3", "-3.0", "3.", "3.00", "3.01", "3 .0", ".0", "1e3",
     "1,000", "1_000", "1__0", "_1", "1_", "00012", "0x10", "1.5", " 1.5 ", "inf",
@@ -87,6 +87,16 @@ def test_all_that_is_wrong_is_noted_with_its_place() -> None:
         ("missing", ("body", "most")),
         ("extra_forbidden", ("body", "more")),
     ]
+
+
+def test_no_more_is_looked_for_where_a_thousand_things_are_wrong() -> None:
+    """A list of a million wrong items costs neither the time nor the memory of telling so."""
+    fields = Fields({"ids": ["x"] * 2000, "stop": ["x"] * 10})
+    assert not fields.full
+    assert fields.listed("ids", integer) == []
+    assert fields.full
+    assert fields.listed("stop", text) == []
+    assert len(fields.problems) == 1000
 
 
 @pytest.mark.parametrize(("body", "kind"), [(None, "missing"), ([1], "model_attributes_type")])
