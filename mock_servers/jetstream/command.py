@@ -6,7 +6,6 @@ that of JetStream's other entry point, which a real pod has in place of gRPC.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -17,25 +16,20 @@ from mock_servers.jetstream.metrics_page import SERVER_HEADER, MetricsPage, metr
 from mock_servers.jetstream.orchestrator import Orchestrator
 from mock_servers.jetstream.sidecar import sidecar
 from mock_servers.serving.backend import Backend
-from mock_servers.serving.command import engine_command
+from mock_servers.serving.command import check_metrics_version, engine_command
 from mock_servers.serving.limits import make_room_for
 from mock_servers.serving.services import HttpService, LateHttpService, Service
 from scalecert.engines.flags import last_value
 from scalecert.engines.jetstream.identity import LATEST
 from scalecert.engines.versions import Versions
-from scalecert.errors import UsageError
 
 _METRICS_FLAGS = ("prometheus_port", "--prometheus_port", "--prometheus-port")
 _METRICS_PORT = 9100
 """Of GKE's manifests; the real server shows no metrics unless it is told a port."""
 
-
 _PORTS = click.IntRange(0, 65535)
-
-
 _KNOWN = Versions(since="0.2.2", until="0.4")
 """Versions whose metrics were read, and those between."""
-_VERSION = re.compile(r"\d+\.\d+(\.\d+(\.dev\d+)?)?")
 
 
 class _Port(click.ParamType[int | None]):
@@ -53,12 +47,12 @@ class _Port(click.ParamType[int | None]):
 
 
 def _build(backend: Backend, host: str, port: int) -> Sequence[Service]:
-    version = backend.given.metrics_version
-    if version is not None and not _is_known(version):
-        raise UsageError(
-            f"--metrics-version: found {version!r}, expected a version of JetStream",
-            hint=f"such as 0.2.2, 0.3 or {LATEST}, which is its main branch",
-        )
+    check_metrics_version(
+        backend,
+        _KNOWN,
+        expected="a version of JetStream",
+        hint=f"such as 0.2.2, 0.3 or {LATEST}, which is its main branch",
+    )
     return list(_services(backend, host, port, click.get_current_context()))
 
 
@@ -80,10 +74,6 @@ def _services(backend: Backend, host: str, port: int, context: click.Context) ->
         yield HttpService(
             "metrics", app, host, at, server_header=SERVER_HEADER, open_to_the_end=True
         )
-
-
-def _is_known(version: str) -> bool:
-    return _VERSION.fullmatch(version) is not None and version in _KNOWN
 
 
 def _metrics_port(backend: Backend, option: int | None) -> int | None:

@@ -7,6 +7,7 @@ reads it: `scalecert mock vllm --profile vllm_llama-2-7b_l4 --max-num-seqs 64`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import isnan
@@ -20,12 +21,14 @@ from mock_servers.serving.node import feed, node_options
 from mock_servers.serving.services import HttpService, Service
 from scalecert.engines.profiles import load_profile
 from scalecert.engines.registry import engine_kind
+from scalecert.engines.versions import Versions
 from scalecert.errors import UsageError
 from scalecert.units import parse_duration_seconds
 
 Build = Callable[[Backend, str, int], Sequence[Service]]
 """Makes what is served of the engine, the host and the port."""
 
+_VERSION = re.compile(r"\d+\.\d+(\.\d+(\.dev\d+)?)?")
 _SETTINGS = {
     "ignore_unknown_options": True,
     "allow_extra_args": True,
@@ -145,6 +148,17 @@ def engine_command(
         context_settings=_SETTINGS,
         help=f"Serve a mock of {name}.\n\nFurther words are the real server's own flags.",
     )
+
+
+def check_metrics_version(backend: Backend, known: Versions, *, expected: str, hint: str) -> None:
+    """Refuse a `--metrics-version` that is none of those whose metrics were read.
+
+    Raises:
+        UsageError: if it is none; `expected` and `hint` say which there are.
+    """
+    version = backend.given.metrics_version
+    if version is not None and not (_VERSION.fullmatch(version) and version in known):
+        raise UsageError(f"--metrics-version: found {version!r}, expected {expected}", hint=hint)
 
 
 def _bound(services: Sequence[Service], connections: int) -> None:
