@@ -51,6 +51,13 @@ def token_id(token: str) -> int:
     return _IDS.get(token, len(WORDS) + crc32(token.encode()) % (VOCABULARY - len(WORDS)))
 
 
+def token_ids(text: str) -> list[int]:
+    """Return the ids of a text's tokens, each token's looked up once."""
+    tokens = split(text)
+    ids = {token: token_id(token) for token in set(tokens)}
+    return [ids[token] for token in tokens]
+
+
 VOCABULARY = 32_000
 """Ids that there are."""
 

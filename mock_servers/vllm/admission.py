@@ -13,10 +13,13 @@ from mock_servers.serving.words import VOCABULARY
 from mock_servers.vllm.answer import Answer, most_tokens, plan_answer
 from mock_servers.vllm.asked import Asked, Prompt
 from mock_servers.vllm.refusals import RefusalError, invalid
+from mock_servers.vllm.sampling import MOST_CHOICES
 from mock_servers.vllm.server import Server
 
 MOST_TOKEN_CHARACTERS = 16
 """Of a token of Llama 2's vocabulary: what longer texts than the context are told by."""
+MOST_SHOWN = 1 << 21
+"""Tokens that all choices of an answer may show together, with the candidates beside each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,26 @@ def plan(server: Server, asked: Asked) -> Planned:
     late = asked.sampling.late_refusal() or next(filter(None, map(_late, asked.prompts)), None)
     if asked.shows_only_the_prompt:
         bounds = tuple(1 for _ in bounds)
-    return Planned(asked, () if late else _answers(server, asked, bounds), bounds, late)
+    if late is not None:
+        return Planned(asked, (), bounds, late)
+    _check_size(asked, bounds)
+    return Planned(asked, _answers(server, asked, bounds), bounds, None)
+
+
+def _check_size(asked: Asked, bounds: tuple[int, ...]) -> None:
+    """Refuse what would make the server large: a limit of our own, as vLLM takes anything."""
+    choices = len(bounds) * asked.sampling.n
+    if choices > MOST_CHOICES:
+        raise RefusalError(f"This server gives at most {MOST_CHOICES} choices, {choices} asked.")
+    echoed = sum(prompt.tokens for prompt in asked.prompts) if asked.echo else 0
+    bounded = asked.max_tokens is not None or asked.sampling.ignore_eos
+    beside = 1 + max(asked.sampling.logprobs or 0, 0)
+    shown = asked.sampling.n * (echoed + (sum(bounds) if bounded else 0)) * beside
+    if shown > MOST_SHOWN:
+        raise RefusalError(
+            f"This server shows at most {MOST_SHOWN} tokens in an answer, {shown} asked: those of"
+            " all choices, of echoed prompts, and the candidates beside each."
+        )
 
 
 def _answers(

@@ -30,7 +30,7 @@ class Prompt:
         """The ids of its tokens."""
         if self.text is None:
             return list(self.given_ids)
-        return [words.token_id(token) for token in words.split(self.text)]
+        return words.token_ids(self.text)
 
     @property
     def pieces(self) -> list[str]:

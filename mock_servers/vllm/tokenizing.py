@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Annotated
+
 import msgspec
 
 from mock_servers.serving import words
@@ -13,6 +17,7 @@ from mock_servers.vllm.refusals import refuse_problems
 from mock_servers.vllm.server import Server, read_object
 
 _LARGEST = 2**63 - 1
+_ALL_IDS = tuple[Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)], ...]
 
 
 async def tokenize(server: Server, exchange: Exchange) -> None:
@@ -36,12 +41,19 @@ async def tokenize(server: Server, exchange: Exchange) -> None:
 async def detokenize(server: Server, exchange: Exchange) -> None:
     """Answer with the text of tokens."""
     fields = await read_object(exchange)
-    ids = fields.listed("tokens", bounded(0, _LARGEST), required=True)
+    ids = _ids(fields)
     model = fields.maybe("model", text)
     refuse_problems(fields)
     server.check_model(model)
     said = "".join(words.word(ident) for ident in ids)
     await exchange.reply(200, msgspec.json.encode({"prompt": said}))
+
+
+def _ids(fields: Fields) -> Sequence[int]:
+    """Return the ids that are given; long lists of nothing but ids are read at once."""
+    with suppress(msgspec.ValidationError):
+        return msgspec.convert(fields.given.get("tokens"), _ALL_IDS)
+    return fields.listed("tokens", bounded(0, _LARGEST), required=True)
 
 
 def _prompt(server: Server, fields: Fields) -> Prompt:
