@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mock_backends import idle_backend
+
 from mock_servers.jetstream.orchestrator import Orchestrator
-from mock_servers.serving.backend import Backend, Given
+from mock_servers.serving.backend import Backend
 from mock_servers.serving.pacing import Pacer
-from scalecert.engines.profiles import load_profile
-from scalecert.engines.registry import engine_kind
 
 PROFILE = "jetstream_llama-2-7b_v5e"
 
@@ -22,10 +22,7 @@ def backend(
     *, speed: float = 1000.0, ready: bool = True, clock: Callable[[], float] | None = None
 ) -> Backend:
     """Return the backend of an idle server with twelve slots; `clock` in place of the wall's."""
-    made = Backend.start(
-        Given(kind=engine_kind("jetstream"), profile=load_profile(PROFILE), speed=speed)
-    )
-    made.ready = ready
+    made = idle_backend(PROFILE, speed=speed, ready=ready)
     if clock is not None:
         behind = made.given.profile.spec.costs.delivery_seconds
         made.pacer = Pacer(made.engine, made.pacer._log, behind_seconds=behind, clock=clock)

@@ -2,32 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import partial
 
-from mock_servers.serving.backend import Backend, Given
-from scalecert.engines.profiles import EngineProfile, load_profile
-from scalecert.engines.registry import engine_kind
+from mock_backends import idle_backend
 
-PROFILE = "tgi_llama-2-7b_l4"
-
-
-def backend(
-    *words: str, speed: float = 1e6, ready: bool = True, answer_tokens: int = 128
-) -> Backend:
-    """Return the backend of an idle server that was started with the flags `words`."""
-    made = Backend.start(
-        Given(
-            kind=engine_kind("tgi"),
-            profile=_profile(),
-            words=words,
-            speed=speed,
-            answer_tokens=answer_tokens,
-        )
-    )
-    made.ready = ready
-    return made
-
-
-@cache
-def _profile() -> EngineProfile:
-    return load_profile(PROFILE)
+backend = partial(idle_backend, "tgi_llama-2-7b_l4", speed=1e6)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from hmac import compare_digest
 
 from mock_servers.serving.http import Exchange
-from mock_servers.vllm.flags import flag_values
+from scalecert.engines.flags import listed_values
 
 UNAUTHORIZED = b'{"error":"Unauthorized"}'
 VARIABLE = "VLLM_API_KEY"
@@ -19,7 +19,7 @@ _GUARDED = ("/v1", "/v2", "/inference", "/cohere")
 
 def api_keys(words: Sequence[str], env: Mapping[str, str]) -> tuple[bytes, ...]:
     """Return the keys that a server takes; it asks for none if there are none."""
-    found = flag_values(words, "--api-key") or [env.get(VARIABLE, "")]
+    found = listed_values(words, "--api-key") or [env.get(VARIABLE, "")]
     return tuple(key.encode() for key in found if key)
 
 

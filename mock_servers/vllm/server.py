@@ -12,12 +12,12 @@ from mock_servers.serving.http import Exchange
 from mock_servers.serving.pydantic_fields import Fields
 from mock_servers.vllm import VERSION
 from mock_servers.vllm.api_keys import api_keys
-from mock_servers.vllm.flags import flag_values
 from mock_servers.vllm.http_metrics import HttpMetrics
 from mock_servers.vllm.ledger import Ledger
 from mock_servers.vllm.metrics_page import Page, histogram_bounds
 from mock_servers.vllm.refusals import RefusalError, refuse_problems, unknown_model
 from scalecert.clock import unix_seconds
+from scalecert.engines.flags import listed_values
 
 ID_LENGTH = 16
 _JSON_TYPE = "application/json"
@@ -60,7 +60,7 @@ class Server:
         self.ledger = Ledger(backend.pacer, backend.limits, histogram_bounds(backend))
         self.page = Page(backend, self.ledger, self.http)
         found = backend.given.kind.model_of(words, backend.given.env)
-        self.names = tuple(flag_values(words, "--served-model-name")) or (backend.model_name,)
+        self.names = tuple(listed_values(words, "--served-model-name")) or (backend.model_name,)
         self.keys = api_keys(words, backend.given.env)
         self.root = found[0] if found else backend.model_name
         self.context = backend.limits.integer("max_model_len")

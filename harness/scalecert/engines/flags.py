@@ -70,6 +70,21 @@ def last_value(words: Sequence[str], names: Sequence[str]) -> str | None:
     return found
 
 
+def listed_values(words: Sequence[str], flag: str) -> list[str]:
+    """Return the values of a flag that takes several, the last time that it is given."""
+    found: list[str] = []
+    for index, given in enumerate(words):
+        name, equals, value = given.partition("=")
+        if name.replace("_", "-") == flag:
+            found = [value] if equals else _until_a_flag(words[index + 1 :])
+    return found
+
+
+def _until_a_flag(words: Sequence[str]) -> list[str]:
+    ends = (place for place, word in enumerate(words) if word.startswith("-"))
+    return list(words[: next(ends, len(words))])
+
+
 def readable_integer(text: str) -> int:
     """Return an integer as size flags take it: `4096`, `4k` = 4,000, `4K` = 4,096.
 

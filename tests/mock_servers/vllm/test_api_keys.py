@@ -10,7 +10,7 @@ from mock_apps import ask
 from vllm_backend import backend
 
 from mock_servers.vllm.app import vllm_app
-from mock_servers.vllm.flags import flag_values
+from scalecert.engines.flags import listed_values
 
 
 def _statuses(path: str, *words: str, env: Mapping[str, str] | None = None) -> list[int]:
@@ -55,4 +55,4 @@ def test_the_variable_is_taken_where_no_flag_is() -> None:
 )
 def test_flags_may_have_several_values(words: list[str], values: list[str]) -> None:
     """Up to the next flag; the last time counts."""
-    assert flag_values(words, "--name") == values
+    assert listed_values(words, "--name") == values
