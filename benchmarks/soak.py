@@ -50,6 +50,8 @@ LIMIT_SECONDS = 60.0
 """Of any wait."""
 ROUND_SECONDS, FAULT_SHARE = 20.0, 0.25
 """Of a round of all faults, and the part of it in which one of them is on."""
+SETTLING_SECONDS = 0.01
+"""Between two looks at whether the server has seen what was sent to it."""
 FAULTS: tuple[dict[str, object], ...] = (
     {"slowdown": 5},
     {"errorShare": 0.3},
@@ -188,7 +190,7 @@ class Findings:
             f"{self.engine}: {self.streams} streams for {self.seconds:g} s, {rate}{ceiling}",
             f"  clients: {sent}",
             f"  server:  {', '.join(f'{name} {number}' for name, number in self.theirs.items())}",
-            f"  memory:  {memory[0]:.1f} MiB, {max(memory):.1f} at most, {memory[-1]:.1f} at last",
+            f"  MiB:     {', '.join(f'{one:.1f}' for one in memory[:: len(memory) // 8 or 1])}",
             *(f"  WRONG: {line}" for line in (*self.wrong, *mine.broken)),
         ]
         return "\n".join(lines)
@@ -305,11 +307,26 @@ async def run_clients(server: Server, dialect: Dialect, findings: Findings, seed
     each = findings.seconds / (rounds * len(FAULTS))
     for fault in FAULTS * rounds:
         await asyncio.sleep(each * (1.0 - FAULT_SHARE))
+        if "refuse" in fault:
+            await all_heard(findings.mine)
         await server.call("PUT", "/faults", fault)
+        findings.mine.paused = False
         await asyncio.sleep(each * FAULT_SHARE)
         await server.call("DELETE", "/faults")
     stop.set()
     await asyncio.wait_for(asyncio.gather(watching, *clients), LIMIT_SECONDS)
+
+
+async def all_heard(mine: Books) -> None:
+    """Let nobody ask until the server has seen what was sent, for it is about to close its socket.
+
+    Else nobody could tell whether it had seen a request whose client left without an answer.
+    """
+    mine.paused = True
+    mine.refusals += 1
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while mine.unheard:
+            await asyncio.sleep(SETTLING_SECONDS)
 
 
 async def watch(server: Server, dialect: Dialect, findings: Findings, stop: asyncio.Event) -> None:
@@ -318,7 +335,10 @@ async def watch(server: Server, dialect: Dialect, findings: Findings, stop: asyn
     while not stop.is_set():
         findings.resident_mib.append(server.resident_mib())
         await asyncio.sleep(findings.seconds / 100)
+        if mine.paused:
+            continue
         mine.sent += 1
+        mine.unheard += 1
         try:
             status, _ = await server.call("GET", "/metrics", service=dialect.metrics_service)
         except (OSError, IndexError):
@@ -326,6 +346,7 @@ async def watch(server: Server, dialect: Dialect, findings: Findings, stop: asyn
         else:
             mine.finished += status == 200
             mine.refused += status != 200
+        mine.unheard -= 1
 
 
 async def check_the_end(server: Server, dialect: Dialect, findings: Findings, files: int) -> None:

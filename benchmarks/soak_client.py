@@ -51,6 +51,13 @@ class Books:
     broken: list[str] = field(default_factory=list)
     """Answers that are none of these."""
     tokens: int = 0
+    unheard: int = 0
+    """Requests of which nothing tells yet that the server has seen them."""
+    paused: bool = False
+    """Whether nobody asks: before the server closes its socket, so that nothing is unheard then."""
+    refusals: int = 0
+    """How often it has closed it: it then closes connections after their answers, which have not
+    said so, and whoever asked again there would not be heard."""
 
     def balance(self) -> int:
         """Return how many requests are in no account; 0 is right."""
@@ -74,6 +81,7 @@ class Connection(asyncio.Protocol):
         self.books = books
         self.plan: Plan | None = None
         self.is_open = True
+        self.refusals = books.refusals
         self.answered: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -87,6 +95,7 @@ class Connection(asyncio.Protocol):
         self.tokens, self.tail = 0, b""
         self.ok = self.failed = self.left = False
         self.books.sent += 1
+        self.books.unheard += 1
         patience = None
         if plan.leaves_after_seconds is not None:
             patience = loop.call_later(plan.leaves_after_seconds, self.leave)
@@ -112,6 +121,7 @@ class Connection(asyncio.Protocol):
             return
         seen = self.tail + data
         if not self.tail:
+            self.books.unheard -= 1
             self.ok = data.startswith(_OK)
         more = seen.count(self.wire.token) - self.tail.count(self.wire.token)
         self.tokens += more
@@ -143,7 +153,7 @@ class Connection(asyncio.Protocol):
             self.books.finished += 1
         else:
             self.books.broken.append(f"{self.tokens} of {plan.tokens} tokens, and an end")
-        leaves = self.left or plan.last or not self.ok
+        leaves = self.left or plan.last or not self.ok or self.refusals < self.books.refusals
         self.done()
         if leaves:
             self.is_open = False
@@ -152,6 +162,7 @@ class Connection(asyncio.Protocol):
     def done(self) -> None:
         """Let the client go on."""
         self.plan = None
+        self.books.unheard -= not self.tail
         if self.answered is not None and not self.answered.done():
             self.answered.set_result(None)
 
@@ -163,6 +174,9 @@ async def client(
     loop = asyncio.get_running_loop()
     connection: Connection | None = None
     while not stop.is_set():
+        if books.paused:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            continue
         if connection is None or not connection.is_open:
             try:
                 _, connection = await loop.create_connection(
@@ -170,7 +184,7 @@ async def client(
                 )
             except OSError:
                 await asyncio.sleep(_PAUSE_SECONDS)
-                continue
+            continue
         await connection.ask(next(plans))
     if connection is not None:
         connection.transport.close()
