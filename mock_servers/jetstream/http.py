@@ -86,8 +86,7 @@ async def read_fields(exchange: Exchange) -> Fields:
         UnreadableError: if that can't be told.
     """
     body = await exchange.body()
-    kind = exchange.header("content-type").partition(";")[0].strip().lower()
-    if body and kind and not _is_json(kind):
+    if body and exchange.header("content-type") and not exchange.is_json():
         fields = Fields.of_body(body.decode(errors="replace"))
     else:
         fields = body_fields(body)
@@ -118,12 +117,6 @@ def protobuf_problem(*values: int | str) -> str | None:
 def pretty(value: object) -> bytes:
     """Return JSON as both servers write it, over lines indented by four."""
     return json.dumps(value, indent=4).encode()
-
-
-def _is_json(kind: str) -> bool:
-    return kind == "application/json" or (
-        kind.startswith("application/") and kind.endswith("+json")
-    )
 
 
 def _guarded(answer: Answering) -> Handler:

@@ -100,6 +100,12 @@ class Exchange:
         """Return a request header; `name` in lower case."""
         return self.headers.get(name.encode(), default.encode()).decode("latin-1")
 
+    def is_json(self) -> bool:
+        """Tell whether the body is said to be JSON: application/json, application/*+json."""
+        media = self.header("content-type").partition(";")[0].strip().lower()
+        kind, _, subtype = media.partition("/")
+        return kind == "application" and (subtype == "json" or subtype.endswith("+json"))
+
     def query(self) -> dict[str, list[str]]:
         """Return the values of the query string, by name."""
         return parse_qs(self.scope["query_string"].decode("latin-1"))

@@ -10,10 +10,10 @@ import msgspec
 from mock_servers.serving.http import JSON, Exchange
 from mock_servers.tgi.answer import Answer
 from mock_servers.tgi.bodies import CompatGenerateRequest, GenerateRequest
+from mock_servers.tgi.body_reading import read_body
 from mock_servers.tgi.numbers import decimal
 from mock_servers.tgi.options import ServerIdentity
 from mock_servers.tgi.refusals import RefusedError
-from mock_servers.tgi.request import read_body
 from mock_servers.tgi.router import Router, Run
 from mock_servers.tgi.streaming import Begun, stream
 from mock_servers.tgi.timings import Timings

@@ -14,11 +14,11 @@ from mock_servers.tgi.bodies import (
     GenerateParameters,
     GenerateRequest,
 )
+from mock_servers.tgi.body_reading import read_body
 from mock_servers.tgi.chat import OWN_NAME, generate_request
 from mock_servers.tgi.generation import answer_headers, begun, finished, streaming_headers
 from mock_servers.tgi.options import ServerIdentity
 from mock_servers.tgi.refusals import RefusedError
-from mock_servers.tgi.request import read_body
 from mock_servers.tgi.router import Router, Run
 from mock_servers.tgi.streaming import stream
 from mock_servers.tgi.timings import Timings

@@ -7,8 +7,8 @@ import msgspec
 from mock_servers.serving import words
 from mock_servers.serving.http import Exchange
 from mock_servers.tgi.bodies import ChatRequest, GenerateRequest
+from mock_servers.tgi.body_reading import read_body
 from mock_servers.tgi.chat import generate_request
-from mock_servers.tgi.request import read_body
 from mock_servers.tgi.router import Router
 
 

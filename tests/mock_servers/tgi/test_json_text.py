@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_servers.tgi.bodies import ChatRequest, CompletionRequest, GenerateRequest
+from mock_servers.tgi.body_reading import RejectedBodyError, read
 from mock_servers.tgi.json_text import JsonText
-from mock_servers.tgi.rejections import RejectedBodyError, read
 
 VALUES = st.recursive(
     st.none()

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from mock_servers.serving.http import Exchange
 from mock_servers.tgi.json_cursor import Path
 from mock_servers.tgi.json_text import KEY, JsonText, TooManyValuesError
 from mock_servers.tgi.shapes import MisfitError, Where, check, seen_path
@@ -21,7 +22,7 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 
 NOT_JSON = "Failed to parse the request body as JSON"
 WRONG_SHAPE = "Failed to deserialize the JSON body into the target type"
-BAD_REQUEST, UNPROCESSABLE = 400, 422
+BAD_REQUEST, UNSUPPORTED, UNPROCESSABLE = 400, 415, 422
 
 
 class RejectedBodyError(Exception):
@@ -36,6 +37,20 @@ class RejectedBodyError(Exception):
         super().__init__(text)
         self.status = status
         self.text = text
+
+
+async def read_body(exchange: Exchange, kind: type[Body]) -> Body:
+    """Return the body of a request.
+
+    Raises:
+        RejectedBodyError: if it is none of the kind, or is not said to be JSON.
+        BodyTooLargeError: beyond what is taken.
+        ClientGoneError: if the client left before its end.
+    """
+    if not exchange.is_json():
+        text = "Expected request with `Content-Type: application/json`"
+        raise RejectedBodyError(UNSUPPORTED, text)
+    return read(await exchange.body(), kind)
 
 
 def read(text: bytes, kind: type[Body]) -> Body:
