@@ -220,6 +220,30 @@ def test_step_histogram_has_exact_sum_and_count() -> None:
     assert value(samples, f"{name}_count") == running.step
 
 
+def test_step_histogram_has_every_step() -> None:
+    """Its buckets are those of what each step added to the counters of tokens."""
+    name = "vllm:iteration_tokens_total"
+    counters = ["vllm:generation_tokens_total", "vllm:prompt_tokens_total"]
+    running, _ = engine("--max-num-seqs", "24", "--max-num-batched-tokens", "600")
+    sizes: list[float] = []
+    steps, tokens = 0, 0.0
+    while (due := running.next_event_seconds()) < math.inf:
+        running.advance(due + 1e-6)
+        shown = running.samples(counters)
+        now = sum(value(shown[counter], counter) for counter in counters)
+        if running.step > steps:
+            assert running.step == steps + 1
+            sizes.append(now - tokens)
+            steps, tokens = running.step, now
+    buckets = {
+        float(sample.labels["le"]): sample.value
+        for sample in running.samples([name])[name]
+        if sample.name.endswith("_bucket")
+    }
+    assert max(sizes) > 256
+    assert buckets == {bound: sum(size <= bound for size in sizes) for bound in buckets}
+
+
 def test_maxima_follow_from_the_limits() -> None:
     """Seats bound what runs, blocks too; usage is a fraction; the queue may have no bound."""
     limits = VLLM.limits(PROFILE, ["--max-num-seqs", "32"], {})

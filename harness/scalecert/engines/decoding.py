@@ -86,6 +86,7 @@ class DecodingBatch:
         "start",
         "started",
         "step",
+        "steps_by_decoding",
         "unsent",
         "usual_costs",
     )  # fmt: skip
@@ -117,6 +118,8 @@ class DecodingBatch:
         self.linear = self.quadratic = 0.0
         self.bend = NEVER
         """Step after which the closed form holds no longer."""
+        self.steps_by_decoding = [0] * len(self.floors)
+        """Steps by the anchor, by the number of requests that decoded in them."""
         self.context_read = 0
         """Tokens of context that decoding requests had read by the anchor, over all steps."""
         self.finished: list[Admitted] = []
@@ -203,6 +206,7 @@ class DecodingBatch:
             decoding, context = self.decoding, self.context
             self.start = self.anchor_seconds + before * (self.linear + before * self.quadratic)
             self.context_read += steps * context + decoding * (steps * before // 2)
+            self.steps_by_decoding[decoding] += steps
             self.context = context + steps * decoding
             self.anchor_step = self.step
         self.anchor_seconds = self.end

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isnan
 
 from scalecert.engines.costs import StepCosts
@@ -38,7 +38,6 @@ class Counts:
     """What the counters show, where it is not the length of some list."""
 
     preemptions: int = 0
-    prefill_steps: int = 0
     prompts: int = 0
     """Computed to the end, so that their requests have, or would have, a first token."""
     prompt_tokens: int = 0
@@ -50,6 +49,13 @@ class Counts:
     prefix_hits: int = 0
     rejected_by_requests: int = 0
     rejected_by_tokens: int = 0
+    mixed_steps: dict[int, int] = field(default_factory=dict)
+    """Steps with prompt chunks, by the tokens that they put out or completed a prompt with."""
+
+    @property
+    def computed_prompt_tokens(self) -> int:
+        """Of completed prompts, without those that the prefix cache had."""
+        return self.prompt_tokens - self.cached_prompt_tokens
 
 
 class Batch(Server):
@@ -201,6 +207,12 @@ class Batch(Server):
     def remember(self) -> None:
         """Keep what the metrics show until the next step is completed."""
         self.snapshot = self.shown()
+
+    def count_mixed_step(self, decoding: int, tokens: int) -> None:
+        """Count the step just settled as one in which chunks brought `tokens` more."""
+        self.steps_by_decoding[decoding] -= 1
+        size = decoding + tokens
+        self.counts.mixed_steps[size] = self.counts.mixed_steps.get(size, 0) + 1
 
     def complete_prompt(self, request: Admitted, seconds: float) -> None:
         """Log the first token of a request, unless it had one: it is queued no longer."""

@@ -126,7 +126,6 @@ class VllmEngine(Batch):
         """Keep the server busy up to the end of a step in flight whose requests have left."""
         self.end = self._next_end()
         self.step += 1
-        self.counts.prefill_steps += 1
         self.prefills, self.snapshot = [], None
         self.composed = self.cold = self.disturbed = False
         self.settle()
@@ -279,11 +278,11 @@ class VllmEngine(Batch):
         """Let requests finish and join after a step with the prompt chunks `prefills`."""
         self.disturbed = False
         self.settle()
+        decoding, prompts = self.decoding, self.counts.computed_prompt_tokens
         if self.finishes and self.finishes[0] >> SERIAL_BITS == self.step:
             self.finish_due(last)
         if prefills:
             self.cold = False
-            self.counts.prefill_steps += 1
         for serial, request, tokens, before, samples in prefills:
             if samples:
                 self.complete_prompt(request, first)
@@ -295,4 +294,8 @@ class VllmEngine(Batch):
                     self.finish(serial, last)
                     self.kv.sharers.discard(serial)
                     self.blocked = False
+        if prefills:
+            first_tokens = sum(chunk[4] for chunk in prefills)
+            prompts = self.counts.computed_prompt_tokens - prompts
+            self.count_mixed_step(decoding, first_tokens + prompts)
         self.anchor()

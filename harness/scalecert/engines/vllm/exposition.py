@@ -110,15 +110,14 @@ class Exposition:
             yield waiting[0], waiting[1]
 
     def _steps(self, bounds: tuple[float, ...]) -> Tally:
-        """Return the tokens of all steps, taking steps with a prompt for equal, and without."""
+        """Return the tokens of all steps: those put out, and those of prompts completed in them."""
         batch, tally = self._batch, Tally(bounds)
-        if batch.step:
-            decoded = self.generation_tokens() / batch.step
-            with_prompt = batch.counts.prefill_steps
-            computed = batch.counts.prompt_tokens - batch.counts.cached_prompt_tokens
-            prompts = computed / max(with_prompt, 1)
-            tally.observe([decoded + prompts, decoded], [with_prompt, batch.step - with_prompt])
-            tally.sum = float(self.generation_tokens() + computed)
+        sizes = {size: steps for size, steps in enumerate(batch.steps_by_decoding) if steps}
+        since_anchor = batch.step - batch.anchor_step
+        sizes[batch.decoding] = sizes.get(batch.decoding, 0) + since_anchor
+        for steps in (sizes, batch.counts.mixed_steps):
+            tally.observe(list(steps), list(steps.values()))
+        tally.sum = float(self.generation_tokens() + batch.counts.computed_prompt_tokens)
         return tally
 
     def generation_tokens(self) -> int:
@@ -134,7 +133,7 @@ class Exposition:
         """
         self._history.take(self._batch.finished)
         counts = self._batch.counts
-        prompts = counts.prompt_tokens - counts.cached_prompt_tokens + counts.cut_prompt_tokens
+        prompts = counts.computed_prompt_tokens + counts.cut_prompt_tokens
         return prompts + self.generation_tokens() + self._batch.unsent - counts.prompts
 
     def successes(self) -> int:
@@ -227,9 +226,7 @@ _VALUES: Mapping[str, Callable[[Exposition], list[Shown]]] = {
     "vllm:prompt_tokens_by_source_total": _by_label(
         "source",
         {
-            "local_compute": lambda of: (
-                of.batch.counts.prompt_tokens - of.batch.counts.cached_prompt_tokens
-            ),
+            "local_compute": lambda of: of.batch.counts.computed_prompt_tokens,
             "local_cache_hit": lambda of: of.batch.counts.cached_prompt_tokens,
             "external_kv_transfer": _none,
         },

@@ -1,9 +1,8 @@
 """vLLM's histograms, made from the request log when someone asks.
 
-Histograms of whole requests are exact. Two would need every step: `inter_token_latency_seconds`
-(and its former name) has exact sum and count, but puts all gaps of a request into the bucket of
-their mean, and takes in a request when it finishes; `iteration_tokens_total` has exact sum and
-count, but takes all steps with a prompt for equal, and all without.
+They are exact but for `inter_token_latency_seconds` (and its former name), which would need every
+step: it has exact sum and count, but puts all gaps of a request into the bucket of their mean, and
+takes in a request when it finishes.
 """
 
 from __future__ import annotations
