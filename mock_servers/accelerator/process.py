@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from mock_servers.accelerator.app import dcgm_app, plugin_app
 from mock_servers.accelerator.dcgm import DcgmPage, Version
 from mock_servers.accelerator.node import Node
 from mock_servers.accelerator.plugins import GpuPluginPage, TpuPluginPage
-from mock_servers.accelerator.rounds import collect_for_ever
+from mock_servers.accelerator.rounds import Page, collect_for_ever
 from mock_servers.serving.activity import look_around
 from mock_servers.serving.output import say
 from mock_servers.serving.process import run_loop
@@ -61,7 +60,18 @@ async def _run(given: Given) -> None:
     for exporter in exporters:
         await exporter.service.start()
         say(f"{exporter.service.name}: {exporter.service.address}")
-    rounds = [asyncio.create_task(exporter.collect()) for exporter in exporters]
+    rounds = [
+        asyncio.create_task(
+            collect_for_ever(
+                exporter.page,
+                partial(_look, given),
+                first_seconds=exporter.first_seconds,
+                interval_seconds=exporter.interval_seconds,
+                speed=given.speed,
+            )
+        )
+        for exporter in exporters
+    ]
     say("ready")
     ended = asyncio.create_task(end.wait())
     done, _ = await asyncio.wait([ended, *rounds], return_when=asyncio.FIRST_COMPLETED)
@@ -72,49 +82,44 @@ async def _run(given: Given) -> None:
         task.result()
 
 
+async def _look(given: Given) -> None:
+    """Ask the node's servers what they do."""
+    given.node.settle(await look_around(given.folder))
+
+
 @dataclass(frozen=True, slots=True)
 class _Exporter:
-    """What one exporter serves and what it does beside."""
+    """What one exporter serves, and when it collects what it shows."""
 
     service: HttpService
-    collect: Callable[[], Coroutine[None, None, None]]
+    page: Page
+    first_seconds: float
+    interval_seconds: float
 
 
 def _exporters(given: Given) -> list[_Exporter]:
-    async def look() -> None:
-        given.node.settle(await look_around(given.folder))
-
     exporters = []
     if given.dcgm_port is not None:
-        exporters.append(_dcgm(given, given.dcgm_port, look))
+        exporters.append(_dcgm(given, given.dcgm_port))
     if given.plugin_port is not None:
-        exporters.append(_plugin(given, given.plugin_port, look))
+        exporters.append(_plugin(given, given.plugin_port))
     return exporters
 
 
-def _dcgm(given: Given, port: int, look: Callable[[], Awaitable[None]]) -> _Exporter:
+def _dcgm(given: Given, port: int) -> _Exporter:
     """Return dcgm-exporter: DCGM reads its fields as soon as they are watched."""
     page = DcgmPage(given.node, given.dcgm_version)
 
     async def text() -> str:
-        await look()
+        await _look(given)
         return page.text()
 
+    service = HttpService("dcgm-exporter", dcgm_app(text), given.host, port, server_header="")
     interval = given.dcgm_interval_seconds or page.collection_seconds
-    return _Exporter(
-        HttpService("dcgm-exporter", dcgm_app(text), given.host, port, server_header=""),
-        partial(
-            collect_for_ever,
-            page,
-            look,
-            first_seconds=min(page.recent_seconds, interval),
-            interval_seconds=interval,
-            speed=given.speed,
-        ),
-    )
+    return _Exporter(service, page, min(page.recent_seconds, interval), interval)
 
 
-def _plugin(given: Given, port: int, look: Callable[[], Awaitable[None]]) -> _Exporter:
+def _plugin(given: Given, port: int) -> _Exporter:
     """Return the device plugin: its first collection is at the first tick."""
     of_gpu = given.node.device.make == "nvidia"
     page = GpuPluginPage(given.node) if of_gpu else TpuPluginPage(given.node)
@@ -122,15 +127,6 @@ def _plugin(given: Given, port: int, look: Callable[[], Awaitable[None]]) -> _Ex
     async def text() -> str:
         return page.text()
 
+    service = HttpService("device plugin", plugin_app(text), given.host, port, server_header="")
     interval = given.plugin_interval_seconds or page.collection_seconds
-    return _Exporter(
-        HttpService("device plugin", plugin_app(text), given.host, port, server_header=""),
-        partial(
-            collect_for_ever,
-            page,
-            look,
-            first_seconds=interval,
-            interval_seconds=interval,
-            speed=given.speed,
-        ),
-    )
+    return _Exporter(service, page, interval, interval)
