@@ -127,6 +127,20 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks", *session.posargs)
 
 
+@nox.session(python="3.11", name="golden-jetstream")
+def golden_jetstream(session: nox.Session) -> None:
+    """Hold JetStream's models to google-jetstream (3 GB): `nox -s golden-jetstream -- --write`."""
+    session.install("-r", "tools/jetstream_golden/requirements.txt", "-e", ".[mock]")
+    session.run("python", "tools/golden_jetstream.py", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Load the mock servers for minutes, and check their books: `nox -s soak -- [ENGINE]`."""
+    install(session)
+    session.run("python", "benchmarks/soak.py", *session.posargs)
+
+
 @nox.session
 def wheel(session: nox.Session) -> None:
     """Build the wheel and prove it in an empty environment, beside folders of the same names."""
