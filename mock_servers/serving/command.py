@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from math import isnan
 from pathlib import Path
 
@@ -17,7 +18,8 @@ import click
 
 from mock_servers.serving.backend import Backend, Given
 from mock_servers.serving.limits import make_room_for
-from mock_servers.serving.node import feed, node_options
+from mock_servers.serving.node_options import feed, node_options
+from mock_servers.serving.output import complain
 from mock_servers.serving.services import HttpService, Service
 from scalecert.engines.profiles import load_profile
 from scalecert.engines.registry import engine_kind
@@ -29,6 +31,9 @@ Build = Callable[[Backend, str, int], Sequence[Service]]
 """Makes what is served of the engine, the host and the port."""
 
 _VERSION = re.compile(r"\d+\.\d+(\.\d+(\.dev\d+)?)?")
+_ALIKE = 0.85
+"""How like an option of the mock a word must be to be taken for misspelt, as difflib counts."""
+
 _SETTINGS = {
     "ignore_unknown_options": True,
     "allow_extra_args": True,
@@ -108,11 +113,12 @@ def engine_command(
     ) -> None:
         from mock_servers.serving.process import run
 
+        _warn_of_misspelt(context)
         loaded = load_profile(profile)
         if loaded.spec.engine != name:
             raise UsageError(
-                f"--profile {profile}: found a profile of {loaded.spec.engine}, expected one of"
-                f" {name}",
+                f"--profile {profile}: found a profile of {loaded.spec.engine},"
+                f" expected a profile of {name}",
                 hint=f"scalecert profiles lists them; scalecert mock {loaded.spec.engine} takes it",
             )
         backend = Backend.start(
@@ -166,6 +172,16 @@ def _bound(services: Sequence[Service], connections: int) -> None:
     for service in services:
         if isinstance(service, HttpService):
             service.limits = replace(service.limits, connections=connections)
+
+
+def _warn_of_misspelt(context: click.Context) -> None:
+    """Say which of the words that are left to the real server look like options of the mock."""
+    own = [name for option in context.command.params for name in option.opts]
+    for word in context.args:
+        flag = word.partition("=")[0]
+        near = get_close_matches(flag, own, n=1, cutoff=_ALIKE) if flag.startswith("--") else []
+        if near:
+            complain(f"{flag}: taken for a flag of the real server; did you mean {near[0]}?")
 
 
 def _options(default_port: int) -> list[click.Parameter]:

@@ -31,6 +31,9 @@ class _MockServers(click.Group):
         As an exception it could be lost in the middle of an import, and the server would start. The
         server has a handler of its own, which stays.
         """
+        names = self.list_commands(ctx)
+        if args and args[0] not in names and not args[0].startswith("-"):
+            raise click.UsageError(f"mock: found {args[0]!r}, expected one of {', '.join(names)}")
         before = signal.signal(signal.SIGINT, signal.SIG_DFL)
         ctx.call_on_close(partial(_restore, before))
         return super().resolve_command(ctx, args)
