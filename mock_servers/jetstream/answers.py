@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mock_servers.serving.words import WORDS, AnswerIds
+from mock_servers.serving.tokenizer import WORDS, AnswerIds
 
 NOTHING = 0
 """In place of an id: an empty sample. SentencePiece's first ids are not of words, so this is no

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from mock_servers.jetstream.answers import Answer, Length
 from mock_servers.jetstream.wire import DecodeRequest
-from mock_servers.serving import words
+from mock_servers.serving import tokenizer
 from mock_servers.serving.backend import Backend
 from mock_servers.serving.streams import Stream
-from mock_servers.serving.words import AnswerIds
+from mock_servers.serving.tokenizer import AnswerIds
 from scalecert.clock import monotonic_seconds
 from scalecert.engines.jetstream.arguments import is_of_pytorch
 from scalecert.engines.jetstream.engine import JetStreamEngine
@@ -135,5 +135,5 @@ def _prompt_tokens(request: DecodeRequest) -> int:
 
     At least one; the real server divides by their number, and ends.
     """
-    given = words.count(request.text) if request.text else len(request.token_ids or ())
+    given = tokenizer.count(request.text) if request.text else len(request.token_ids or ())
     return max(given + (not request.has_bos), 1)

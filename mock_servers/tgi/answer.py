@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from mock_servers.serving.words import VOCABULARY, WORDS, AnswerIds
+from mock_servers.serving.tokenizer import VOCABULARY, WORDS, AnswerIds
 
 LENGTH, END_OF_ANSWER, STOP_SEQUENCE = "length", "eos_token", "stop_sequence"
 """Why an answer ends: TGI's own words."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mock_servers.serving import words
+from mock_servers.serving import tokenizer
 from mock_servers.tgi.bodies import (
     ChatRequest,
     FunctionDefinition,
@@ -43,7 +43,7 @@ def _prompt(chat: ChatRequest) -> str:
     if tools:
         shown = msgspec.json.encode([_shown(tool.function) for tool in tools]).decode()
         turns.append(("system", f"{chat.tool_prompt or ''}\n{shown}"))
-    return words.conversation(turns)
+    return tokenizer.conversation(turns)
 
 
 def _offered(chat: ChatRequest) -> tuple[Tool, ...]:

@@ -13,7 +13,7 @@ from zlib import crc32
 
 from mock_servers.serving.backend import Backend
 from mock_servers.serving.streams import Stream
-from mock_servers.serving.words import AnswerIds
+from mock_servers.serving.tokenizer import AnswerIds
 from mock_servers.tgi.answer import Answer
 from mock_servers.tgi.bodies import GenerateParameters, GenerateRequest
 from mock_servers.tgi.counts import RouterCounts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mock_servers.serving import words
+from mock_servers.serving import tokenizer
 from mock_servers.serving.http import Exchange
 from mock_servers.tgi.bodies import ChatRequest, GenerateRequest
 from mock_servers.tgi.body_reading import read_body
@@ -39,9 +39,9 @@ class TokenizingApi:
 def _tokens(text: str) -> list[dict[str, object]]:
     tokens: list[dict[str, object]] = []
     start = 0
-    for token in words.split(text):
+    for token in tokenizer.split(text):
         stop = start + len(token.encode())
-        ident = words.token_id(token)
+        ident = tokenizer.token_id(token)
         tokens.append({"id": ident, "text": token, "start": start, "stop": stop})
         start = stop
     return tokens

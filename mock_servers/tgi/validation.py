@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from mock_servers.serving import words
+from mock_servers.serving import tokenizer
 from mock_servers.tgi.bodies import GenerateParameters, Grammar
 from mock_servers.tgi.json_text import JsonText
 from mock_servers.tgi.lengths import segment_tokens
@@ -51,7 +51,7 @@ def input_tokens(inputs: str, given: GenerateParameters, limits: RouterLimits) -
     problem = next(_problems(inputs, given, limits), None)
     if problem is not None:
         raise invalid(problem)
-    tokens = words.count(inputs)
+    tokens = tokenizer.count(inputs)
     if given.truncate is not None:
         tokens = min(tokens, given.truncate)
     most = limits.tokens

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mock_servers.serving.words import VOCABULARY
+from mock_servers.serving.tokenizer import VOCABULARY
 from mock_servers.vllm.answer import Answer, most_tokens, plan_answer
 from mock_servers.vllm.asked import Asked, Prompt
 from mock_servers.vllm.refusals import RefusalError, invalid

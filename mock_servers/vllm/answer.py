@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import accumulate
 
-from mock_servers.serving.words import AnswerIds, word
+from mock_servers.serving.tokenizer import AnswerIds, word
 from mock_servers.vllm.asked import Asked, Prompt
 from mock_servers.vllm.sampling import Sampling
 

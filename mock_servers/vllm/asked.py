@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from mock_servers.serving import words
+from mock_servers.serving import tokenizer
 from mock_servers.serving.pydantic_fields import Fields, boolean, bounded, integer, one_of, text
 from mock_servers.vllm.refusals import invalid
 from mock_servers.vllm.sampling import Sampling
@@ -23,21 +23,21 @@ class Prompt:
     @cached_property
     def tokens(self) -> int:
         """How many tokens it has."""
-        return len(self.given_ids) if self.text is None else words.count(self.text)
+        return len(self.given_ids) if self.text is None else tokenizer.count(self.text)
 
     @property
     def ids(self) -> list[int]:
         """The ids of its tokens."""
         if self.text is None:
             return list(self.given_ids)
-        return words.token_ids(self.text)
+        return tokenizer.token_ids(self.text)
 
     @property
     def pieces(self) -> list[str]:
         """The texts of its tokens."""
         if self.text is None:
-            return [words.word(ident) for ident in self.given_ids]
-        return words.split(self.text)
+            return [tokenizer.word(ident) for ident in self.given_ids]
+        return tokenizer.split(self.text)
 
     @property
     def shown(self) -> str:
@@ -56,7 +56,7 @@ class Prompt:
         kept = slice(self.tokens - tokens, None) if side == "left" else slice(0, tokens)
         if self.text is None:
             return Prompt(None, self.given_ids[kept])
-        return Prompt("".join(words.split(self.text)[kept]))
+        return Prompt("".join(tokenizer.split(self.text)[kept]))
 
 
 @dataclass(frozen=True, slots=True)

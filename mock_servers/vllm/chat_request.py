@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mock_servers.serving import words
+from mock_servers.serving import tokenizer
 from mock_servers.serving.pydantic_fields import (
     MISSING,
     NO_LIST,
@@ -50,7 +50,7 @@ class Message:
 
 def chat_prompt(messages: list[Message]) -> Prompt:
     """Return what the model is given."""
-    return Prompt(words.conversation((message.role, message.content) for message in messages))
+    return Prompt(tokenizer.conversation((message.role, message.content) for message in messages))
 
 
 def read_chat(fields: Fields, model_name: str) -> Asked:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from mock_servers.serving import words
+from mock_servers.serving import tokenizer
 from mock_servers.serving.http import Exchange
 from mock_servers.serving.pydantic_fields import MISSING, Fields, boolean, bounded, text
 from mock_servers.vllm.asked import Prompt
@@ -45,7 +45,7 @@ async def detokenize(server: Server, exchange: Exchange) -> None:
     model = fields.maybe("model", text)
     refuse_problems(fields)
     server.check_model(model)
-    said = "".join(words.word(ident) for ident in ids)
+    said = "".join(tokenizer.word(ident) for ident in ids)
     await exchange.reply(200, msgspec.json.encode({"prompt": said}))
 
 

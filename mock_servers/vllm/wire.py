@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import msgspec
 
-from mock_servers.serving.words import WORDS
+from mock_servers.serving.tokenizer import WORDS
 from mock_servers.vllm.answer import Answer
 from mock_servers.vllm.asked import Asked
 from mock_servers.vllm.refusals import RefusalError

@@ -11,7 +11,7 @@ from itertools import pairwise
 from types import SimpleNamespace as Record
 from typing import Any, TypeAlias
 
-from mock_servers.serving import words
+from mock_servers.serving import tokenizer
 from mock_servers.vllm.admission import MOST_TOKEN_CHARACTERS
 from mock_servers.vllm.chat_request import Message, chat_prompt
 from mock_servers.vllm.sampling import MOST_LOGPROBS
@@ -27,7 +27,7 @@ MODEL = Record(
     override_generation_config={},
     model="m",
     hf_config=Record(model_type="llama"),
-    get_vocab_size=lambda: words.VOCABULARY,
+    get_vocab_size=lambda: tokenizer.VOCABULARY,
     max_logprobs=MOST_LOGPROBS,
 )
 
@@ -36,20 +36,20 @@ class Tokenizer:
     """The mock server's tokenizer, as vLLM asks for one."""
 
     max_chars_per_token = MOST_TOKEN_CHARACTERS
-    max_token_id = words.VOCABULARY - 1
+    max_token_id = tokenizer.VOCABULARY - 1
     truncation_side = "right"
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text's tokens."""
-        return [words.token_id(token) for token in words.split(text)]
+        return [tokenizer.token_id(token) for token in tokenizer.split(text)]
 
     def decode(self, ids: int | list[int]) -> str:
         """Return the text of one token."""
-        return words.word(ids if isinstance(ids, int) else ids[0])
+        return tokenizer.word(ids if isinstance(ids, int) else ids[0])
 
     def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
         """Return the texts of tokens."""
-        return [words.word(ident) for ident in ids]
+        return [tokenizer.word(ident) for ident in ids]
 
 
 TOKENIZER = Tokenizer()
@@ -157,7 +157,7 @@ class Engine:
         """Yield what the engine has for a request, a token of all choices at a time."""
         ids = prompt["prompt_token_ids"]
         self._check(ids, sampling)
-        answers = [words.AnswerIds(prompt["seed"], choice) for choice in range(sampling.n)]
+        answers = [tokenizer.AnswerIds(prompt["seed"], choice) for choice in range(sampling.n)]
         streams, most = sampling.output_kind == self._delta, sampling.max_tokens
         places = pairwise(range(most + 1)) if streams else [(0, most)]
         for begin, end in places:
@@ -178,14 +178,14 @@ class Engine:
             raise self._invalid(f"{message}{MOST_LOGPROBS}", parameter="logprobs", value=asked)
         if not ids:
             raise self._invalid("The decoder prompt cannot be empty")
-        if max(ids) >= words.VOCABULARY:
+        if max(ids) >= tokenizer.VOCABULARY:
             raise self._invalid(f"Token id {max(ids)} is out of vocabulary")
 
     def _output(self, choice: int, ids: list[int], sampling: Theirs) -> Record:
-        shown = [self._certain(ident, words.word(ident)) for ident in ids]
+        shown = [self._certain(ident, tokenizer.word(ident)) for ident in ids]
         return Record(
             index=choice,
-            text="".join(words.word(ident) for ident in ids),
+            text="".join(tokenizer.word(ident) for ident in ids),
             token_ids=ids,
             finish_reason=None,
             stop_reason=None,
@@ -201,7 +201,7 @@ class Engine:
         ids, text = prompt["prompt_token_ids"], prompt.get("prompt")
         told = None
         if sampling.prompt_logprobs is not None:
-            pieces = words.split(text or "")[1:]
+            pieces = tokenizer.split(text or "")[1:]
             told = [None, *map(self._certain, ids[1:], pieces)]
         return Record(
             prompt_token_ids=ids,

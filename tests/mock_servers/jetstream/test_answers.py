@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mock_servers.jetstream.answers import END, NOTHING, PIECES, Answer, Length
-from mock_servers.serving.words import WORDS, AnswerIds
+from mock_servers.serving.tokenizer import WORDS, AnswerIds
 
 LONGEST = 100
 

@@ -11,7 +11,7 @@ from huggingface_hub.errors import OverloadedError, ValidationError
 from mock_processes import MockServer, mock_server
 from prometheus_client.parser import text_string_to_metric_families
 
-from mock_servers.serving.words import AnswerIds, word
+from mock_servers.serving.tokenizer import AnswerIds, word
 
 PROMPT = "What is deep learning"
 MESSAGES = [{"role": "user", "content": "hello world"}]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mock_servers.serving.words import WORDS, AnswerIds
+from mock_servers.serving.tokenizer import WORDS, AnswerIds
 from mock_servers.tgi.answer import Answer
 from mock_servers.tgi.lengths import longest_answer
 from scalecert.engines.tgi.scheduler_limits import SchedulerLimits

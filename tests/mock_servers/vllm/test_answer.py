@@ -13,7 +13,7 @@ from mock_apps import ask
 from vllm_backend import backend
 
 from mock_servers.serving.pydantic_fields import Fields
-from mock_servers.serving.words import count
+from mock_servers.serving.tokenizer import count
 from mock_servers.vllm.answer import LENGTH, STOP, Answer, plan_answer
 from mock_servers.vllm.app import vllm_app
 from mock_servers.vllm.asked import Prompt
