@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mock_servers.serving.command import DURATION, SPEED
+from mock_servers.serving.options import DURATION, PORT, SPEED
 from scalecert.engines.catalog import load_accelerator
 from scalecert.errors import UsageError
 
@@ -34,14 +34,14 @@ _EXPORTERS = ("dcgm", "plugin")
 @click.option("--host", default="127.0.0.1", show_default=True, help="To listen on.")
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=PORT,
     default=9400,
     show_default=True,
     help="Of dcgm-exporter; 0 takes a free one.",
 )
 @click.option(
     "--plugin-port",
-    type=click.IntRange(0, 65535),
+    type=PORT,
     default=2112,
     show_default=True,
     help="Of the device plugin; 0 takes a free one.",

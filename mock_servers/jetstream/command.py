@@ -18,6 +18,7 @@ from mock_servers.jetstream.sidecar import sidecar
 from mock_servers.serving.backend import Backend
 from mock_servers.serving.command import check_metrics_version, engine_command
 from mock_servers.serving.limits import make_room_for
+from mock_servers.serving.options import PORT
 from mock_servers.serving.services import HttpService, LateHttpService, Service
 from scalecert.engines.flags import last_value
 from scalecert.engines.jetstream.identity import LATEST
@@ -27,7 +28,6 @@ _METRICS_FLAGS = ("prometheus_port", "--prometheus_port", "--prometheus-port")
 _METRICS_PORT = 9100
 """Of GKE's manifests; the real server shows no metrics unless it is told a port."""
 
-_PORTS = click.IntRange(0, 65535)
 _KNOWN = Versions(since="0.2.2", until="0.4")
 """Versions whose metrics were read, and those between."""
 
@@ -43,7 +43,7 @@ class _Port(click.ParamType[int | None]):
         """Return the port; None if it is off."""
         if value == "off" or value is None:
             return None
-        return _PORTS.convert(cast("int", value), param, ctx)
+        return PORT.convert(cast("int", value), param, ctx)
 
 
 def _build(backend: Backend, host: str, port: int) -> Sequence[Service]:
