@@ -18,6 +18,8 @@ from typing import cast
 
 LAST_CHUNK = b"0\r\n\r\n"
 _OK = b"HTTP/1.1 200"
+_TAIL_BYTES = 16
+"""Of what was read, kept: a mark or the last chunk may come in two pieces."""
 _PAUSE_SECONDS = 0.1
 """Before a client tries again that was refused."""
 
@@ -127,8 +129,8 @@ class Connection(asyncio.Protocol):
         self.tokens += more
         self.books.tokens += more
         self.failed = self.failed or self.wire.error in seen
-        self.tail = seen[-len(self.wire.token) - len(self.wire.error) :]
-        if not self.ok or data.endswith(LAST_CHUNK):
+        self.tail = seen[-_TAIL_BYTES:]
+        if not self.ok or seen.endswith(LAST_CHUNK):
             self.end_whole()
 
     def connection_lost(self, exc: Exception | None) -> None:
