@@ -2,7 +2,7 @@
 
 `"3"` and `3.0` are integers, `"yes"` is true. What is wrong is noted, field by field and in
 pydantic's words, so that all of it can be told at once; how it is told is the dialect's. Rules and
-words are those of pydantic-core (src/input/{shared,input_python}.rs, src/errors/types.rs).
+words are those of pydantic 2.14, which the tests ask.
 """
 
 from __future__ import annotations

@@ -85,6 +85,7 @@ def problem(kind: str, where: list[str | int], message: str, given: object) -> d
         ),
         ([1], [problem("model_attributes_type", [], OBJECT, [1])]),
         (b"", [problem("missing", [], "Field required", None)]),
+        (b"null", [problem("missing", [], "Field required", None)]),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said_field_by_field(body: object, problems: list[Any]) -> None:
@@ -182,6 +183,9 @@ def test_the_sidecar_says_what_went_wrong() -> None:
     """HTTP 500 with the exception's text."""
     answer = sent("/generate", {"max_tokens": 3_000_000_000})
     assert (answer.status, answer.json()) == (500, {"detail": "Value out of range: 3000000000"})
+    answer = sent("/generate", b'{"prompt": "\\ud800"}')
+    assert answer.status == 500
+    assert answer.json()["detail"].endswith("surrogates not allowed")
 
 
 @pytest.mark.parametrize("path", ["/generate", "/v1/generate"])
