@@ -7,29 +7,21 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from engines.batched_cases import departures, ended
 from engines.live_runs import follow
-from engines.tgi_cases import CHUNKED, Case, assert_shows, cases, ended, gauge, refer, start
+from engines.tgi_cases import CHUNKED, Case, assert_shows, cases, gauge, refer, start
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from scalecert.engines.request_log import Status
 
 
-@st.composite
-def departures(draw: st.DrawFn, case: Case) -> dict[int, float]:
-    """Draw whose clients go away when: at any time, and exactly on ends of steps."""
-    ends = refer(case.limits, case.requests, case.costs).ends
-    times = st.floats(0.0, ends[-1] if ends else 1.0)
-    if ends:
-        times = st.one_of(times, st.sampled_from(ends))
-    return draw(st.dictionaries(st.integers(0, len(case.requests) - 1), times))
-
-
 @settings(max_examples=100, derandomize=True, deadline=None)
 @given(data=st.data(), case=cases())
 def test_equals_the_reference_when_clients_go_away(data: st.DataObject, case: Case) -> None:
     """INV-23, INV-24: followed from event to event, every token has the reference's time."""
-    gone = data.draw(departures(case))
+    ends = refer(case.limits, case.requests, case.costs).ends
+    gone = data.draw(departures(len(case.requests), ends))
     reference = refer(case.limits, case.requests, case.costs, gone)
     engine, log = start(case.limits, case.requests, case.costs)
     outputs = {ident: outputs for ident, (_, _, outputs) in enumerate(case.requests)}

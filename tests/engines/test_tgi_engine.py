@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from engines.batched_cases import COSTS, ended
 from engines.cut_runs import (
     assert_looking_changes_nothing,
     assert_requests_may_be_offered_as_they_arrive,
@@ -14,12 +15,10 @@ from engines.cut_runs import (
 from engines.reference_tgi import Reference
 from engines.tgi_cases import (
     CHUNKED,
-    COSTS,
     UNCHUNKED,
     Case,
     assert_shows,
     cases,
-    ended,
     gauge,
     refer,
     start,

@@ -7,19 +7,18 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from engines.batched_cases import COSTS, ended
 from engines.cut_runs import (
     assert_looking_changes_nothing,
     assert_requests_may_be_offered_as_they_arrive,
 )
 from engines.reference_vllm import Reference
 from engines.vllm_cases import (
-    COSTS,
     CPU_BOUND,
     PLENTY,
     Case,
     assert_shows,
     cases,
-    ended,
     refer,
     start,
 )

@@ -7,32 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
+from engines import batched_cases
+from engines.batched_cases import COSTS, NOBODY
 from engines.reference_tgi import Reference, Request
 from hypothesis import strategies as st
 
 from scalecert.engines.costs import StepCosts
-from scalecert.engines.request_log import RequestLog, Status
+from scalecert.engines.request_log import RequestLog
 from scalecert.engines.tgi.engine import TgiEngine
 from scalecert.engines.tgi.scheduler_limits import SchedulerLimits
 
-COSTS = StepCosts(
-    weights_seconds=0.01,
-    token_seconds=3e-4,
-    blend=3.0,
-    overhead_seconds=1e-3,
-    decode_request_seconds=2e-4,
-    context_seconds=7e-6,
-    beside_request_seconds=1e-4,
-    prefill_request_seconds=5e-4,
-    attention_seconds=1e-6,
-    start_seconds=2e-3,
-    arrival_seconds=1.7e-3,
-    delivery_seconds=1.3e-3,
-    delivery_request_seconds=1e-4,
-)
 LAUNCHED = msgspec.structs.replace(
     COSTS,
     floor_request_seconds=2e-4,
@@ -50,17 +37,7 @@ CHUNKED = SchedulerLimits(
 )
 UNCHUNKED = replace(CHUNKED, chunking=False, block_size=16)
 
-NOBODY: Mapping[int, float] = {}
-
-
-@dataclass
-class Case:
-    """Limits, requests (arrival, input, output tokens) and times to look at."""
-
-    limits: SchedulerLimits
-    requests: list[tuple[float, int, int]]
-    looks: list[float]
-    costs: StepCosts
+Case = batched_cases.Case[SchedulerLimits]
 
 
 @st.composite
@@ -94,7 +71,7 @@ def cases(draw: st.DrawFn) -> Case:
     for _ in range(draw(st.integers(1, 12))):
         how = draw(st.sampled_from(["later", "together", "on a step's end"]))
         if how == "later":
-            clock += draw(st.floats(0.0, 0.4))
+            clock += draw(st.floats(1e-6, 0.4))  # Closer together is a tie.
         elif how == "on a step's end":
             coming = [end - COSTS.arrival_seconds for end in refer(of, requests, costs).ends]
             coming = [end for end in coming if end > clock]
@@ -154,10 +131,3 @@ def assert_shows(engine: TgiEngine, reference: Reference, now: float) -> None:
         assert gauge(engine, "tgi_batch_current_max_tokens") == tokens
     else:
         assert gauge(engine, "tgi_batch_current_size") is None
-
-
-def ended(request: Request) -> Status:
-    """Return how a request of the reference ended."""
-    if request.aborted:
-        return Status.ABORTED
-    return Status.REJECTED if request.refused else Status.OK

@@ -7,33 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 import pytest
+from engines import batched_cases
+from engines.batched_cases import COSTS, NOBODY
 from engines.reference_vllm import Reference, Request
 from hypothesis import strategies as st
 
 from scalecert.engines.costs import StepCosts
-from scalecert.engines.request_log import RequestLog, Status
+from scalecert.engines.request_log import RequestLog
 from scalecert.engines.vllm.engine import VllmEngine
 from scalecert.engines.vllm.scheduler_limits import SchedulerLimits
 
-COSTS = StepCosts(
-    weights_seconds=0.01,
-    token_seconds=3e-4,
-    blend=3.0,
-    overhead_seconds=1e-3,
-    decode_request_seconds=2e-4,
-    context_seconds=7e-6,
-    beside_request_seconds=1e-4,
-    prefill_request_seconds=5e-4,
-    attention_seconds=1e-6,
-    start_seconds=2e-3,
-    arrival_seconds=1.7e-3,
-    delivery_seconds=1.3e-3,
-    delivery_request_seconds=1e-4,
-)
 CPU_BOUND = msgspec.structs.replace(
     COSTS,
     step_floor_seconds=0.01125,
@@ -47,17 +33,7 @@ PLENTY = SchedulerLimits(
     max_num_seqs=8, max_num_batched_tokens=64, max_model_len=200, num_gpu_blocks=400
 )
 
-NOBODY: Mapping[int, float] = {}
-
-
-@dataclass
-class Case:
-    """Limits, requests (arrival, input, output tokens) and times to look at."""
-
-    limits: SchedulerLimits
-    requests: list[tuple[float, int, int]]
-    looks: list[float]
-    costs: StepCosts
+Case = batched_cases.Case[SchedulerLimits]
 
 
 @st.composite
@@ -90,7 +66,7 @@ def cases(draw: st.DrawFn) -> Case:
     for _ in range(draw(st.integers(1, 12))):
         how = draw(st.sampled_from(["later", "together", "on a step's end"]))
         if how == "later":
-            clock += draw(st.floats(0.0, 0.4))
+            clock += draw(st.floats(1e-6, 0.4))  # Closer together is a tie.
         elif how == "on a step's end":
             ends = [step.end for step in refer(of, requests, costs).steps]
             coming = [end - COSTS.arrival_seconds for end in ends]
@@ -131,13 +107,6 @@ def start(
     if offer and requests:
         engine.offer(range(len(requests)), *map(list, zip(*requests, strict=True)))
     return engine, log
-
-
-def ended(request: Request) -> Status:
-    """Return how a request of the reference ended."""
-    if request.aborted:
-        return Status.ABORTED
-    return Status.REJECTED if request.refused else Status.OK
 
 
 def assert_shows(engine: VllmEngine, reference: Reference, now: float) -> None:
