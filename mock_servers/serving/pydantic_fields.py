@@ -163,6 +163,8 @@ class Fields:
     def forbid_others(self, *names: str) -> None:
         """Note every field that has none of these names."""
         for name, value in self.given.items():
+            if self.full:
+                return
             if name not in names:
                 self.note(value, _EXTRA, name)
 

@@ -96,6 +96,7 @@ def test_no_more_is_looked_for_where_a_thousand_things_are_wrong() -> None:
     assert fields.listed("ids", integer) == []
     assert fields.full
     assert fields.listed("stop", text) == []
+    fields.forbid_others()
     assert len(fields.problems) == 1000
 
 
