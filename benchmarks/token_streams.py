@@ -115,10 +115,13 @@ class HttpStream(TokenStream):
             f"content-length: {len(job.body)}\r\n\r\n"
         ).encode() + job.body
         self._begun = False
+        self._tail = b""
+        """The end of what was read: the last chunk may come in two pieces."""
 
     def request(self) -> bytes:
         """Return the request."""
         self._begun = False
+        self._tail = b""
         return self._request
 
     def data_received(self, data: bytes) -> None:
@@ -133,7 +136,8 @@ class HttpStream(TokenStream):
             self._begun = True
             if not data.startswith(_OK):
                 self.fail(data.decode(errors="replace"))
-        if data.endswith(_LAST_CHUNK):
+        self._tail = data if len(data) >= len(_LAST_CHUNK) else self._tail + data
+        if self._tail.endswith(_LAST_CHUNK):
             self.finish()
 
 
