@@ -15,6 +15,8 @@ Path = tuple[str | int, ...]
 MOST_INTEGER = 2**64 - 1
 LEAST_INTEGER = -(2**63)
 """Whole numbers beyond these are read as floating point numbers."""
+_MOST_INTEGER_CHARACTERS = 20
+"""Of either bound; Python refuses to read thousands of digits as a whole number."""
 
 _PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
 SPACE = re.compile(rb"[ \n\t\r]*")
@@ -179,7 +181,8 @@ class JsonCursor:
             whole = False
             self._exponent(path)
         text = self.text[begin : self.index]
-        number: int | float = int(text) if whole and text != b"-0" else float(text)
+        whole = whole and text != b"-0" and len(text) <= _MOST_INTEGER_CHARACTERS
+        number: int | float = int(text) if whole else float(text)
         if not LEAST_INTEGER <= number <= MOST_INTEGER:
             number = float(text)
         if abs(number) == inf:

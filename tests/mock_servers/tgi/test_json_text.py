@@ -38,6 +38,17 @@ def test_json_is_read_as_what_it_is(value: object, indent: int | None) -> None:
     assert scanned.value == value
 
 
+@pytest.mark.parametrize("digits", [400, 5000, 100_000])
+@pytest.mark.parametrize("sign", [b"", b"-"])
+def test_a_number_of_many_digits_is_out_of_range(sign: bytes, digits: int) -> None:
+    """As any is that no double holds."""
+    body = b'{"inputs": "a", "parameters": {"max_new_tokens": ' + sign + b"9" * digits + b"}}"
+    refused = _refusal(body, GenerateRequest)
+    assert refused is not None
+    assert refused.status == 400
+    assert "parameters.max_new_tokens: number out of range at line 1" in refused.text
+
+
 @settings(max_examples=100, derandomize=True)
 @given(st.sampled_from(BODIES), st.integers(0, 100), st.binary(max_size=3), st.sampled_from(KINDS))
 def test_whatever_is_sent_is_read_or_refused_with_a_place(
