@@ -1,4 +1,4 @@
-"""Mock of the accelerator exporters of one node: dcgm-exporter and GKE's device plugins.
+"""A mock of the accelerator exporters of one node: dcgm-exporter, GKE's device plugins.
 
     servers of the node ──look──► node.Node ──► dcgm.DcgmPage   :9400/metrics
       (serving.activity)                    └─► plugins.*Page   :2112/metrics

@@ -15,7 +15,7 @@ import grpc  # type: ignore[import-untyped]
 import grpc.aio  # type: ignore[import-untyped]
 
 from mock_servers.jetstream.answers import NOTHING, PIECES
-from mock_servers.jetstream.orchestrator import Orchestrator, ServerEndedError
+from mock_servers.jetstream.orchestrator import Orchestrator
 from mock_servers.jetstream.wire import (
     SERVICE,
     WireError,
@@ -27,6 +27,7 @@ from mock_servers.jetstream.wire import (
 from mock_servers.serving.books import Books
 from mock_servers.serving.failures import Failures
 from mock_servers.serving.services import listening_socket
+from mock_servers.serving.streams import ServerEndedError
 from scalecert.errors import UsageError
 
 Parsed = TypeVar("Parsed")

@@ -15,7 +15,7 @@ from mock_servers.jetstream.answers import Answer, Length
 from mock_servers.jetstream.wire import DecodeRequest
 from mock_servers.serving import tokenizer
 from mock_servers.serving.backend import Backend
-from mock_servers.serving.streams import Stream
+from mock_servers.serving.streams import ServerEndedError, Stream
 from mock_servers.serving.tokenizer import AnswerIds
 from scalecert.clock import monotonic_seconds
 from scalecert.engines.jetstream.arguments import is_of_pytorch
@@ -25,10 +25,6 @@ from scalecert.request_limits import RequestLimits
 
 _MESSAGES_MORE = 2
 """Of an answer than `max_tokens`: MaxText's token too many, and the empty sample at the end."""
-
-
-class ServerEndedError(Exception):
-    """The server went away in the middle of an answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,10 @@ from collections.abc import AsyncIterator, Callable
 from scalecert.engines.request_log import Status
 
 
+class ServerEndedError(Exception):
+    """Server or client went away in the middle of an answer: nobody is there to be told."""
+
+
 class Stream:
     """The tokens of one request as they become due.
 

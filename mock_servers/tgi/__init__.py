@@ -7,5 +7,5 @@
 
 What the router answers, down to the text of its errors, was held against the real one: built from
 the sources of 3.3.7, in front of a model server that makes up tokens (tests/mock_servers/tgi).
-Where a body stops to fit is found by json_cursor, json_text and shapes.
+Where a body stops to fit is found by serde.
 """

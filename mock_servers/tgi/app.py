@@ -8,13 +8,14 @@ import msgspec
 
 from mock_servers.serving.backend import Backend
 from mock_servers.serving.http import TEXT, Exchange, Handler, Message, Receive, Routes, Send
+from mock_servers.serving.streams import ServerEndedError
 from mock_servers.tgi.body_reading import RejectedBodyError
 from mock_servers.tgi.generation import GenerationApi
 from mock_servers.tgi.metrics_page import metrics_page
 from mock_servers.tgi.openai import OpenAiApi
 from mock_servers.tgi.options import RouterOptions, ServerIdentity
 from mock_servers.tgi.refusals import RefusedError, incomplete, unhealthy
-from mock_servers.tgi.router import Router, ServerEndedError
+from mock_servers.tgi.router import Router
 from mock_servers.tgi.tokenizing import TokenizingApi
 
 _METHODS = {"POST": "POST", "GET": "GET,HEAD"}

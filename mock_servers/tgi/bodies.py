@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, Struct
 
-from mock_servers.tgi.json_cursor import MOST_INTEGER
+from mock_servers.tgi.serde.cursor import MOST_INTEGER
 
 U32 = Annotated[int, Meta(ge=0, le=2**32 - 1, title="u32")]
 I32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1, title="i32")]

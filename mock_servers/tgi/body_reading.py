@@ -14,9 +14,9 @@ from typing import TypeVar
 import msgspec
 
 from mock_servers.serving.http import Exchange
-from mock_servers.tgi.json_cursor import Path
-from mock_servers.tgi.json_text import KEY, JsonText, TooManyValuesError
-from mock_servers.tgi.shapes import MisfitError, Where, check, seen_path
+from mock_servers.tgi.serde.cursor import Path
+from mock_servers.tgi.serde.shapes import MisfitError, Where, check, seen_path
+from mock_servers.tgi.serde.text import KEY, JsonText, TooManyValuesError
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from mock_servers.serving.backend import Backend
-from mock_servers.serving.streams import Stream
+from mock_servers.serving.streams import ServerEndedError, Stream
 from mock_servers.serving.tokenizer import AnswerIds
 from mock_servers.tgi.answer import Answer
 from mock_servers.tgi.bodies import GenerateParameters, GenerateRequest
@@ -43,10 +43,6 @@ class Run:
     stream: Stream
     answer: Answer
     input_tokens: int
-
-
-class ServerEndedError(Exception):
-    """Server or client went away in the middle of an answer: nobody is there to be told."""
 
 
 class Router:

@@ -13,9 +13,9 @@ import msgspec
 
 from mock_servers.serving import tokenizer
 from mock_servers.tgi.bodies import GenerateParameters, Grammar
-from mock_servers.tgi.json_text import JsonText
 from mock_servers.tgi.lengths import segment_tokens
 from mock_servers.tgi.refusals import RefusedError, invalid
+from mock_servers.tgi.serde.text import JsonText
 from scalecert.engines.tgi.scheduler_limits import SchedulerLimits
 
 _LARGEST_FREQUENCY_PENALTY = 2.0

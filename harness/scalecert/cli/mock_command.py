@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import signal
 import sys
@@ -22,6 +23,11 @@ class _MockServers(click.Group):
         """Return their names."""
         del ctx
         return sorted(path.parent.name for path in bundled("mock_servers").glob("*/__main__.py"))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each one is without importing it, which needs the extra `mock`."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _about(name)) for name in self.list_commands(ctx)])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -56,6 +62,12 @@ class _MockServers(click.Group):
             ) from error
         server: click.Command = module.command
         return server
+
+
+def _about(name: str) -> str:
+    """Return the first line of a mock server's docstring."""
+    source = bundled("mock_servers", name, "__init__.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
 
 def _restore(handler: Callable[[int, FrameType | None], object] | int | None) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mock_servers.tgi.bodies import ChatRequest, CompletionRequest, GenerateRequest
 from mock_servers.tgi.body_reading import RejectedBodyError, read
-from mock_servers.tgi.json_text import JsonText
+from mock_servers.tgi.serde.text import JsonText
 
 VALUES = st.recursive(
     st.none()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from mock_servers.tgi.json_cursor import (
+from mock_servers.tgi.serde.cursor import (
     DIGIT,
     IDENTS,
     MINUS,

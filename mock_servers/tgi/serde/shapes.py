@@ -11,9 +11,9 @@ from enum import Enum, auto
 
 from msgspec import inspect
 
-from mock_servers.tgi.json_cursor import LEAST_INTEGER, MOST_INTEGER, Path
-from mock_servers.tgi.json_text import KEY, JsonText
 from mock_servers.tgi.numbers import json_float
+from mock_servers.tgi.serde.cursor import LEAST_INTEGER, MOST_INTEGER, Path
+from mock_servers.tgi.serde.text import KEY, JsonText
 
 _NO_VARIANT = "data did not match any variant of {}"
 
