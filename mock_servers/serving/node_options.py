@@ -39,8 +39,6 @@ def node_options(engine: str) -> list[click.Parameter]:
         click.Option(
             ["--container"],
             default=engine,
-            envvar="CONTAINER_NAME",
-            show_envvar=True,
             show_default=True,
             help="Container of the pod that has the accelerators.",
         ),
