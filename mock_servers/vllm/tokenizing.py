@@ -12,7 +12,7 @@ from mock_servers.serving import tokenizer
 from mock_servers.serving.http import Exchange
 from mock_servers.serving.pydantic_fields import MISSING, Fields, boolean, bounded, text
 from mock_servers.vllm.asked import Prompt
-from mock_servers.vllm.chat_request import chat_prompt, check_text_only, read_messages
+from mock_servers.vllm.chat_request import Message, chat_prompt, check_text_only, read_messages
 from mock_servers.vllm.refusals import refuse_problems
 from mock_servers.vllm.server import Server, read_object
 
@@ -23,11 +23,14 @@ _ALL_IDS = tuple[Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)], ...]
 async def tokenize(server: Server, exchange: Exchange) -> None:
     """Answer with the tokens of a text or of a chat."""
     fields = await read_object(exchange)
-    prompt = _prompt(server, fields)
+    given = _given(fields)
     model = fields.maybe("model", text)
     shows_texts = bool(fields.maybe("return_token_strs", boolean))
     refuse_problems(fields)
     server.check_model(model)
+    if not isinstance(given, str):
+        check_text_only(fields, server.backend.model_name)
+    prompt = Prompt(given) if isinstance(given, str) else chat_prompt(given)
     ids = prompt.ids
     answer = {
         "count": len(ids),
@@ -56,13 +59,12 @@ def _ids(fields: Fields) -> Sequence[int]:
     return fields.listed("tokens", bounded(0, _LARGEST), required=True)
 
 
-def _prompt(server: Server, fields: Fields) -> Prompt:
+def _given(fields: Fields) -> str | list[Message]:
+    """Return the text or the chat that is given; what is wrong with it is noted."""
     if "prompt" not in fields.given and "messages" not in fields.given:
         fields.note(fields.given, MISSING, "prompt")
         fields.note(fields.given, MISSING, "messages")
-        return Prompt("")
+        return ""
     if "prompt" in fields.given:
-        return Prompt(fields.read("prompt", text, ""))
-    messages = read_messages(fields)
-    check_text_only(fields, server.backend.model_name)
-    return chat_prompt(messages)
+        return fields.read("prompt", text, "")
+    return read_messages(fields)

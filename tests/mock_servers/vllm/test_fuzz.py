@@ -59,6 +59,14 @@ def test_any_object_is_answered(path: str) -> None:
     check()
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/tokenize"])
+@pytest.mark.parametrize("message", [None, "a", [1], {"content": [None]}])
+def test_what_is_no_message_is_refused(path: str, message: object) -> None:
+    """Found by the test above; now always looked at."""
+    answer = asyncio.run(ask(vllm_app(backend()), "POST", path, {"messages": [message]}))
+    assert answer.status == 400
+
+
 @settings(max_examples=60, derandomize=True, deadline=None)
 @given(st.binary(max_size=30))
 def test_any_bytes_are_answered(body: bytes) -> None:
