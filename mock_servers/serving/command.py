@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 import click
@@ -21,6 +22,7 @@ from mock_servers.serving.node_options import feed, node_options
 from mock_servers.serving.options import engine_options
 from mock_servers.serving.output import complain
 from mock_servers.serving.services import HttpService, Service
+from scalecert.engines.base import EngineKind
 from scalecert.engines.profiles import EngineProfile, load_profile
 from scalecert.engines.registry import engine_kind
 from scalecert.engines.versions import Versions
@@ -52,66 +54,68 @@ def engine_command(
         extra: options of this engine's mock server alone; `build` reads them from the context.
     """
     kind = engine_kind(name)
-
-    @click.pass_context
-    def serve(
-        context: click.Context,
-        /,
-        *,
-        profile: str,
-        host: str,
-        port: int,
-        speed: float,
-        startup_delay: float,
-        grace: float,
-        metrics_version: str | None,
-        answer_tokens: int,
-        max_body_bytes: int,
-        max_connections: int | None,
-        faults_port: int | None,
-        node_dir: Path | None,
-        pod: str,
-        container: str,
-        last_container: str | None,
-        accelerators: str | None,
-        **_: object,
-    ) -> None:
-        from mock_servers.serving.process import run
-
-        _warn_of_misspelt(context)
-        backend = Backend.start(
-            Given(
-                kind=kind,
-                profile=_profile_of(name, profile),
-                words=tuple(context.args),
-                env=dict(os.environ),
-                metrics_version=metrics_version,
-                speed=speed,
-                startup_seconds=startup_delay,
-                grace_seconds=grace,
-                answer_tokens=answer_tokens,
-                most_body_bytes=max_body_bytes,
-            )
-        )
-        beside = feed(
-            backend,
-            node_dir=node_dir,
-            pod=pod,
-            container=container,
-            last_container=last_container,
-            accelerators=accelerators,
-        )
-        services = [*build(backend, host, port), *beside]
-        _bound(services, make_room_for(max_connections))
-        run(backend, services, faults_port=faults_port)
-
     return click.Command(
         name,
-        callback=serve,
+        callback=click.pass_context(partial(_serve, kind=kind, build=build)),
         params=[*engine_options(kind.default_port), *extra, *node_options(name)],
         context_settings=_SETTINGS,
         help=f"Serve a mock of {name}.\n\nFurther words are the real server's own flags.",
     )
+
+
+def _serve(
+    context: click.Context,
+    /,
+    *,
+    kind: EngineKind,
+    build: Build,
+    profile: str,
+    host: str,
+    port: int,
+    speed: float,
+    startup_delay: float,
+    grace: float,
+    metrics_version: str | None,
+    answer_tokens: int,
+    max_body_bytes: int,
+    max_connections: int | None,
+    faults_port: int | None,
+    node_dir: Path | None,
+    pod: str,
+    container: str,
+    last_container: str | None,
+    accelerators: str | None,
+    **_: object,
+) -> None:
+    """Serve an engine until the process is told to end."""
+    from mock_servers.serving.process import run
+
+    _warn_of_misspelt(context)
+    backend = Backend.start(
+        Given(
+            kind=kind,
+            profile=_profile_of(kind.name, profile),
+            words=tuple(context.args),
+            env=dict(os.environ),
+            metrics_version=metrics_version,
+            speed=speed,
+            startup_seconds=startup_delay,
+            grace_seconds=grace,
+            answer_tokens=answer_tokens,
+            most_body_bytes=max_body_bytes,
+        )
+    )
+    beside = feed(
+        backend,
+        node_dir=node_dir,
+        pod=pod,
+        container=container,
+        last_container=last_container,
+        accelerators=accelerators,
+    )
+    services = [*build(backend, host, port), *beside]
+    _bound(services, make_room_for(max_connections))
+    run(backend, services, faults_port=faults_port)
 
 
 def _profile_of(engine: str, name: str) -> EngineProfile:
