@@ -39,6 +39,8 @@ from scalecert.recording.runs import RecordedRun, Runs
 from scalecert.recording.variations import alone, guard_band, nominal
 from scalecert.workload.override import WorkloadFile, load_workload
 from scalecert.worlds.base import World
+from scalecert.worlds.opening import check_world, open_world
+from scalecert.worlds.sim import SimWorld
 
 if TYPE_CHECKING:
     from scalecert.suite import Case
@@ -51,6 +53,7 @@ __all__ = [
     "judge",
     "judge_runs",
     "narrow",
+    "open_world",
     "record",
     "recorded",
     "subjects",
@@ -74,6 +77,7 @@ class Inputs:
     capacity_per_second: float | None = None
     seed: int = 1
     world: str = "sim"
+    time_lapse: int = 1
     quick: bool = False
 
 
@@ -83,7 +87,7 @@ def subjects(inputs: Inputs) -> tuple[Subject, ...]:
     Raises:
         UsageError: if anything that the user gave can't be used.
     """
-    world(inputs.world)
+    check_world(inputs.world)
     _check_figure("--price", inputs.price_per_hour, "0 or more", least=0.0)
     _check_figure("--capacity", inputs.capacity_per_second, "more than 0", least=sys.float_info.min)
     policies = load_policies(inputs.policies, inputs.settings)
@@ -97,7 +101,12 @@ def _check_figure(option: str, value: float | None, expected: str, *, least: flo
 
 
 def record(
-    subject: Subject, case: Case, recordings: Path, *, workers: Executor | None = None
+    subject: Subject,
+    case: Case,
+    recordings: Path,
+    *,
+    world: World | None = None,
+    workers: Executor | None = None,
 ) -> Runs:
     """Run one case, its whole guard band, and keep the recordings in `recordings/<scenario-id>/`.
 
@@ -105,14 +114,16 @@ def record(
         subject: the policy; of a quick one only the first run is made.
         case: the case.
         recordings: the folder of the certificate's recordings.
-        workers: processes to run in; without them it is done here, one run after the other.
+        world: the open world to run in (`open_world`); virtual time if None.
+        workers: processes to run in, for virtual time alone; without them it is done here, one run
+            after the other.
 
     Raises:
         UsageError: if the scenario can't be planned for this policy.
         EnvironmentFault: if the world broke.
     """
     band = guard_band(subject.seed, subject.errors)
-    order = _Order(subject, case, recordings / case.id)
+    order = _Order(subject, case, recordings / case.id, world or SimWorld())
     return Runs(_recorded(order, band[:1] if subject.quick else band, workers))
 
 
@@ -122,6 +133,7 @@ def narrow(
     runs: Runs,
     findings: Sequence[Finding],
     *,
+    world: World | None = None,
     workers: Executor | None = None,
 ) -> Runs:
     """Return the runs with those that tell which part of the profile's error a finding hangs on.
@@ -133,7 +145,7 @@ def narrow(
         for corner in undecided_corners(findings)
         for variation in alone(corner, subject.seed, subject.errors)
     ]
-    order = _Order(subject, case, runs.folders[0].parent)
+    order = _Order(subject, case, runs.folders[0].parent, world or SimWorld())
     return Runs((*runs.folders, *_recorded(order, further, workers)))
 
 
@@ -144,6 +156,7 @@ class _Order:
     subject: Subject
     case: Case
     folder: Path
+    world: World
 
     def record(self, variation: Variation) -> Path:
         """Make one run and return its recording's folder."""
@@ -163,7 +176,7 @@ class _Order:
         except UsageError as error:
             place = "--workload" if subject.workload else str(case.path)
             raise (error if first else error.in_run(variation.name)).in_file(place) from error
-        store.save(world(subject.world).run(trial), folder)
+        store.save(self.world.run(trial), folder)
         return folder
 
 
@@ -187,15 +200,6 @@ def recorded(runs: Runs) -> tuple[RecordedRun, ...]:
     """
     pairs = zip(runs, runs.folders, strict=True)
     return tuple(RecordedRun(one.plan, store.digest(folder), bill(one)) for one, folder in pairs)
-
-
-def world(name: str) -> World:
-    """Return the world of that name; UsageError if there is none."""
-    if name != "sim":
-        raise UsageError(f"found {name!r}, expected sim", field="--world")
-    from scalecert.worlds.sim import SimWorld
-
-    return SimWorld()
 
 
 def _subject(policy: Policy, inputs: Inputs, workload: WorkloadFile | None) -> Subject:

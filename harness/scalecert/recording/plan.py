@@ -275,13 +275,27 @@ class Variation(DocumentPart, frozen=True, kw_only=True):
         return self.prefill == self.decode == self.startup == 1.0
 
 
+class WallClock(DocumentPart, frozen=True, kw_only=True):
+    """How a world of real processes made its run; virtual time has none of this.
+
+    `time_lapse` is how many seconds of the run pass in one of the clock; `not_scaled` says, in a
+    sentence each, what went on at its own pace all the same. Of the requests, `streamed_share` were
+    read token by token. `components` are the versions of what ran (`kubernetes`, `prometheus`).
+    """
+
+    time_lapse: int = 1
+    not_scaled: tuple[str, ...] = ()
+    streamed_share: float = 1.0
+    components: dict[str, str] = msgspec.field(default_factory=dict)
+
+
 class Plan(DocumentPart, frozen=True):
     """`scenario.json`: one scenario, resolved for one policy.
 
     `ingestion_seconds` is how long a scraped sample waits until queries see it, at the longest of
     the policy's metrics; `fidelity` is what was known of the models then; `given` is what the user
     typed; `clairvoyant_minimum` is searched once per scenario, on its first run; `currency` is the
-    price's (ISO 4217). Plans made before these fields lack them.
+    price's (ISO 4217); `wall_clock` is added by worlds that run on one. Plans made before these fields lack them.
     """
 
     api_version: ApiVersion
@@ -308,6 +322,7 @@ class Plan(DocumentPart, frozen=True):
     given: Given | None = None
     clairvoyant_minimum: ClairvoyantMinimum | None = None
     currency: str = "USD"
+    wall_clock: WallClock | None = None
 
     @property
     def seed(self) -> int:

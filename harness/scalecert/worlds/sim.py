@@ -57,7 +57,7 @@ class _Run:
         )
         self._pipeline = Pipeline(
             trial.metrics,
-            trial.kind.metrics(trial.plan.engine.version),
+            trial.resolved.kind.metrics(trial.plan.engine.version),
             self._conditions.metrics,
             trial.plan.seed,
             neighbours=self._conditions.neighbours,
