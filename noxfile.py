@@ -29,10 +29,17 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or ["-n", "2"]))
 
 
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Run the tests that start a real control plane (`nox -s control_plane` builds it)."""
+    install(session)
+    session.run("pytest", "-m", "e2e", *(session.posargs or ["tests/e2e"]))
+
+
 @nox.session(python=PYTHONS, name="tests-all")
 def tests_all(session: nox.Session) -> None:
     """Run the tests on every supported Python that is installed."""
-    session.install("-e", ".[load,mock]")
+    session.install("-e", ".[local]")
     session.install(*nox.project.dependency_groups(nox.project.load_toml(), "dev"))
     session.run("pytest", *(session.posargs or ["-n", "2"]))
 
@@ -43,7 +50,7 @@ def minimums(session: nox.Session) -> None:
     session.install("uv")
     session.run(
         *("uv", "pip", "install", "--resolution", "lowest-direct"),
-        *("-e", ".[load,mock]", "--group", "test"),
+        *("-e", ".[local]", "--group", "test"),
     )
     session.run("pytest", "--ignore=tests/house", *(session.posargs or ["-n", "2"]))
 
@@ -171,7 +178,7 @@ def lock(session: nox.Session) -> None:
             external=True,
         )
 
-    compile_lock("dev", "pyproject.toml", "--group", "dev", "--extra", "load", "--extra", "mock")
+    compile_lock("dev", "pyproject.toml", "--group", "dev", "--extra", "local")
     for name in ("mock", "build"):
         compile_lock(name, f"requirements/{name}.in", "--constraint", LOCK)
 
