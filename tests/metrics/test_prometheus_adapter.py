@@ -9,6 +9,7 @@ from scalecert.hpa.metrics.interfaces import MetricsError
 from scalecert.hpa.selectors import EVERYTHING, parse_selector
 from scalecert.hpa.types import CrossVersionObjectReference
 from scalecert.metrics.adapter_config import read_rules
+from scalecert.metrics.prometheus import StoredPrometheus
 from scalecert.metrics.prometheus_adapter import PrometheusAdapter
 from scalecert.metrics.tsdb import NAME_LABEL, TimeSeriesDatabase
 
@@ -49,9 +50,8 @@ def make(delay: float = 0.0) -> tuple[PrometheusAdapter, TimeSeriesDatabase]:
     [document] = parse_documents(RULES.encode(), "rules.yaml")
     database = TimeSeriesDatabase(700.0)
     adapter = PrometheusAdapter(
-        database,
+        StoredPrometheus(database, delay),
         read_rules(document),
-        delay_seconds=delay,
         relist_seconds=60.0,
         relist_phase_seconds=10.0,
     )

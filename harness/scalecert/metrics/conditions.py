@@ -95,6 +95,16 @@ class MetricConditions(DocumentPart, frozen=True):
         check_interval("adapterRelistInterval", self.adapter_relist_interval)
         check_interval("resourceResolution", self.resource_resolution)
 
+    def ingestion_seconds(self, *, managed: bool) -> float:
+        """Return the time from a scrape to its visibility in queries.
+
+        Args:
+            managed: whether Managed Service for Prometheus does the scraping.
+        """
+        if self.ingestion_delay is not None:
+            return float(self.ingestion_delay)
+        return GOOGLE_INGESTION_DELAY_SECONDS if managed else 0.0
+
     def is_down(self, part: PipelinePart, now: float) -> bool:
         """Tell whether a part of the pipeline is down at `now`, seconds of the run."""
         return any(outage.part == part and outage.covers(now) for outage in self.outages)

@@ -49,6 +49,11 @@ class MetricsInput:
     device: Device | None = None
 
     @property
+    def managed(self) -> bool:
+        """Whether Managed Service for Prometheus scrapes for one of its monitors."""
+        return any(config.google for config in self.scrape_configs)
+
+    @property
     def reads_resources(self) -> bool:
         """Whether the HPA reads CPU or memory."""
         return any(metric.source in ("Resource", "ContainerResource") for metric in self.wanted)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,9 +19,10 @@ from scalecert.hpa.types import CrossVersionObjectReference
 from scalecert.metrics.adapter_config import AdapterRules
 from scalecert.metrics.adapter_rules import UNABLE, DiscoveryRule
 from scalecert.metrics.kube_resources import ROOT_SCOPED, find_resource, group_resource
-from scalecert.metrics.promql import Element, EvaluationError, Expression, evaluate
+from scalecert.metrics.prometheus import Prometheus
+from scalecert.metrics.promql import Element, EvaluationError, Expression
 from scalecert.metrics.provider import metric_not_found, to_milli
-from scalecert.metrics.tsdb import TimeSeriesDatabase
+from scalecert.metrics.tsdb import NAME_LABEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +38,25 @@ _Key: TypeAlias = tuple[str, bool, str]
 
 
 class PrometheusAdapter:
-    """The adapter over a storage that Prometheus fills.
+    """The adapter.
 
     Args:
-        database: what was scraped.
+        prometheus: whom it asks.
         rules: the adapter's configuration.
-        delay_seconds: from a scrape to its visibility in queries.
         relist_seconds: time between two discoveries.
         relist_phase_seconds: when the first is, in [0, relist_seconds).
     """
 
     def __init__(
         self,
-        database: TimeSeriesDatabase,
+        prometheus: Prometheus,
         rules: AdapterRules,
         *,
-        delay_seconds: float,
         relist_seconds: float,
         relist_phase_seconds: float,
     ) -> None:
-        self._database = database
+        self._prometheus = prometheus
         self._rules = rules
-        self._delay_seconds = delay_seconds
         self._relist_seconds = relist_seconds
         self._relist_phase_seconds = relist_phase_seconds
         self._listed_at = -math.inf
@@ -142,15 +141,15 @@ class PrometheusAdapter:
 
     def _evaluate(self, query: Expression, now: float) -> float | list[Element]:
         try:
-            return evaluate(query, self._database.at(now, self._delay_seconds), now)
+            return self._prometheus.query(query, now)
         except EvaluationError as error:
             raise MetricsError(UNABLE) from error
 
     def _relist(self, now: float) -> None:
         """Bring discovery to the newest relist at or before `now`.
 
-        The storage still holds what was there at that time, so that nothing needs to be done at
-        the relist itself.
+        Prometheus still knows what was there at that time, so that nothing needs to be done at
+        the relist itself. Where it does not answer, what was found before stands.
         """
         elapsed = now - self._relist_phase_seconds
         due = self._relist_phase_seconds + (
@@ -159,14 +158,21 @@ class PrometheusAdapter:
         if due <= self._listed_at:
             return
         self._listed_at = due
-        self._custom = {}
+        with suppress(EvaluationError):
+            self._custom, self._external = self._custom_at(due), self._external_at(due)
+
+    def _custom_at(self, time: float) -> dict[_Key, _Found]:
+        found: dict[_Key, _Found] = {}
         for rule in self._rules.rules:
-            for name, labels in self._listed(rule, due):
-                self._custom |= _custom_metrics(rule, name, labels)
-        self._external = {
+            for name, labels in self._listed(rule, time):
+                found |= _custom_metrics(rule, name, labels)
+        return found
+
+    def _external_at(self, time: float) -> dict[str, _Found]:
+        return {
             api_name: _Found(rule, name)
             for rule in self._rules.external
-            for name, _ in self._listed(rule, due)
+            for name, _ in self._listed(rule, time)
             if (api_name := rule.api_name(name)) is not None
         }
 
@@ -175,12 +181,10 @@ class PrometheusAdapter:
 
         They are the keys, in order; the adapter leaves the labels' values out, too.
         """
-        view = self._database.at(time, self._delay_seconds)
         return {
-            (series.name, frozenset(series.unnamed)): None
-            for series in self._database.select(rule.matchers)
-            if rule.takes(series.name)
-            and view.newest(series, time, self._relist_seconds) is not None
+            (labels[NAME_LABEL], frozenset(labels) - {NAME_LABEL}): None
+            for labels in self._prometheus.series(rule.matchers, time - self._relist_seconds, time)
+            if rule.takes(labels[NAME_LABEL])
         }
 
 
