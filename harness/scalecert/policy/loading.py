@@ -192,6 +192,7 @@ def _policy(hpa: HpaManifest, document: Document, found: _Input) -> Policy:
         rules=tuple(read for read, _ in found.rules),
         services=tuple(read for read, _ in found.services),
         manifests=manifests,
+        documents=tuple(parts),
         digest=sha256_digest(manifests),
         ignored=found.ignored,
         targets=tuple(f"{one.kind} {one.name}" for one, _ in found.targets),

@@ -189,6 +189,7 @@ class Policy:
         rules: of prometheus-adapter.
         services: all that the input has.
         manifests: what of the input belongs to this policy, without what a server added.
+        documents: what each of `manifests` was read from, with lines.
         digest: sha256 over `manifests`.
         ignored: other objects of the input, as `Kind/name`.
         targets: every object of the input that could be scaled, as `Kind name`.
@@ -204,6 +205,7 @@ class Policy:
     rules: tuple[AdapterRules, ...]
     services: tuple[Service, ...]
     manifests: tuple[Mapping[str, Plain], ...]
+    documents: tuple[Document, ...]
     digest: str
     ignored: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()

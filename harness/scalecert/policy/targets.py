@@ -32,7 +32,8 @@ TARGET_KINDS = ("Deployment", "StatefulSet", "LeaderWorkerSet")
 
 _GROUP_NAME_LABEL = "leaderworkerset.sigs.k8s.io/name"
 _WORKER_INDEX_LABEL = "leaderworkerset.sigs.k8s.io/worker-index"
-_SLEEP = re.compile(r"(?:^|[\s;&|])sleep\s+(\d+(?:\.\d+)?)")
+SLEEP = re.compile(r"(?:^|[\s;&|])sleep\s+(\d+(?:\.\d+)?)")
+"""A command's sleep, its words joined by blanks."""
 
 
 def read_target(document: Document) -> Target:
@@ -197,5 +198,5 @@ def _pre_stop_seconds(hook: LifecycleHandler | None) -> float:
         return 0.0
     if hook.sleep is not None:
         return float(hook.sleep.seconds)
-    slept = _SLEEP.search(" ".join(hook.exec.command)) if hook.exec else None
+    slept = SLEEP.search(" ".join(hook.exec.command)) if hook.exec else None
     return float(slept[1]) if slept else 0.0
