@@ -218,8 +218,8 @@ REFUSED = [
         "stabilizationWindowSeconds: 100",
         3,
         (
-            "15: spec.behavior.scaleDown.stabilizationWindowSeconds: found 100, --time-lapse 3 needs"
-            f" a multiple of 3: {WHOLE} (this policy can have --time-lapse 1 or 5)"
+            "15: spec.behavior.scaleDown.stabilizationWindowSeconds: found 100, --time-lapse 3"
+            f" needs a multiple of 3: {WHOLE} (this policy can have --time-lapse 1 or 5)"
         ),
     ),
     (

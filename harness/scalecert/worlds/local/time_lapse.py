@@ -201,9 +201,9 @@ def _of_the_world(time_lapse: int) -> tuple[str, ...]:
 _OWN_PACE = (
     "Prometheus takes up new targets within 5 s of the clock, {discovery} s of the run.",
     (
-        "API server, scheduler, controllers and the start of processes take their own time: it counts"
-        " {K} times in the run."
+        "API server, scheduler, controllers and the start of processes take their own time, which"
+        " counts {K} times in the run."
     ),
-    "What lies between client and server takes its own time: it counts {K} times in latencies.",
+    "The way between client and server takes its own time, which counts {K} times in latencies.",
 )
 """prometheus/discovery, Manager: updates are sent every 5 s, and no flag changes that."""
