@@ -39,14 +39,15 @@ from scalecert.metrics.scrape_config import ScrapeConfig, ScrapedPod
 
 POD = "scalecert-canary"
 METRIC = "scalecert_canary"
+GOOGLE_METRIC = f"{PREFIX}|{METRIC}|gauge"
+SELECTOR = parse_selector("scalecert.dev/canary=true")
+"""Takes the canary's pod, and no other."""
 
 CanaryPath: TypeAlias = Literal[
     "google-custom", "google-external", "prometheus-custom", "prometheus-external", "resource"
 ]
 
-_GOOGLE_METRIC = f"{PREFIX}|{METRIC}|gauge"
 _LABELS = {"scalecert.dev/canary": "true"}
-_SELECTOR = parse_selector("scalecert.dev/canary=true")
 _REFERENCE = CrossVersionObjectReference(kind="Pod", name=POD, api_version="v1")
 _OWN_NAME = re.compile(f"^{METRIC}$")
 _RULES = f"""
@@ -99,7 +100,7 @@ def canary_scrape_config(policy: MetricsInput) -> ScrapeConfig:
         "PodMonitoring" if google else "PodMonitor",
         POD,
         policy.namespace,
-        _SELECTOR,
+        SELECTOR,
         "metrics",
         CANARY_INTERVAL_SECONDS,
     )
@@ -164,8 +165,8 @@ class Canary:
             MetricsError: if none arrives.
         """
         if path == "resource":
-            return client.get_resource_metric("cpu", self._namespace, _SELECTOR, "")[1]
-        metric = _GOOGLE_METRIC if path.startswith("google") else METRIC
+            return client.get_resource_metric("cpu", self._namespace, SELECTOR, "")[1]
+        metric = GOOGLE_METRIC if path.startswith("google") else METRIC
         if path.endswith("external"):
             return max(client.get_external_metric(metric, self._namespace, EVERYTHING)[0])
         return client.get_object_metric(metric, self._namespace, _REFERENCE, EVERYTHING)[0]
