@@ -14,6 +14,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from scalecert.documents import DocumentPart
+from scalecert.engines.api_client import ApiClient, Call
 from scalecert.engines.base import Activity, EngineKind, Limits, MetricInfo, MetricsEndpoint, Sample
 from scalecert.engines.catalog import Accelerator
 from scalecert.engines.costs import StepCosts
@@ -263,6 +264,19 @@ class ToyKind:
     def metrics_endpoint(self, words: Sequence[str], env: Mapping[str, str]) -> MetricsEndpoint:
         """Return the API's port."""
         return MetricsEndpoint(self.default_port)
+
+    def client(self, words: Sequence[str], env: Mapping[str, str]) -> ApiClient:
+        """Return that it streams lines of `token` to who sends a prompt and a number."""
+        call = Call(
+            path="/ask",
+            before=b"",
+            word=b"word ",
+            between=b"\n",
+            after=b"\n",
+            piece_end=b"\n",
+            token=b"token",
+        )
+        return ApiClient(port=self.default_port, streamed=call, whole=call)
 
     def costly_flags(self, words: Sequence[str]) -> tuple[str, ...]:
         """Return none."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from scalecert.engines.api_client import ApiClient
 from scalecert.engines.request_log import RequestLog
 from scalecert.request_limits import RequestLimits
 
@@ -232,6 +233,14 @@ class EngineKind(Protocol):
 
     def metrics_endpoint(self, words: Sequence[str], env: Mapping[str, str]) -> MetricsEndpoint:
         """Return where a server shows its metrics.
+
+        Args:
+            words: of the server's command line, as a shell has split them.
+            env: the container's plain variables.
+        """
+
+    def client(self, words: Sequence[str], env: Mapping[str, str]) -> ApiClient:
+        """Return how a client asks a server for so many tokens, and reads its answer.
 
         Args:
             words: of the server's command line, as a shell has split them.

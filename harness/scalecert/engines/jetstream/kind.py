@@ -10,6 +10,7 @@ from scalecert.engines.base import EngineKind, Limits, MetricsEndpoint
 from scalecert.engines.flags import last_value
 from scalecert.engines.images import version_of_image
 from scalecert.engines.jetstream.arguments import costly_arguments, is_of_pytorch
+from scalecert.engines.jetstream.client import client
 from scalecert.engines.jetstream.engine import JetStreamEngine
 from scalecert.engines.jetstream.estimate import estimate
 from scalecert.engines.jetstream.identity import (
@@ -43,6 +44,7 @@ class JetStreamKind:
 
     recognises = staticmethod(is_jetstream_image)
     is_started_by = staticmethod(is_jetstream_command)
+    client = staticmethod(client)
     version_of = staticmethod(version_of_image)
     costly_flags = staticmethod(costly_arguments)
     metrics = staticmethod(families)

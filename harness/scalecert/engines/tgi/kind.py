@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from scalecert.documents import DocumentPart
+from scalecert.engines.api_client import ApiClient
 from scalecert.engines.base import EngineKind, Limits, MetricInfo, MetricsEndpoint
 from scalecert.engines.profiles import EngineProfile
 from scalecert.engines.request_log import RequestLog
+from scalecert.engines.tgi.client import client
 from scalecert.engines.tgi.engine import TgiEngine
 from scalecert.engines.tgi.estimate import estimate
 from scalecert.engines.tgi.flags import costly_flags, value_of
@@ -50,6 +52,10 @@ class TgiKind:
         """Return the API's port: `--prometheus-port` is taken, but nothing listens there."""
         port = (value_of("--port", words, env) or value_of("-p", words, {}) or ("", ""))[0]
         return MetricsEndpoint(int(port) if port.isdecimal() else self.default_port)
+
+    def client(self, words: Sequence[str], env: Mapping[str, str]) -> ApiClient:
+        """Return how a client asks for so many tokens, and reads the answer."""
+        return client(self.metrics_endpoint(words, env).port or self.default_port, words, env)
 
     def request_limits(self, limits: Limits) -> RequestLimits:
         """Return the longest requests that a server with these limits takes."""

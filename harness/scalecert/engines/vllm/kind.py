@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from scalecert.documents import DocumentPart
+from scalecert.engines.api_client import ApiClient
 from scalecert.engines.base import EngineKind, Limits, MetricsEndpoint
 from scalecert.engines.flags import flags_among, last_value
 from scalecert.engines.images import version_of_image
 from scalecert.engines.profiles import EngineProfile
 from scalecert.engines.request_log import RequestLog
+from scalecert.engines.vllm.client import client
 from scalecert.engines.vllm.engine import VllmEngine
 from scalecert.engines.vllm.estimate import estimate
 from scalecert.engines.vllm.flags import COSTLY_FLAGS
@@ -59,6 +61,10 @@ class VllmKind:
         """Return the API's port: vLLM has one for everything."""
         port = last_value(words, ("--port",)) or ""
         return MetricsEndpoint(int(port) if port.isdecimal() else self.default_port)
+
+    def client(self, words: Sequence[str], env: Mapping[str, str]) -> ApiClient:
+        """Return how a client asks for so many tokens, and reads the answer."""
+        return client(self.metrics_endpoint(words, env).port or self.default_port, words, env)
 
     def costly_flags(self, words: Sequence[str]) -> tuple[str, ...]:
         """Return the flags that change what a step costs, and that no profile can know."""
