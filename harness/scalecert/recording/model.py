@@ -22,7 +22,9 @@ class Recording:
     `sent_seconds`, `first_token_seconds`, `last_token_seconds` (NaN: never), `input_tokens`,
     `output_tokens`, `status` (`engines.base.Status`), `replica` (pod ordinal, -1: none), and
     `scheduled_seconds` (the end of queueing at the server's clock, NaN: unknown, or never
-    answered), which recordings of earlier releases, and of worlds that can't know it, lack.
+    answered), which recordings of earlier releases, and of worlds that can't know it, lack; and
+    `streamed` (1: read token by token; 0: in one piece, so that nobody saw its first token), which
+    those lack that streamed all.
 
     `series`, step functions and samples:
     `pods.time_seconds` with `pods.spec`, `pods.created`, `pods.bound` (hold accelerators, the

@@ -48,7 +48,7 @@ REQUEST_COLUMNS: Mapping[str, str] = {
 }
 """The columns that every `requests.npz` has, and their types."""
 
-OPTIONAL_COLUMNS: Mapping[str, str] = {"scheduled_seconds": "<f8"}
+OPTIONAL_COLUMNS: Mapping[str, str] = {"scheduled_seconds": "<f8", "streamed": "<i1"}
 """Those that it may lack: earlier releases did not record them, and not every world can."""
 
 SERIES_GROUPS: Mapping[str, tuple[str, ...]] = {

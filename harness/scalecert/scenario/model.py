@@ -22,6 +22,9 @@ Level = Literal["core", "extended"]
 Routing = Literal["random", "round-robin", "least-outstanding"]
 """How a Service picks a pod; `routing` says who does which."""
 
+Connections = Literal["per-request", "keep-alive"]
+"""Whether clients open a connection for each request, or use idle ones again: see `routing`."""
+
 
 MAX_DURATION_SECONDS = 7 * 24 * 3600.0
 """Of a run: a week has every rhythm of traffic that autoscaling is for."""
@@ -99,6 +102,7 @@ class Cluster(DocumentPart, frozen=True):
     metrics: MetricConditions = msgspec.field(default_factory=MetricConditions)
     neighbours: Neighbours = Neighbours()
     routing: Routing = "random"
+    connections: Connections = "per-request"
     source: str = "warm nodes, cached base layers: 20 s image pull, model load from the profile"
 
 
