@@ -36,7 +36,7 @@ def subjects(inputs: Any) -> tuple[FakeSubject, ...]:
     return tuple(FakeSubject(name, inputs) for name in Path(policy).read_text().split())
 
 
-def record(subject: FakeSubject, case: Any, recordings: Path, *, workers: Any = None) -> Runs:
+def record(subject: FakeSubject, case: Any, recordings: Path, **_: Any) -> Runs:
     """Save a recording made by hand as every run of a guard band."""
     if case.scenario.metadata.title == "unusable":
         raise UsageError("found 30 % of requests beyond the context", file=str(case.path))

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from scalecert.certificate.document import issue
 from scalecert.checks.band import Judged
@@ -26,6 +28,7 @@ from scalecert.checks.finding import Finding
 from scalecert.checks.guard import guarded, undecided_corners
 from scalecert.checks.judge import judge
 from scalecert.checks.shipped import may_read_clairvoyant
+from scalecert.documents import read_one_document
 from scalecert.errors import UsageError
 from scalecert.planning.prepare import prepare
 from scalecert.planning.subject import Subject
@@ -39,7 +42,14 @@ from scalecert.recording.runs import RecordedRun, Runs
 from scalecert.recording.variations import alone, guard_band, nominal
 from scalecert.workload.override import WorkloadFile, load_workload
 from scalecert.worlds.base import World
-from scalecert.worlds.opening import check_world, open_world
+from scalecert.worlds.opening import (
+    DEFAULT_INSTANCE,
+    check_policy,
+    check_scenario,
+    check_world,
+    on_the_clock,
+    open_world,
+)
 from scalecert.worlds.sim import SimWorld
 
 if TYPE_CHECKING:
@@ -49,13 +59,16 @@ __all__ = [
     "Inputs",
     "Runs",
     "Subject",
+    "check_cases",
     "issue",
     "judge",
     "judge_runs",
     "narrow",
+    "on_the_clock",
     "open_world",
     "record",
     "recorded",
+    "run_seconds",
     "subjects",
 ]
 
@@ -65,7 +78,8 @@ class Inputs:
     """What the user gave: manifests, and what overrides or completes them.
 
     `price_per_hour` is of one accelerator, `capacity_per_second` of one replica (measured);
-    `quick` asks for one run per scenario instead of the guard band.
+    `time_lapse` is how many seconds of a run pass in one of the clock, `instance` names one of
+    several worlds on this machine; `quick` asks for one run per scenario instead of the guard band.
     """
 
     policies: tuple[str, ...]
@@ -78,6 +92,7 @@ class Inputs:
     seed: int = 1
     world: str = "sim"
     time_lapse: int = 1
+    instance: str = DEFAULT_INSTANCE
     quick: bool = False
 
 
@@ -87,12 +102,25 @@ def subjects(inputs: Inputs) -> tuple[Subject, ...]:
     Raises:
         UsageError: if anything that the user gave can't be used.
     """
-    check_world(inputs.world)
+    check_world(inputs.world, inputs.time_lapse)
     _check_figure("--price", inputs.price_per_hour, "0 or more", least=0.0)
     _check_figure("--capacity", inputs.capacity_per_second, "more than 0", least=sys.float_info.min)
     policies = load_policies(inputs.policies, inputs.settings)
+    for policy in policies:
+        check_policy(inputs.world, policy, inputs.time_lapse)
     workload = load_workload(inputs.workload) if inputs.workload else None
     return tuple(_subject(policy, inputs, workload) for policy in policies)
+
+
+def check_cases(inputs: Inputs, cases: Iterable[Case]) -> None:
+    """Refuse cases whose conditions the world can't have, before the first of them is run.
+
+    Raises:
+        UsageError: naming the scenario's file and line.
+    """
+    for case in cases:
+        document = read_one_document(case.path, "Scenario")
+        check_scenario(inputs.world, document, case.scenario, inputs.time_lapse)
 
 
 def _check_figure(option: str, value: float | None, expected: str, *, least: float) -> None:
@@ -122,9 +150,19 @@ def record(
         UsageError: if the scenario can't be planned for this policy.
         EnvironmentFault: if the world broke.
     """
-    band = guard_band(subject.seed, subject.errors)
     order = _Order(subject, case, recordings / case.id, world or SimWorld())
-    return Runs(_recorded(order, band[:1] if subject.quick else band, workers))
+    return Runs(_recorded(order, _band(subject), workers))
+
+
+def _band(subject: Subject) -> tuple[Variation, ...]:
+    """Return the runs of each case: the guard band, or its first."""
+    band = guard_band(subject.seed, subject.errors)
+    return band[:1] if subject.quick else band
+
+
+def run_seconds(subject: Subject, case: Case) -> tuple[float, ...]:
+    """Return how long each run of a case takes, in seconds of the run."""
+    return (float(case.scenario.spec.duration),) * len(_band(subject))
 
 
 def narrow(
@@ -237,16 +275,8 @@ def _subject(policy: Policy, inputs: Inputs, workload: WorkloadFile | None) -> S
 
 
 def _given(inputs: Inputs) -> Given:
-    return Given(
-        policies=inputs.policies,
-        settings=tuple(sorted(inputs.settings)),
-        objective=inputs.objective,
-        profile=inputs.profile,
-        workload=inputs.workload,
-        price_per_hour=inputs.price_per_hour,
-        capacity_per_second=inputs.capacity_per_second,
-        quick=inputs.quick,
-    )
+    named = {field.name: getattr(inputs, field.name) for field in msgspec.structs.fields(Given)}
+    return Given(**{**named, "settings": tuple(sorted(inputs.settings))})
 
 
 def _workload_provenance(inputs: Inputs) -> Sequence[Provenance]:

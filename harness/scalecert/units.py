@@ -35,6 +35,18 @@ def format_seconds(seconds: float) -> str:
     return f"{seconds:.4g} s" if size < 600 else f"{seconds / 60:.4g} min"
 
 
+def format_clock(seconds: float) -> str:
+    """Return seconds as people plan with: `45 s`, `6 min 40 s`, `13 h 50 min`."""
+    whole = round(seconds)
+    minutes, left = divmod(whole, 60)
+    hours, minutes_left = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes_left} min" if minutes_left else f"{hours} h"
+    if minutes:
+        return f"{minutes} min {left} s" if left else f"{minutes} min"
+    return f"{whole} s"
+
+
 def format_percent(share: float, digits: int = 3) -> str:
     """Return a share as percent with so many significant digits: `12.5 %`."""
     return f"{share * 100:.{digits}g} %"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +14,10 @@ import click
 
 from scalecert.cli import child
 from scalecert.cli.inputs import Words, input_options, inputs_of, pytest_arguments
+from scalecert.cli.progress import Progress
 
 if TYPE_CHECKING:
-    from scalecert.pipeline import Subject
+    from scalecert.pipeline import Inputs, Subject
     from scalecert.suite import Suite
 
 
@@ -39,7 +39,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="One run per scenario, neither more seeds nor corners: indicative, never certified.",
 )
-@click.option("--jobs", type=click.IntRange(min=1), help="Runs at once; default: one per core.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Runs at once; default: one per core. Not for --world local, which has one at a time.",
+)
 @click.option(
     "--sign-with",
     metavar="COMMAND",
@@ -108,19 +112,42 @@ def certify(
     from scalecert.policy import standard_input
     from scalecert.suite import find_suite
 
+    inputs = inputs_of(policies, words, quick=quick)
+    at_once = _at_once(inputs, jobs)
     with standard_input.kept(needed="-" in policies) as stdin:
-        subjects = pipeline.subjects(inputs_of(policies, words, quick=quick))
-        order = _Order(policies, words, find_suite(suite), subjects, out, stdin)
+        subjects = pipeline.subjects(inputs)
+        order = _Order(inputs, words, find_suite(suite), subjects, out, stdin)
+        pipeline.check_cases(inputs, order.suite.cases)
         with artifacts.claimed(out) as held:
-            _run(order, jobs=jobs or _cores(), quick=quick, verbose=verbose, held=held)
+            _run(order, jobs=at_once, verbose=verbose, held=held)
     return order.folders
+
+
+def _at_once(inputs: Inputs, jobs: int | None) -> int:
+    """Return how many runs go side by side: on the clock one, for it has the machine to itself.
+
+    Raises:
+        UsageError: if `--jobs` asks for several there.
+    """
+    from scalecert import pipeline
+    from scalecert.errors import UsageError
+
+    if not pipeline.on_the_clock(inputs.world):
+        return jobs or _cores()
+    if jobs is not None:
+        raise UsageError(
+            f"found {jobs} with --world {inputs.world}, expected none",
+            field="--jobs",
+            hint="its runs go one after the other",
+        )
+    return 1
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
     """What is to be certified; `stdin` holds what came on standard input."""
 
-    policies: tuple[str, ...]
+    inputs: Inputs
     words: Words
     suite: Suite
     subjects: Sequence[Subject]
@@ -140,9 +167,10 @@ class _Order:
         """How many cases that is."""
         return len(self.subjects) * len(self.suite.cases)
 
-    def command(self, *, jobs: int, quick: bool) -> list[str]:
+    def command(self, *, jobs: int) -> list[str]:
         """Return the command line of pytest."""
-        arguments = pytest_arguments(self.policies, self.words)
+        quick = self.inputs.quick
+        arguments = pytest_arguments(self.inputs.policies, self.words)
         arguments.append(f"--scalecert-out={self.out}")
         arguments.append("--scalecert-quick" if quick else f"--scalecert-jobs={jobs}")
         if self.stdin is not None:
@@ -152,19 +180,23 @@ class _Order:
         return child.command(tests, arguments, at_once=min(jobs, self.total) if quick else 1)
 
 
-def _run(order: _Order, *, jobs: int, quick: bool, verbose: bool, held: int) -> None:
+def _run(order: _Order, *, jobs: int, verbose: bool, held: int) -> None:
     """Run pytest, showing progress; `held` keeps other runs out of `--out`.
 
     Raises:
         UsageError: if a scenario or test file can't be used.
         EnvironmentFault: if pytest did not come to its end.
     """
+    from scalecert import pipeline
     from scalecert.certificate.artifacts import CERTIFICATE
 
-    progress = _Progress(order)
+    progress = Progress(order.inputs, order.suite, order.subjects)
+    grace = _GRACE_SECONDS if pipeline.on_the_clock(order.inputs.world) else 0.0
     with tempfile.TemporaryDirectory(prefix="scalecert-") as scratch:
         log = Path(scratch, "pytest.log")
-        status = child.run(order.command(jobs=jobs, quick=quick), log, progress.show, held=held)
+        status = child.run(
+            order.command(jobs=jobs), log, progress.show, held=held, grace_seconds=grace
+        )
         if verbose:
             click.echo(log.read_text(errors="replace"), err=True)
         whole = all((folder / CERTIFICATE).is_file() for folder in order.folders)
@@ -191,48 +223,11 @@ def _broken(out: Path, log: Path, status: int, problem: str | None) -> Exception
     return EnvironmentFault(f"the run broke, nothing is certified: {cause} (log: {kept})")
 
 
+_GRACE_SECONDS = 5.0
+"""For a world of processes to end when the run is interrupted: it takes 3 s at most."""
+
 _ABOUT_THE_SUITE = (1, 2, 4, 5)
 """pytest's exit statuses that come of test files: failed, not collected, misused, none found."""
-
-
-class _Progress:
-    """One line on stderr as each scenario ends."""
-
-    def __init__(self, order: _Order) -> None:
-        self._several = len(order.subjects) > 1
-        self._total = order.total
-        self._done = 0
-        self.problem: str | None = None
-        names = ", ".join(subject.name for subject in order.subjects)
-        self._head = f"suite {order.suite.name} {order.suite.version}: {names}"
-        if sys.stderr.isatty():
-            self._say_head()
-
-    def _say_head(self) -> None:
-        """Say what runs: to people at once, to a log not before it is known that it can run."""
-        if self._head:
-            click.echo(self._head, err=True)
-        self._head = ""
-
-    def show(self, event: child.Event) -> None:
-        """Print an event of the plugin.
-
-        Raises:
-            UsageError: if a scenario can't be used, which ends the run.
-        """
-        from scalecert.errors import UsageError
-
-        self._done += 1
-        if event["usage"]:
-            raise UsageError(event["problem"])
-        self._say_head()
-        self.problem = self.problem or event["problem"]
-        name = f"{event['subject']}: " if self._several else ""
-        problem = f" ({event['problem']})" if event["problem"] else ""
-        line = (
-            f"[{self._done}/{self._total}] {name}{event['scenario']}: {event['verdict']}{problem}"
-        )
-        click.echo(line, err=True)
 
 
 def _cores() -> int:

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,14 @@ def command(tests: Sequence[Path], arguments: Sequence[str], *, at_once: int = 1
     ]
 
 
-def run(command: Sequence[str], log: Path, on_event: Callable[[Event], None], *, held: int) -> int:
+def run(
+    command: Sequence[str],
+    log: Path,
+    on_event: Callable[[Event], None],
+    *,
+    held: int,
+    grace_seconds: float = 0.0,
+) -> int:
     """Run pytest to its end and return its exit status.
 
     Args:
@@ -54,6 +61,7 @@ def run(command: Sequence[str], log: Path, on_event: Callable[[Event], None], *,
         log: the file for what pytest prints.
         on_event: called for each event as it comes.
         held: a descriptor that stays open as long as the child lives, even if we are killed.
+        grace_seconds: how long the child has to end by itself once the run is interrupted.
 
     Raises:
         KeyboardInterrupt: at Ctrl-C, SIGTERM or SIGHUP; no process is left behind by then.
@@ -74,7 +82,7 @@ def run(command: Sequence[str], log: Path, on_event: Callable[[Event], None], *,
             start_new_session=True,
         )
         os.close(writing)
-        with _ended_with_us(process), open(reading, encoding="utf-8") as events:  # noqa: PTH123 - a descriptor
+        with _ended_with_us(process, grace_seconds), open(reading, encoding="utf-8") as events:  # noqa: PTH123 - a descriptor
             for line in events:
                 on_event(json.loads(line))
             return process.wait()
@@ -100,11 +108,19 @@ def _interrupted_by(number: signal.Signals) -> Iterator[None]:
 
 
 @contextmanager
-def _ended_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End the child and its workers, which share its process group, if our own work ends early."""
+def _ended_with_us(process: subprocess.Popen[bytes], grace_seconds: float) -> Iterator[None]:
+    """End the child and its workers, which share its process group, if our own work ends early.
+
+    With a grace the child is interrupted first, so that it closes its world itself.
+    """
     try:
         yield
     except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
+        if grace_seconds:
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(grace_seconds)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise

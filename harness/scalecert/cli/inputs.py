@@ -24,6 +24,8 @@ class Words(TypedDict):
     price: float | None
     capacity: float | None
     world: str
+    time_lapse: int
+    name: str
 
 
 _OPTIONS = (
@@ -63,10 +65,25 @@ _OPTIONS = (
     ),
     click.option(
         "--world",
-        type=click.Choice(["sim"]),
+        metavar="sim|local",
         default="sim",
         show_default=True,
-        help="Where scenarios run: sim is virtual time.",
+        help="Where scenarios run: sim is virtual time; local is a real control plane, Prometheus"
+        " and load on this machine, in as much time as the scenarios take.",
+    ),
+    click.option(
+        "--time-lapse",
+        type=int,
+        metavar="1|3|5",
+        default=1,
+        show_default=True,
+        help="How many times faster --world local runs; the certificate says what it can't hurry.",
+    ),
+    click.option(
+        "--name",
+        default="default",
+        show_default=True,
+        help="Which of several worlds on this machine; no two runs have one at once.",
     ),
 )
 
@@ -97,13 +114,15 @@ def inputs_of(policies: tuple[str, ...], words: Words, *, quick: bool) -> Inputs
         capacity_per_second=words["capacity"],
         seed=words["seed"],
         world=words["world"],
+        time_lapse=words["time_lapse"],
+        instance=words["name"],
         quick=quick,
     )
 
 
 def pytest_arguments(policies: tuple[str, ...], words: Words) -> list[str]:
     """Return the same as options of the pytest plugin."""
-    named = {name: value for name, value in words.items() if name != "settings"}
+    named = {name.replace("_", "-"): value for name, value in words.items() if name != "settings"}
     return [
         *(f"--policy={policy}" for policy in policies),
         *(f"--scalecert-{name}={value}" for name, value in named.items() if value is not None),

@@ -28,11 +28,15 @@ def rerun(opened: Opened, choice: Choice, jobs: int | None) -> Step:
     """
     from scalecert.certificate.verification import Step
     from scalecert.errors import UsageError
+    from scalecert.pipeline import on_the_clock
 
     issued = opened.certificate
     given = issued.spec.given if issued else None
     if issued is None or given is None:
         text = "the certificate does not say what it was made from"
+        return Step("rerun", "not checked", text, demanded=True)
+    if on_the_clock(issued.spec.world):
+        text = f"runs of world {issued.spec.world} take their course on the clock, each time anew"
         return Step("rerun", "not checked", text, demanded=True)
     lacking = _lacking(issued, given, choice)
     if lacking:
@@ -85,6 +89,8 @@ def _compared(
 
 
 def _words(issued: Certificate, given: Given, choice: Choice) -> Words:
+    from scalecert.worlds.opening import DEFAULT_INSTANCE
+
     return Words(
         objective=given.objective,
         profile=choice.profile or given.profile,
@@ -94,6 +100,8 @@ def _words(issued: Certificate, given: Given, choice: Choice) -> Words:
         price=given.price_per_hour,
         capacity=given.capacity_per_second,
         world=issued.spec.world,
+        time_lapse=given.time_lapse,
+        name=DEFAULT_INSTANCE,
     )
 
 

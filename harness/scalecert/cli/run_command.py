@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -11,7 +13,10 @@ from scalecert.cli import rendering
 from scalecert.cli.inputs import Words, input_options, inputs_of
 
 if TYPE_CHECKING:
+    from scalecert.pipeline import Inputs
     from scalecert.recording.model import Recording
+    from scalecert.recording.plan import Plan
+    from scalecert.worlds.base import World
 
 
 @click.command("run")
@@ -49,20 +54,40 @@ def command(
     from scalecert.policy import standard_input
     from scalecert.suite import find_case
 
-    case = find_case(scenario)
+    case, inputs = find_case(scenario), inputs_of(policies, words, quick=True)
     with standard_input.kept(needed="-" in policies):
-        subjects = pipeline.subjects(inputs_of(policies, words, quick=True))
+        subjects = pipeline.subjects(inputs)
+    pipeline.check_cases(inputs, [case])
     results = []
-    for subject in subjects:
-        folder = artifacts.certificate_folder(out, subject.name, several=len(subjects) > 1)
-        recordings = folder / artifacts.RECORDINGS
-        runs = pipeline.record(subject, case, recordings)
-        results.append({**_facts(runs.nominal), "folder": str(runs.folders[0])})
+    with _open_world(inputs) as world:
+        for subject in subjects:
+            folder = artifacts.certificate_folder(out, subject.name, several=len(subjects) > 1)
+            runs = pipeline.record(subject, case, folder / artifacts.RECORDINGS, world=world)
+            results.append({**_facts(runs.nominal), "folder": str(runs.folders[0])})
     if as_json:
         rendering.print_json(results)
         return
     for result in results:
         _print(result)
+
+
+@contextmanager
+def _open_world(inputs: Inputs) -> Iterator[World]:
+    """Open the world, which says of a run on the clock how long it takes."""
+    from scalecert import pipeline
+    from scalecert.units import format_clock
+    from scalecert.worlds.told import ToldWorld
+
+    def tell(plan: Plan) -> None:
+        seconds = float(plan.scenario.spec.duration) / inputs.time_lapse
+        name = plan.scenario.metadata.name
+        click.echo(f"{name} under {plan.policy.name}: {format_clock(seconds)}", err=True)
+
+    opened = pipeline.open_world(
+        inputs.world, time_lapse=inputs.time_lapse, instance=inputs.instance
+    )
+    with opened as world:
+        yield ToldWorld(world, tell) if pipeline.on_the_clock(inputs.world) else world
 
 
 def _facts(recording: Recording) -> dict[str, Any]:

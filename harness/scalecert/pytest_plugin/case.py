@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scalecert import suite
     from scalecert.checks.finding import Finding
     from scalecert.pipeline import Subject
+    from scalecert.pytest_plugin.session_world import SessionWorld
     from scalecert.recording.runs import Runs
 
 
@@ -37,6 +38,7 @@ class Case:
         subject: Subject,
         definition: suite.Case,
         recordings: Path,
+        world: SessionWorld,
         workers: Executor | None = None,
     ) -> None:
         self.subject = subject
@@ -44,6 +46,7 @@ class Case:
         self.recordings = recordings
         self.runs: Runs | None = None
         self.findings: tuple[Finding, ...] = ()
+        self._world = world
         self._workers = workers
 
     @property
@@ -58,14 +61,18 @@ class Case:
 
         Raises:
             UsageError: if the scenario can't be planned for this policy.
-            EnvironmentFault: if a process that made a run was killed.
+            EnvironmentFault: if a process that made a run was killed, or the world broke.
         """
         from scalecert import pipeline
         from scalecert.pytest_plugin.workers import losses_told
 
         with losses_told():
             self.runs = pipeline.record(
-                self.subject, self.definition, self.recordings, workers=self._workers
+                self.subject,
+                self.definition,
+                self.recordings,
+                world=self._world.opened(),
+                workers=self._workers,
             )
         return self.runs
 
@@ -100,7 +107,12 @@ class Case:
         findings = pipeline.judge_runs(runs)
         with losses_told():
             narrowed = pipeline.narrow(
-                self.subject, self.definition, runs, findings, workers=self._workers
+                self.subject,
+                self.definition,
+                runs,
+                findings,
+                world=self._world.opened(),
+                workers=self._workers,
             )
         if narrowed == runs:
             return runs, findings

@@ -6,8 +6,6 @@ the cases, never on that order.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +22,7 @@ from scalecert.documents import write_atomic
 from scalecert.errors import UsageError
 from scalecert.pytest_plugin import case_report, options
 from scalecert.pytest_plugin.case_report import CaseReport
+from scalecert.pytest_plugin.events import Events
 from scalecert.suite import Case, load_case, suite_of
 
 
@@ -33,15 +32,16 @@ class Conclusion:
     Args:
         config: pytest's.
         folders: where each HPA's certificate goes, by name in order of the manifests.
+        events: who watches is told of each case.
     """
 
-    def __init__(self, config: pytest.Config, folders: Mapping[str, Path]) -> None:
+    def __init__(self, config: pytest.Config, folders: Mapping[str, Path], events: Events) -> None:
         self._config = config
         self._folders = folders
         self._reports: list[CaseReport] = []
         self._certificates: list[Certificate] = []
         self._remarks: list[str] = []
-        self._events = _open_events(config.getoption("scalecert_events"))
+        self._events = events
         self._claim = ExitStack()
 
     def pytest_sessionstart(self) -> None:
@@ -50,7 +50,7 @@ class Conclusion:
         Raises:
             pytest.UsageError: if it can't be written, or another run writes there.
         """
-        if self._config.option.collectonly or self._events is not None:
+        if self._config.option.collectonly or self._events.watched:
             return
         try:
             self._claim.enter_context(artifacts.claimed(options.out(self._config)))
@@ -67,7 +67,7 @@ class Conclusion:
         if case is None:
             return
         self._reports.append(case)
-        self._tell(
+        self._events.tell(
             subject=case.subject,
             scenario=Path(case.path).stem,
             verdict=case.word,
@@ -78,7 +78,8 @@ class Conclusion:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the certificates, and let nothing undecided end with exit status 0."""
-        if not self._reports:
+        interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
+        if not self._reports or (interrupted and self._events.watched):
             return
         try:
             self._conclude(session)
@@ -161,14 +162,6 @@ class Conclusion:
                 self._remarks.append(f"{name} is {verdict}: {_reason(found)}")
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _tell(self, **event: object) -> None:
-        if self._events is None:
-            return
-        try:
-            os.write(self._events, json.dumps(event).encode() + b"\n")
-        except BrokenPipeError:
-            pytest.exit("nobody waits for the result any more")
-
 
 def _findings_of(case: Case, reports: Iterable[CaseReport]) -> tuple[Finding, ...]:
     told = list(reports)
@@ -193,11 +186,3 @@ def _reason(findings: Iterable[Finding]) -> str:
         if finding.verdict is not Verdict.PASS and finding.level == "core"
     ]
     return "; ".join(undecided) or "no core finding, so nothing was shown"
-
-
-def _open_events(descriptor: str | None) -> int | None:
-    """Return the pipe to the command line; it is not for the workers of xdist."""
-    if descriptor is None:
-        return None
-    os.set_inheritable(int(descriptor), False)
-    return int(descriptor)

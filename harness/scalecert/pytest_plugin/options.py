@@ -33,7 +33,19 @@ _OPTIONS = (
         "latency limits to hold, for example ttft_p95=2s,tpot_p95=100ms",
         {"metavar": "LIMITS"},
     ),
-    _Option("world", "where the scenario runs (default: sim)", {"default": "sim"}),
+    _Option(
+        "world",
+        "where the scenario runs: sim or local (default: sim)",
+        {"default": "sim", "metavar": "WORLD"},
+    ),
+    _Option(
+        "time-lapse",
+        "how many times faster --world local runs: 1, 3 or 5 (default: 1)",
+        {"type": int, "default": 1, "metavar": "K"},
+    ),
+    _Option(
+        "name", "which of several worlds on this machine (default: default)", {"default": "default"}
+    ),
     _Option("profile", "engine profile: name or file", {"metavar": "NAME"}),
     _Option("workload", "file with a workload to use instead of the scenario's", {}),
     _Option(
@@ -66,9 +78,7 @@ def add(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> Non
     short = _asks_for_policy(pluginmanager)
     for option in _OPTIONS:
         names = [f"--scalecert-{option.name}", *([f"--{option.name}"] if short else [])]
-        group.addoption(
-            *names, dest=f"scalecert_{option.name}", help=option.help, **option.settings
-        )
+        group.addoption(*names, dest=_destination(option.name), help=option.help, **option.settings)
     group.addoption(
         "--scalecert-out",
         default="out",
@@ -91,6 +101,10 @@ def add(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> Non
     )
     for hidden in ("--scalecert-stdin", "--scalecert-events"):
         group.addoption(hidden, default=None, help=argparse.SUPPRESS)
+
+
+def _destination(name: str) -> str:
+    return f"scalecert_{name.replace('-', '_')}"
 
 
 def _asks_for_policy(pluginmanager: pytest.PytestPluginManager) -> bool:
@@ -144,5 +158,7 @@ def inputs(config: pytest.Config) -> Inputs:
         capacity_per_second=get("scalecert_capacity"),
         seed=get("scalecert_seed"),
         world=get("scalecert_world"),
+        time_lapse=get("scalecert_time_lapse"),
+        instance=get("scalecert_name"),
         quick=get("scalecert_quick"),
     )

@@ -19,16 +19,21 @@ from scalecert.policy import standard_input
 from scalecert.pytest_plugin import case_report, options, workers
 from scalecert.pytest_plugin.case import Case
 from scalecert.pytest_plugin.conclusion import Conclusion
+from scalecert.pytest_plugin.events import Events
+from scalecert.pytest_plugin.session_world import SessionWorld, check_one_at_a_time
 
 
 class Session:
     """The policies under test, and the hooks that turn findings into outcomes."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, events: Events) -> None:
         self._out = options.out(config)
+        self._inputs = options.inputs(config)
+        check_one_at_a_time(config, self._inputs.world)
         with standard_input.read_from(options.kept_standard_input(config)):
-            subjects = pipeline.subjects(options.inputs(config))
+            subjects = pipeline.subjects(self._inputs)
         self._subjects = {subject.name: subject for subject in subjects}
+        self._world = SessionWorld(self._inputs, events)
         self._cases: dict[pytest.Item, Case] = {}
         self._workers = workers.start(config)
 
@@ -55,11 +60,27 @@ class Session:
         definition = suite.load_case(suite.scenario_path(item.path))
         _check_requests(definition)
         recordings = self.folders[subject.name] / artifacts.RECORDINGS
-        self._cases[item] = Case(subject, definition, recordings, self._workers)
+        self._cases[item] = Case(subject, definition, recordings, self._world, self._workers)
         return self._cases[item]
 
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Refuse cases that the world can't run, before the first of them takes its time.
+
+        Raises:
+            pytest.UsageError: in one line.
+        """
+        if not pipeline.on_the_clock(self._inputs.world):
+            return
+        paths = dict.fromkeys(item.path for item in items if _subject_name(item) is not None)
+        cases = (suite.load_case(suite.scenario_path(path)) for path in paths)
+        try:
+            pipeline.check_cases(self._inputs, cases)
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
+
     def pytest_unconfigure(self) -> None:
-        """Leave no worker behind."""
+        """Leave neither world nor worker behind."""
+        self._world.close()
         if self._workers is not None:
             self._workers.shutdown(cancel_futures=True)
 
@@ -103,7 +124,8 @@ def start(config: pytest.Config) -> None:
         pytest.UsageError: in one line, for any input that can't be used.
     """
     try:
-        session = Session(config)
+        events = Events(config)
+        session = Session(config, events)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
     except PermissionError as error:
@@ -111,7 +133,9 @@ def start(config: pytest.Config) -> None:
     config.stash[SESSION] = session
     config.pluginmanager.register(session, "scalecert-session")
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Conclusion(config, session.folders), "scalecert-conclusion")
+        config.pluginmanager.register(
+            Conclusion(config, session.folders, events), "scalecert-conclusion"
+        )
 
 
 def _check_requests(case: suite.Case) -> None:

@@ -233,6 +233,7 @@ class Given(msgspec.Struct, frozen=True, rename="camel"):
     price_per_hour: float | None = None
     capacity_per_second: float | None = None
     quick: bool = False
+    time_lapse: int = 1
 
 
 class FluidMinimum(DocumentPart, frozen=True):
@@ -295,7 +296,8 @@ class Plan(DocumentPart, frozen=True):
     `ingestion_seconds` is how long a scraped sample waits until queries see it, at the longest of
     the policy's metrics; `fidelity` is what was known of the models then; `given` is what the user
     typed; `clairvoyant_minimum` is searched once per scenario, on its first run; `currency` is the
-    price's (ISO 4217); `wall_clock` is added by worlds that run on one. Plans made before these fields lack them.
+    price's (ISO 4217); `wall_clock` is added by worlds that run on one. Plans made before these
+    fields lack them.
     """
 
     api_version: ApiVersion

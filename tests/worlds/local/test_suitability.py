@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 import yaml
 from factories import make_scenario
@@ -11,7 +9,7 @@ from factories import make_scenario
 from scalecert.documents import parse_documents
 from scalecert.errors import UsageError
 from scalecert.policy.loading import load_policies
-from scalecert.worlds.local.suitability import check_machine, check_policy, check_scenario
+from scalecert.worlds.local.suitability import check_policy, check_scenario
 
 from .test_time_lapse import POLICY, changed, policy_of
 
@@ -64,7 +62,6 @@ def test_seconds_that_do_not_divide(tmp_path):
     """A policy is refused with the time lapse, not in the middle of the first run."""
     text = changed("stabilizationWindowSeconds: 300", "stabilizationWindowSeconds: 100")
     assert "needs a multiple of 3" in refused(check_policy, policy_of(tmp_path, text), 3)
-    assert refused(check_policy, policy_of(tmp_path), 4).startswith("--time-lapse: found 4")
 
 
 def test_an_outage_of_scrapes():
@@ -79,9 +76,3 @@ def test_an_outage_of_scrapes():
     )
     one = {"cluster": {"metrics": {"outages": outages[:1]}}}
     check_scenario(document, make_scenario(**one).spec.cluster, 1)
-
-
-def test_a_machine_that_is_not_linux(monkeypatch):
-    """Elsewhere one line says so."""
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert refused(check_machine) == "--world: local needs Linux, found darwin"

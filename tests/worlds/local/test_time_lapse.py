@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import msgspec
@@ -20,11 +21,10 @@ from scalecert.policy.model import Probe
 from scalecert.scalars import decode_hook
 from scalecert.scenario.model import Cluster
 from scalecert.units import Duration
+from scalecert.worlds.base import TIME_LAPSES
 from scalecert.worlds.local.time_lapse import (
-    TIME_LAPSES,
     check_conditions,
     check_policy,
-    check_time_lapse,
     faster_cluster,
     faster_timing,
     lapsed,
@@ -210,6 +210,17 @@ def test_what_the_world_can_not_hurry_is_told(tmp_path):
     assert all(word in told for word in ("scheduler", "processes", "latencies"))
 
 
+def test_a_servers_own_drain_is_told(tmp_path):
+    """A flag of the server's command line is in seconds of the clock, and nobody rewrites it."""
+    timing = dataclasses.replace(TIMING, drain_seconds=20.0)
+    made = lapsed(policy_of(tmp_path), Cluster(), timing, 3)
+    assert made.timing.drain_seconds == 20.0
+    assert any("drains for up to 20 s of the clock" in one for one in made.not_scaled)
+    assert not any(
+        "drains" in one for one in lapsed(policy_of(tmp_path), Cluster(), TIMING, 3).not_scaled
+    )
+
+
 PROBE = "spec.template.spec.containers[0].readinessProbe"
 WHOLE = "the API counts whole seconds"
 REFUSED = [
@@ -308,29 +319,6 @@ def test_a_pods_timing():
     made = faster_timing(TIMING, 5)
     assert (made.image_pull_seconds, made.model_load_seconds, made.grace_seconds) == (4, 12, 6)
     assert made.readiness == Probe(6.0, 3.0, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("world", "time_lapse", "said"),
-    [
-        ("local", 2, "--time-lapse: found 2, expected one of 1, 3, 5"),
-        (
-            "sim",
-            3,
-            (
-                "--time-lapse: found 3 with --world sim, expected --world local"
-                " (virtual time passes as fast as it can)"
-            ),
-        ),
-    ],
-)
-def test_time_lapses_that_there_are_not(world, time_lapse, said):
-    """Only some factors leave whole seconds, and virtual time has no clock to outrun."""
-    with pytest.raises(UsageError) as refused:
-        check_time_lapse(world, time_lapse)
-    assert str(refused.value) == said
-    check_time_lapse("local", 5)
-    check_time_lapse("sim", 1)
 
 
 seconds = st.floats(min_value=1.0, max_value=10_000.0).map(Duration)

@@ -7,28 +7,18 @@ is not imitated.
 
 from __future__ import annotations
 
-import sys
-
 from scalecert.documents import Document
-from scalecert.errors import UsageError
 from scalecert.policy.model import Policy
 from scalecert.scenario.model import Cluster
-from scalecert.worlds.local.time_lapse import check_conditions, check_time_lapse
+from scalecert.worlds.local.time_lapse import check_conditions
 from scalecert.worlds.local.time_lapse import check_policy as check_times
 
 TARGETS = ("Deployment", "StatefulSet")
 """Kinds whose controllers run: kube-controller-manager has those, and no operator's."""
 
 
-def check_machine() -> None:
-    """Raise UsageError where the world can't run at all."""
-    if sys.platform != "linux":
-        raise UsageError(f"local needs Linux, found {sys.platform}", field="--world")
-
-
 def check_policy(policy: Policy, time_lapse: int) -> None:
     """Raise UsageError if the policy can't be run, or not so many times faster."""
-    check_time_lapse("local", time_lapse)
     reference = policy.hpa.scale_target_ref
     if reference.kind not in TARGETS:
         raise policy.document.error(

@@ -10,9 +10,10 @@ probe would be another policy.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -23,13 +24,10 @@ from scalecert.planning.pod_timing import PodTiming
 from scalecert.policy.model import Policy, Probe
 from scalecert.scenario.model import Cluster, Nodes
 from scalecert.units import Duration
+from scalecert.worlds.base import TIME_LAPSES
 from scalecert.worlds.local.faster_manifests import LEAST_SECONDS, faster
 
 P = TypeVar("P", bound=msgspec.Struct)
-
-TIME_LAPSES: Final = (1, 3, 5)
-"""Seconds of a run in one of the clock. More than 5 leaves a probe of 5 s, the shortest in use,
-under the second that the API takes at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +41,6 @@ class Lapsed:
     cluster: Cluster
     timing: PodTiming
     not_scaled: tuple[str, ...]
-
-
-def check_time_lapse(world: str, time_lapse: int) -> None:
-    """Raise UsageError for a time lapse that there is not, or of a world that has no clock."""
-    if time_lapse not in TIME_LAPSES:
-        expected = ", ".join(str(one) for one in TIME_LAPSES)
-        raise UsageError(f"found {time_lapse}, expected one of {expected}", field="--time-lapse")
-    if time_lapse != 1 and world == "sim":
-        raise UsageError(
-            f"found {time_lapse} with --world sim, expected --world local",
-            field="--time-lapse",
-            hint="virtual time passes as fast as it can",
-        )
 
 
 def check_policy(policy: Policy, time_lapse: int) -> None:
@@ -86,7 +71,7 @@ def lapsed(policy: Policy, cluster: Cluster, timing: PodTiming, time_lapse: int)
         manifests=manifests,
         cluster=faster_cluster(cluster, time_lapse),
         timing=faster_timing(timing, time_lapse),
-        not_scaled=(*not_scaled, *_of_the_world(time_lapse)),
+        not_scaled=(*not_scaled, *_of_the_server(timing, time_lapse), *_of_the_world(time_lapse)),
     )
 
 
@@ -165,7 +150,10 @@ def _shorter(part: msgspec.Struct, time_lapse: int) -> Iterator[tuple[str, Durat
 
 
 def faster_timing(timing: PodTiming, time_lapse: int) -> PodTiming:
-    """Return the timing of a pod that lives K times faster; its probes as the API can have them."""
+    """Return the timing of a pod that lives K times faster; its probes as the API can have them.
+
+    A server's own limit for draining stays: it is a flag in seconds of the clock.
+    """
     if time_lapse == 1:
         return timing
     return replace(
@@ -175,7 +163,6 @@ def faster_timing(timing: PodTiming, time_lapse: int) -> PodTiming:
         startup=_probe(timing.startup, time_lapse),
         readiness=_probe(timing.readiness, time_lapse),
         pre_stop_seconds=timing.pre_stop_seconds / time_lapse,
-        drain_seconds=timing.drain_seconds / time_lapse,
         grace_seconds=timing.grace_seconds / time_lapse,
     )
 
@@ -188,6 +175,19 @@ def _probe(probe: Probe | None, time_lapse: int) -> Probe | None:
         initial_delay_seconds=probe.initial_delay_seconds / time_lapse,
         period_seconds=probe.period_seconds / time_lapse,
         timeout_seconds=max(LEAST_SECONDS, probe.timeout_seconds / time_lapse),
+    )
+
+
+def _of_the_server(timing: PodTiming, time_lapse: int) -> tuple[str, ...]:
+    """Return the server's own limit for draining, a flag of its command line, if it has one."""
+    drain = timing.drain_seconds
+    if time_lapse == 1 or not 0 < drain < math.inf:
+        return ()
+    return (
+        (
+            f"A stopped server drains for up to {drain:g} s of the clock, as its command line says,"
+            f" {drain * time_lapse:g} s of the run."
+        ),
     )
 
 
