@@ -36,3 +36,11 @@ class Trial:
     timing: PodTiming
     initial_replicas: int
     start_engine: Callable[[RequestLog, int, float], Engine]
+
+    @property
+    def warm_nodes(self) -> int:
+        """How many nodes there are: by default enough for maxReplicas and its successors."""
+        nodes = self.plan.scenario.spec.cluster.nodes
+        if nodes.warm is not None:
+            return max(nodes.warm, self.initial_replicas)
+        return 2 * self.plan.policy.max_replicas

@@ -15,7 +15,9 @@ shortest in use, under the second that the API takes at least."""
 class World(Protocol):
     """Turns a trial into a recording; the only kind of place with side effects."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The word on the command line: `sim`, `local`."""
 
     def run(self, trial: Trial) -> Recording:
         """Run the trial to its end.

@@ -75,7 +75,7 @@ class _Run:
         self._cluster = Cluster(
             self._kernel,
             WorkloadSpec(trial.pods.workload, trial.timing, trial.pods.ordering),
-            NodePool(nodes, warm=self._warm_nodes()),
+            NodePool(nodes, warm=self._trial.warm_nodes),
             self,
         )
 
@@ -190,13 +190,6 @@ class _Run:
             self._timeline.event(self._kernel.now, "requests-refused", count=refused)
 
     # -- before and after ---------------------------------------------------------------------
-
-    def _warm_nodes(self) -> int:
-        """Return how many nodes are there: by default enough for maxReplicas and its successors."""
-        nodes = self._conditions.nodes
-        if nodes.warm is not None:
-            return max(nodes.warm, self._trial.initial_replicas)
-        return 2 * self._trial.plan.policy.max_replicas
 
     def _request_columns(self) -> dict[str, Column]:
         requests, log = self._trial.requests, self._log

@@ -38,6 +38,7 @@ class ControlPlane:
     Everything it starts is a process of the world's directory: what is not stopped ends with that.
 
     Attributes:
+        endpoints: where its processes listen.
         pki: certificates and keys, among them what the metrics APIs serve with.
         kubeconfig: the administrator's.
     """
@@ -47,7 +48,7 @@ class ControlPlane:
         self.pki = make_pki(
             directory.path / "pki", directory.address, now_seconds=clock.unix_seconds()
         )
-        self._endpoints = Endpoints(
+        self.endpoints = Endpoints(
             directory.address,
             api_port=directory.free_port(),
             etcd_port=directory.free_port(),
@@ -61,12 +62,12 @@ class ControlPlane:
     @property
     def api_url(self) -> str:
         """The API server's URL."""
-        return self._endpoints.api_url
+        return self.endpoints.api_url
 
     @property
     def prometheus_url(self) -> str:
         """Prometheus's URL, of each that is started."""
-        return f"http://{self._endpoints.address}:{self._prometheus_port}"
+        return f"http://{self.endpoints.address}:{self._prometheus_port}"
 
     def start(self) -> None:
         """Start etcd, kube-apiserver and kube-scheduler, and wait until pods would be scheduled.
@@ -75,10 +76,10 @@ class ControlPlane:
             EnvironmentFault: if one of them ends, or is not ready in time.
         """
         etcd = components.etcd(
-            self._assets.etcd, self._directory.path / "etcd", self._endpoints, self.pki
+            self._assets.etcd, self._directory.path / "etcd", self.endpoints, self.pki
         )
         api_server = components.kube_apiserver(
-            self._assets.kube_apiserver, self._endpoints, self.pki
+            self._assets.kube_apiserver, self.endpoints, self.pki
         )
         scheduler = components.kube_scheduler(
             self._assets.kube_scheduler, self._kubeconfig("scheduler", self.pki.scheduler)
@@ -114,6 +115,17 @@ class ControlPlane:
             limit_seconds=READY_SECONDS,
         )
 
+    def wait_for_group(self, version: str) -> None:
+        """Wait until the API server forwards a group that another process serves.
+
+        Args:
+            version: group and version, such as `metrics.k8s.io/v1beta1`.
+
+        Raises:
+            EnvironmentFault: if it does not in time.
+        """
+        self._wait_for_api(f"the API server to forward {version}", f"/apis/{version}")
+
     def stop_controllers(self) -> None:
         """Stop kube-controller-manager; what it did is in the API."""
         self._processes.stop("kube-controller-manager")
@@ -133,7 +145,7 @@ class ControlPlane:
             self._assets.prometheus,
             config,
             self._prometheus_data,
-            self._endpoints.address,
+            self.endpoints.address,
             self._prometheus_port,
             lookback_seconds=lookback_seconds,
         )

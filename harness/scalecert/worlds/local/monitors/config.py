@@ -60,6 +60,11 @@ class MonitorsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return Path(self.folder) / "discovered" / "pods.json"
 
 
+def write_config(path: Path, config: MonitorsConfig) -> None:
+    """Write the document for a process that is to be started."""
+    write_atomic(path, msgspec.json.encode(config))
+
+
 def prepare(config: MonitorsConfig) -> Path:
     """Write what Prometheus needs to start before anything is known; return its configuration.
 
