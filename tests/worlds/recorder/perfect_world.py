@@ -162,8 +162,7 @@ class WatchedSim:
         unix = self.clock.unix(now)
         self.written.paths = tuple(beat.path for beat in beats)
         for beat in beats:
-            came = unix - beat.age_seconds / self.clock.time_lapse
-            self.written.heard.append(Heard(unix, beat.path, came, beat.error))
+            self.written.heard.append(Heard(unix, beat))
         return beats
 
     # -- the controller

@@ -14,7 +14,19 @@ events).
 
 from __future__ import annotations
 
+from scalecert.worlds.recorder.controller_log import VMODULE
 from scalecert.worlds.recorder.observations import Heard, Observation, Observed
 from scalecert.worlds.recorder.recording import Logs, record
+from scalecert.worlds.recorder.watching import CanaryQuestions, Watcher, collections_of
 
-__all__ = ["Heard", "Logs", "Observation", "Observed", "record"]
+__all__ = [
+    "VMODULE",
+    "CanaryQuestions",
+    "Heard",
+    "Logs",
+    "Observation",
+    "Observed",
+    "Watcher",
+    "collections_of",
+    "record",
+]

@@ -12,36 +12,32 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from scalecert.hpa.pods import Pod, PodSpec, ReadyCondition
+from scalecert.metrics.canary import CanaryPath, Heartbeat
 from scalecert.worlds.recorder.controller_log import HpaEvent
 
 What: TypeAlias = Literal["hpa", "target", "pod", "event"]
-Change: TypeAlias = Literal["LISTED", "ADDED", "MODIFIED", "DELETED"]
-"""`LISTED`: it was there when watching began."""
-
 Json: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One change of one object, when it was heard of."""
+    """One change of one object, when it was heard of.
+
+    `change` is `ADDED`, `MODIFIED`, `DELETED`, or `LISTED` of what was there when watching began.
+    """
 
     time_unix: float
     what: What
-    change: Change
+    change: str
     object: Json
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came over one path of the canary at one time.
-
-    `beat_unix` is its newest heartbeat, NaN where the API had an error or nothing.
-    """
+    """What came over one path of the canary when it was asked for; its age is in the run's time."""
 
     time_unix: float
-    path: str
-    beat_unix: float
-    error: str = ""
+    beat: Heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +46,7 @@ class Observed:
 
     changes: tuple[Observation, ...] = ()
     heard: tuple[Heard, ...] = ()
-    paths: tuple[str, ...] = ()
+    paths: tuple[CanaryPath, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +147,14 @@ def milliseconds(time: str) -> int:
 
 
 def nearest_heartbeat(
-    heard: Iterable[Heard], path: str, time_unix: float, within_seconds: float
-) -> Heard:
+    heard: Iterable[Heard], path: CanaryPath, time_unix: float, within_seconds: float
+) -> Heartbeat:
     """Return what was heard over a path closest to a time; nothing, if that was not near it."""
     near = min(
-        (one for one in heard if one.path == path),
+        (one for one in heard if one.beat.path == path),
         key=lambda one: abs(one.time_unix - time_unix),
         default=None,
     )
     if near is None or abs(near.time_unix - time_unix) > within_seconds:
-        return Heard(time_unix, path, math.nan, "the canary was not asked for")
-    return near
+        return Heartbeat(path, math.nan, "nobody asked for the canary")
+    return near.beat

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from scalecert.hpa.config import HorizontalControllerConfig
+from scalecert.metrics.canary import Heartbeat
 from scalecert.planning.trial import Trial
 from scalecert.recording.model import Column, Recording
 from scalecert.worlds.recorder.controller_log import ControllerLog, read_controller_log
@@ -158,12 +159,9 @@ def _proposals(trial: Trial, clock: RunClock) -> Proposals:
     return Proposals(key, trial.hpa, config, trial.pods.selector)
 
 
-def _beats(
-    trial: Trial, clock: RunClock, observed: Observed, sync: Sync
-) -> tuple[tuple[float, str], ...]:
-    """Return per path of the canary what was heard nearest to a sync: its age, or the error."""
+def _beats(trial: Trial, clock: RunClock, observed: Observed, sync: Sync) -> tuple[Heartbeat, ...]:
+    """Return per path of the canary what was heard nearest to a sync."""
     period = float(trial.plan.scenario.spec.cluster.controllers.sync_period) / clock.time_lapse
-    heard = [
+    return tuple(
         nearest_heartbeat(observed.heard, path, sync.time_unix, period) for path in observed.paths
-    ]
-    return tuple((clock.time_lapse * (one.time_unix - one.beat_unix), one.error) for one in heard)
+    )

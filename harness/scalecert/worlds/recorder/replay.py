@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from scalecert.metrics.canary import Heartbeat
 from scalecert.sim.timeline import Timeline
 from scalecert.worlds.recorder.pod_steps import EXITED, GONE, Fleet, PodStep, gone_seconds
 from scalecert.worlds.recorder.proposals import Figures
@@ -30,13 +31,13 @@ controller logged (`controller`); None where there was nothing to propose."""
 class RecordedSync:
     """One sync with all that belongs to it, at a second of the run.
 
-    `beats` are per path of the canary (age in seconds of the run, error), in the order of `paths`.
+    `beats` are the canary's, in the order of its paths.
     """
 
     seconds: float
     sync: Sync
     figures: Figures
-    beats: tuple[tuple[float, str], ...]
+    beats: tuple[Heartbeat, ...]
 
 
 class Replay:
@@ -60,11 +61,10 @@ class Replay:
         initial_replicas: int,
     ) -> None:
         self._facts = facts
-        self._paths = tuple(paths)
         self._end = end_seconds
         self._spec = initial_replicas
         self._fleet = Fleet()
-        self._timeline = Timeline(metrics, self._paths)
+        self._timeline = Timeline(metrics, paths)
         self._conditions: dict[str, tuple[str, str]] = {}
         self._errors: dict[str, str] = {}
         self._refused_until = -math.inf
@@ -107,7 +107,7 @@ class Replay:
         now, sync = recorded.seconds, recorded.sync
         self._refuse(now)
         replicas = (sync.before, self._fleet.serving(), sync.desired)
-        ages = [age for age, _ in recorded.beats]
+        ages = [beat.age_seconds for beat in recorded.beats]
         outstanding = self._facts.outstanding(now)
         self._timeline.sync(now, replicas, recorded.figures.metrics, ages, outstanding)
         self._note(now, sync)
@@ -130,12 +130,12 @@ class Replay:
                 self._conditions[kind] = (status, reason)
                 self._timeline.event(now, "hpa-condition", type=kind, status=status, reason=reason)
 
-    def _note_canary(self, now: float, beats: Sequence[tuple[float, str]]) -> None:
+    def _note_canary(self, now: float, beats: Sequence[Heartbeat]) -> None:
         """Note what the metrics APIs say of the canary where it changed: an error, or none."""
-        for path, (_, error) in zip(self._paths, beats, strict=True):
-            if self._errors.get(path, "") != error:
-                self._errors[path] = error
-                self._timeline.event(now, "canary", path=path, error=error)
+        for beat in beats:
+            if self._errors.get(beat.path, "") != beat.error:
+                self._errors[beat.path] = beat.error
+                self._timeline.event(now, "canary", path=beat.path, error=beat.error)
 
     def _refuse(self, until_seconds: float) -> None:
         """Note the requests that met no server since the last change, as one event."""
