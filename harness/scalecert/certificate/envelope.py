@@ -177,10 +177,16 @@ def _tokens(ranges: Iterable[tuple[int, int]]) -> Span | None:
 
 
 def _kubernetes(plans: Sequence[Plan]) -> str | None:
-    """Return the release that the HPA was compared with; None if plans differ or don't say."""
-    known = [plan.fidelity.hpa if plan.fidelity else None for plan in plans]
-    found = {comparison.version if comparison else None for comparison in known}
+    """Return the release whose HPA decided, or that it was compared with; None if that is open."""
+    found = {_release(plan) for plan in plans}
     return found.pop() if len(found) == 1 else None
+
+
+def _release(plan: Plan) -> str | None:
+    if plan.wall_clock is not None:
+        return plan.wall_clock.components.get("kubernetes")
+    compared = plan.fidelity.hpa if plan.fidelity else None
+    return compared.version if compared else None
 
 
 def _conditions(plans: Sequence[Plan]) -> tuple[Conditions, ...]:

@@ -99,6 +99,7 @@ def _plan(
     controllers = scenario.spec.cluster.controllers
     minimum = policy.hpa.min_replicas or 0
     startup = timing.startup_seconds() + provisioning_seconds(scenario)
+    engine = engine_ref(subject.resolved)
     return Plan(
         api_version=API_VERSION,
         kind="Plan",
@@ -106,12 +107,12 @@ def _plan(
         world=subject.world,
         variation=load.variation,
         ingestion_seconds=ingestion_seconds(policy, subject.resolved, scenario),
-        fidelity=shipped_fidelity(),
+        fidelity=shipped_fidelity(engine.profile_digest),
         given=subject.given,
         scenario=scenario,
         suite=suite,
         policy=policy_ref(policy),
-        engine=engine_ref(subject.resolved),
+        engine=engine,
         objective=subject.objective,
         capacity=load.capacity,
         load=load_of(load.curve, load.requests, duration),

@@ -1,6 +1,7 @@
 """How well the models stand up to the real thing, where somebody has compared the two.
 
-The figures are measured by tools, kept in `fixtures/fidelity.yaml`, and copied into every Plan: a
+The figures are measured by tools, kept in `fixtures/fidelity.yaml` (the HPA, replayed) and
+`fixtures/fidelity.json` (whole runs, `recording.agreement`), and copied into every Plan: a
 recording that is judged again later shows what was known when it was made.
 """
 
@@ -11,6 +12,7 @@ from typing import Final, Literal
 
 from scalecert.bundled import bundled
 from scalecert.documents import ApiVersion, DocumentPart, load_document
+from scalecert.recording.agreement import Agreement, shipped_agreement
 
 KIND: Final = "Fidelity"
 
@@ -30,14 +32,23 @@ class Comparison(DocumentPart, frozen=True, kw_only=True):
     how: str
 
 
-class Fidelity(DocumentPart, frozen=True, kw_only=True):
-    """What is measured of the HPA and of the metric pipeline; None: nobody has compared them.
-
-    How far the engine may be off is the engine profile's to say (`EngineRef.errors`).
-    """
+class Comparisons(DocumentPart, frozen=True, kw_only=True):
+    """What is measured of the HPA and of the metric pipeline; None: nobody has compared them."""
 
     hpa: Comparison | None = None
     pipeline: Comparison | None = None
+
+
+class Fidelity(Comparisons, frozen=True, kw_only=True):
+    """What is known of the models: part by part, and of whole runs.
+
+    `worlds` is how runs in virtual time agree with those of real processes; where it is None,
+    `worlds_unmeasured` says why (empty: the recording is of an earlier release). How far the engine
+    may be off is the engine profile's to say (`EngineRef.errors`).
+    """
+
+    worlds: Agreement | None = None
+    worlds_unmeasured: str = ""
 
 
 class ReplayedFile(DocumentPart, frozen=True, kw_only=True):
@@ -50,7 +61,7 @@ class ReplayedFile(DocumentPart, frozen=True, kw_only=True):
     left_out: int
 
 
-class FidelitySpec(Fidelity, frozen=True, kw_only=True):
+class FidelitySpec(Comparisons, frozen=True, kw_only=True):
     """The body of the file: the comparisons, and the files behind that of the HPA."""
 
     hpa_files: tuple[ReplayedFile, ...] = ()
@@ -65,11 +76,17 @@ class FidelityFile(DocumentPart, frozen=True, kw_only=True):
 
 
 @cache
-def shipped_fidelity() -> Fidelity:
-    """Return what is known in this release.
+def shipped_fidelity(profile_digest: str = "") -> Fidelity:
+    """Return what is known in this release, of whole runs with servers of an engine profile.
 
     Raises:
-        UsageError: if the file that ships can't be read.
+        UsageError: if a file that ships can't be read.
     """
     spec = load_document(bundled("fixtures", "fidelity.yaml"), KIND, FidelityFile).spec
-    return Fidelity(hpa=spec.hpa, pipeline=spec.pipeline)
+    worlds = shipped_agreement(profile_digest)
+    return Fidelity(
+        hpa=spec.hpa,
+        pipeline=spec.pipeline,
+        worlds=worlds if isinstance(worlds, Agreement) else None,
+        worlds_unmeasured=worlds if isinstance(worlds, str) else "",
+    )
