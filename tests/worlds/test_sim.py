@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import msgspec
 import numpy as np
+import pytest
 from factories import make_scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,18 +59,20 @@ def rates(kind, low, high):
     low=st.floats(0.0, 4.0),
     high=st.floats(0.1, 20.0),
     routing=st.sampled_from(["random", "round-robin", "least-outstanding"]),
+    connections=st.sampled_from(["per-request", "keep-alive"]),
     warm=st.none() | st.integers(1, 4),
     bounds=st.tuples(st.integers(1, 3), st.integers(3, 9)),
     seed=st.integers(1, 5),
 )
-def test_laws_of_every_run(name, kind, low, high, routing, warm, bounds, seed):
+def test_laws_of_every_run(name, kind, low, high, routing, connections, warm, bounds, seed):
     """INV-3, INV-8: requests end once and in order of time; replicas stay within bounds."""
     subject = subject_of(name, seed=seed)
     hpa = msgspec.structs.replace(
         subject.policy.hpa, min_replicas=bounds[0], max_replicas=bounds[1]
     )
     subject = replace(subject, policy=replace(subject.policy, hpa=hpa))
-    cluster = {"routing": routing, "nodes": {"warm": warm, "provisioning": "60s"}}
+    nodes = {"warm": warm, "provisioning": "60s"}
+    cluster = {"routing": routing, "connections": connections, "nodes": nodes}
     trial = trial_of(subject, rates(kind, round(low, 3), round(high, 3)), cluster=cluster)
     recording = SimWorld().run(trial)
 
@@ -102,6 +105,40 @@ def test_the_same_trial_gives_the_same_recording():
         assert columns.keys() == others.keys()
         for name, column in columns.items():
             assert column.tobytes() == others[name].tobytes(), name
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [{"routing": "round-robin"}, {"routing": "least-outstanding"}, {"connections": "keep-alive"}],
+    ids=str,
+)
+def test_with_one_pod_all_routing_is_the_same(conditions):
+    """Whether routing looks at the servers or not: the HPA reads what they show at each scrape."""
+    subject = subject_of(NAMES[1])
+    hpa = msgspec.structs.replace(subject.policy.hpa, min_replicas=1, max_replicas=1)
+    subject = replace(subject, policy=replace(subject.policy, hpa=hpa))
+    rate = rates("spike", 1.0, 4.0)
+    one, two = (
+        SimWorld().run(trial_of(subject, rate, cluster=cluster)) for cluster in ({}, conditions)
+    )
+    assert one.events == two.events
+    for group in ("series", "requests"):
+        columns, others = getattr(one, group), getattr(two, group)
+        for name, column in columns.items():
+            assert np.allclose(column, others[name], rtol=0, atol=1e-9, equal_nan=True), name
+
+
+def test_kept_connections_hold_the_load_where_it_was():
+    """Pods that are added for a load get less of it than with a connection for each request."""
+    subject = subject_of(NAMES[0])
+    shares = {}
+    for connections in ("per-request", "keep-alive"):
+        trial = trial_of(
+            subject, rates("constant", 0, 6.0), duration=900.0, cluster={"connections": connections}
+        )
+        replica = SimWorld().run(trial).requests["replica"]
+        shares[connections] = np.mean(replica == 0)
+    assert shares["keep-alive"] > 1.2 * shares["per-request"]
 
 
 def test_another_seed_gives_another_run():

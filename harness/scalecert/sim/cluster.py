@@ -175,6 +175,9 @@ class Cluster:
 
     def _drain(self, pod: Pod, now: float) -> None:
         """After SIGTERM: wait for what runs, until the server or the kubelet ends it."""
+        if pod.stopped is None:
+            self._observer.before_change(now)
+            pod.stopped = now
         deadline = (pod.deleted or 0.0) + self._workload.timing.killed_after()
         if now < deadline:
             finish = self._next_finish(pod, now)

@@ -19,6 +19,8 @@ class Pod:
     listening: float | None = None
     ready: float | None = None
     deleted: float | None = None
+    stopped: float | None = None
+    """SIGTERM, after the preStop hook."""
     gone: float | None = None
     engine: Engine | None = None
     node: int | None = None
@@ -26,6 +28,11 @@ class Pod:
     def serves(self) -> bool:
         """Tell whether the Service routes new connections to this pod."""
         return self.ready is not None and self.deleted is None
+
+    @property
+    def keeps_connections(self) -> bool:
+        """Whether its server leaves idle connections open."""
+        return self.stopped is None and self.gone is None
 
     def phase(self) -> str:
         """Return the pod's phase as the API shows it."""

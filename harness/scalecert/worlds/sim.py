@@ -18,9 +18,10 @@ import numpy as np
 from scalecert.engines.request_log import RequestLog
 from scalecert.metrics.pipeline import Pipeline
 from scalecert.planning.trial import Trial
+from scalecert.policy.command_line import command_line
 from scalecert.recording.model import Column, Recording
 from scalecert.rng import stream
-from scalecert.routing import Router, routing_draws
+from scalecert.routing import KeptConnections, Router, routing_draws
 from scalecert.sim.autoscaler import Autoscaler
 from scalecert.sim.cluster import Cluster, WorkloadSpec
 from scalecert.sim.kernel import Kernel, Priority
@@ -54,6 +55,7 @@ class _Run:
             self._log,
             self._conditions.routing,
             routing_draws(trial.plan.seed, len(trial.requests.arrival_seconds)),
+            kept=self._kept_connections(),
         )
         self._pipeline = Pipeline(
             trial.metrics,
@@ -176,8 +178,13 @@ class _Run:
             self._kernel.at(following, Priority.CONTROL, self._sync)
 
     def _advance(self, pod: Pod, now: float) -> None:
-        """Bring a pod's engine up to now, with every arrival that it will get until then."""
-        self._route(min(self._kernel.next_change(), self._end))
+        """Bring a pod's engine up to now, with every arrival that it will get until then.
+
+        Later ones are routed at once with them, as far as it is known who will serve; not where
+        routing advances the engines, which are looked at as they are now.
+        """
+        ahead = now if self._router.looks_at_servers else self._kernel.next_change()
+        self._route(min(ahead, self._end))
         if pod.engine is not None:
             pod.engine.advance(now)
 
@@ -190,6 +197,15 @@ class _Run:
             self._timeline.event(self._kernel.now, "requests-refused", count=refused)
 
     # -- before and after ---------------------------------------------------------------------
+
+    def _kept_connections(self) -> KeptConnections | None:
+        """Return the connections of clients that keep them; None where each request has its own."""
+        if self._conditions.connections == "per-request":
+            return None
+        resolved = self._trial.resolved
+        container = resolved.container
+        words, env = (command_line(container), container.env) if container else ((), {})
+        return KeptConnections(self._log, resolved.kind.client(words, env).idle_seconds)
 
     def _request_columns(self) -> dict[str, Column]:
         requests, log = self._trial.requests, self._log

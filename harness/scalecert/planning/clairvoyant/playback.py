@@ -75,6 +75,11 @@ class Replica:
 
     engine: Engine
 
+    @property
+    def keeps_connections(self) -> bool:
+        """Tell that it does, for those who keep theirs; replays open one a request."""
+        return True
+
 
 class Playback:
     """One fleet at work, to be stepped through the bins in order."""
