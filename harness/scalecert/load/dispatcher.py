@@ -15,6 +15,7 @@ import gevent  # type: ignore[import-untyped]
 
 from scalecert.clock import monotonic_seconds, unix_seconds
 from scalecert.engines.request_log import Status
+from scalecert.load.alarm import Alarm
 from scalecert.load.answer_log import Seen, Way
 from scalecert.load.connections import Connection, IdleConnections, RefusedError, connect
 from scalecert.load.exchange import Answer, Question, StaleError, ask
@@ -50,7 +51,8 @@ class Dispatcher:
         self._rows: list[tuple[int, float, int, int, bool, float]] = rows.tolist()
         self._routes = routes
         self._tell = tell
-        self._choice = Choice(settings.routing)
+        first = self._rows[0][0] if self._rows else 0
+        self._choice = Choice(settings.routing, first=first, step=settings.generators)
         keeps = settings.connections == "keep-alive"
         self._idle = IdleConnections(settings.idle_wall_seconds()) if keeps else None
         self._questions = tuple(
@@ -63,17 +65,14 @@ class Dispatcher:
         """Send all requests of a run that begins then, and return when the last has ended."""
         self._begin = monotonic_seconds() + begin_unix_seconds - unix_seconds()
         sent = []
-        for row in self._rows:
-            self._wait_until(row[1])
-            sent.append(gevent.spawn(self._one, *row))
+        with Alarm() as alarm:
+            for row in self._rows:
+                alarm.wait_until(self._begin + row[1])
+                sent.append(gevent.spawn(self._one, *row))
         gevent.joinall(sent)
 
     def _now(self) -> float:
         return monotonic_seconds() - self._begin
-
-    def _wait_until(self, seconds: float) -> None:
-        while (left := seconds - self._now()) > 0:
-            gevent.sleep(left)
 
     def _one(
         self, index: int, _arrival: float, inputs: int, outputs: int, streamed: bool, draw: float
@@ -97,7 +96,7 @@ class Dispatcher:
             self._choice.opened(idle.pod)
             return idle
         try:
-            return self._connected(seen.request, draw)
+            return self._connected(draw)
         except RefusedError:
             self._tell(seen._replace(status=Status.ABORTED, way=Way.REFUSED))
         except OSError as error:
@@ -106,7 +105,7 @@ class Dispatcher:
             self._tell(Seen(seen.request, way=Way.DROPPED))
         return None
 
-    def _connected(self, index: int, draw: float) -> Connection:
+    def _connected(self, draw: float) -> Connection:
         """Return a new connection.
 
         Raises:
@@ -116,7 +115,7 @@ class Dispatcher:
         pods = self._routes.pods()
         if not pods:
             raise RefusedError
-        pod = self._choice.of(index, draw, pods)
+        pod = self._choice.of(draw, pods)
         self._choice.opened(pod)
         try:
             return connect(pod, self._settings.client.port)

@@ -77,26 +77,29 @@ class Choice:
 
     Args:
         routing: the way.
+        first: whose turn a generator's first request is, of round-robin.
+        step: how many generators take turns.
     """
 
-    def __init__(self, routing: Routing) -> None:
+    def __init__(self, routing: Routing, *, first: int = 0, step: int = 1) -> None:
         self._routing = routing
-        self._turn = 0
-        self._seen = 0
+        self._turn = first
+        self._step = step
         self._open: dict[int, int] = {}
 
-    def of(self, index: int, draw: float, pods: Sequence[Pod]) -> Pod:
-        """Return the pod for a request's connection; there must be one.
+    def of(self, draw: float, pods: Sequence[Pod]) -> Pod:
+        """Return the pod for a new connection; there must be one.
 
         Args:
-            index: the request's place in the offer.
-            draw: in [0, 1).
+            draw: the request's, in [0, 1).
             pods: that are ready, oldest first.
         """
         if self._routing == "random":
             return pods[int(draw * len(pods))]
         if self._routing == "round-robin":
-            return pods[self._next_turn(index) % len(pods)]
+            turn = self._turn % len(pods)
+            self._turn = turn + self._step
+            return pods[turn]
         return min(pods, key=lambda pod: self._open.get(pod.ordinal, 0))
 
     def opened(self, pod: Pod) -> None:
@@ -106,9 +109,3 @@ class Choice:
     def closed(self, pod: Pod) -> None:
         """Note that it has ended."""
         self._open[pod.ordinal] -= 1
-
-    def _next_turn(self, index: int) -> int:
-        """Return whose turn it is; other generators take the turns of the requests between."""
-        self._turn += index - self._seen
-        self._seen = index
-        return self._turn
