@@ -36,6 +36,10 @@ def world_run(**changes) -> WorldRun:
     return WorldRun(**{**facts, **changes})
 
 
+def late(p50: float, p95: float) -> WorldRun:
+    return world_run(latencies={"ttft": LatencyFigures(p50_seconds=p50, p95_seconds=p95)})
+
+
 def pair_run(**changes) -> PairRun:
     facts = {
         "seed": 1,
@@ -92,30 +96,9 @@ def test_equal_runs_differ_in_nothing():
         ({"local": world_run(first_scale_up_seconds=116.0)}, False),
         ({"local": world_run(first_scale_up_seconds=None)}, False),
         ({"verdicts_differing": ("ttft-objective",)}, False),
-        (
-            {
-                "local": world_run(
-                    latencies={"ttft": LatencyFigures(p50_seconds=0.22, p95_seconds=1)}
-                )
-            },
-            True,
-        ),
-        (
-            {
-                "local": world_run(
-                    latencies={"ttft": LatencyFigures(p50_seconds=0.17, p95_seconds=1)}
-                )
-            },
-            False,
-        ),
-        (
-            {
-                "local": world_run(
-                    latencies={"ttft": LatencyFigures(p50_seconds=0.2, p95_seconds=1.25)}
-                )
-            },
-            False,
-        ),
+        ({"local": late(0.22, 1)}, True),
+        ({"local": late(0.17, 1)}, False),
+        ({"local": late(0.2, 1.25)}, False),
     ],
 )
 def test_the_limits(changes, within):
@@ -180,11 +163,7 @@ def test_the_file_comes_back(tmp_path: Path):
 def test_a_pair_without_a_run_is_refused():
     """Nothing was measured then, so nothing may pass for it."""
     with pytest.raises(ValueError, match="found no run"):
-        make_pair().__class__(**{**_facts(make_pair()), "runs": ()})
-
-
-def _facts(pair: Pair):
-    return {name: getattr(pair, name) for name in pair.__struct_fields__}
+        make_pair(runs=())
 
 
 def test_the_source_digest_is_of_names_and_bytes(tmp_path: Path):

@@ -71,7 +71,12 @@ def lapsed(policy: Policy, cluster: Cluster, timing: PodTiming, time_lapse: int)
         manifests=manifests,
         cluster=faster_cluster(cluster, time_lapse),
         timing=faster_timing(timing, time_lapse),
-        not_scaled=(*not_scaled, *_of_the_server(timing, time_lapse), *_of_the_world(time_lapse)),
+        not_scaled=(
+            *not_scaled,
+            *_of_the_server(timing, time_lapse),
+            *_of_resources(policy, time_lapse),
+            *_of_the_world(time_lapse),
+        ),
     )
 
 
@@ -191,6 +196,19 @@ def _of_the_server(timing: PodTiming, time_lapse: int) -> tuple[str, ...]:
     )
 
 
+def _of_resources(policy: Policy, time_lapse: int) -> tuple[str, ...]:
+    """Return what the HPA compares with the age of a pod, where it reads CPU or memory."""
+    found = (metric.resource or metric.container_resource for metric in policy.hpa.metrics)
+    if time_lapse == 1 or not any(found):
+        return ()
+    return (
+        (
+            "The HPA leaves out the CPU of pods that have just become ready, which the API stamps in"
+            f" whole seconds of the clock, {time_lapse} s of the run."
+        ),
+    )
+
+
 def _of_the_world(time_lapse: int) -> tuple[str, ...]:
     """Return what of the world itself goes on at its own pace."""
     if time_lapse == 1:
@@ -205,5 +223,9 @@ _OWN_PACE = (
         " counts {K} times in the run."
     ),
     "The way between client and server takes its own time, which counts {K} times in latencies.",
+    (
+        "A scrape, and an answer of the metrics API, takes its own time: the age of what the HPA reads"
+        " has it {K} times."
+    ),
 )
 """prometheus/discovery, Manager: updates are sent every 5 s, and no flag changes that."""
