@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Event, Lock, Thread
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
+from tenacity import (
+    RetryCallState,
+    RetryError,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_when_event_set,
+    wait_exponential,
+)
 
 from scalecert.worlds.local.monitors.api import ApiObject, ApiServer, ApiUnavailable, Expired
 
@@ -30,6 +39,7 @@ class Collection:
         self._objects: dict[tuple[str, str], ApiObject] = {}
         self._lock = Lock()
         self._listed = Event()
+        self._ended = Event()
         self._version = ""
 
     @property
@@ -43,18 +53,25 @@ class Collection:
             return tuple(one.raw for one in self._objects.values())
 
     def start(self) -> None:
-        """Begin to follow the collection; it ends with the process."""
+        """Begin to follow the collection, until `stop` or the end of the process."""
         Thread(target=self._follow, name=f"watch {self.path}", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ask for nothing any more; a watch that is open ends with its answer."""
+        self._ended.set()
 
     def _follow(self) -> None:
         patient = Retrying(
             retry=retry_if_exception_type(ApiUnavailable),
+            stop=stop_when_event_set(self._ended),
             wait=wait_exponential(multiplier=0.1, max=_LONGEST_PAUSE_SECONDS),
+            sleep=sleep_using_event(self._ended),
             before_sleep=self._say,
         )
-        while True:
-            patient(self._list)
-            self._watch()
+        with suppress(RetryError):
+            while not self._ended.is_set():
+                patient(self._list)
+                self._watch()
 
     def _list(self) -> None:
         objects, self._version = self._api.list(self.path)
@@ -65,7 +82,7 @@ class Collection:
 
     def _watch(self) -> None:
         """Follow the changes until they are no longer known, or the server can't be reached."""
-        while True:
+        while not self._ended.is_set():
             try:
                 for change in self._api.watch(self.path, self._version):
                     self._version = change.version
