@@ -114,7 +114,7 @@ def test_the_same_trial_gives_the_same_recording():
 )
 def test_with_one_pod_all_routing_is_the_same(conditions):
     """Whether routing looks at the servers or not: the HPA reads what they show at each scrape."""
-    subject = subject_of(NAMES[1])
+    subject = subject_of(NAMES[0])
     hpa = msgspec.structs.replace(subject.policy.hpa, min_replicas=1, max_replicas=1)
     subject = replace(subject, policy=replace(subject.policy, hpa=hpa))
     rate = rates("spike", 1.0, 4.0)
