@@ -19,6 +19,7 @@ COMMANDS = {
     "profiles": "List the engine profiles.",
     "profile": "Make an engine profile, or compare one with a measured server.",
     "mock": "Serve a mock of vLLM, TGI, JetStream or an accelerator exporter.",
+    "world": "Keep a world running to try things by hand.",
     "init": "Make a first case of your own.",
     "schema": "Print the JSON Schema of a document, for editors.",
 }

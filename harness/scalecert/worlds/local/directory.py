@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -10,14 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from scalecert.errors import EnvironmentFault, UsageError
+from scalecert.errors import UsageError
 from scalecert.worlds.local import state
 from scalecert.worlds.local.leases import NameLock, Ports, Subnet
 from scalecert.worlds.local.linux import require_linux
 from scalecert.worlds.local.supervisor.client import Processes
 
-_OPENING_TRIES = 20
-"""The base directory may be removed by a world that ends while another is opened."""
+_TRIES = 25
+_PAUSE_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class WorldDirectory:
     def tell_kubeconfig(self, kubeconfig: Path) -> None:
         """Let `scalecert world status` say how to reach the API server."""
         told = msgspec.structs.replace(self._holder, kubeconfig=str(kubeconfig))
-        state.write_holder(self.path.parent, told)
+        state.write_holder(told)
 
 
 @contextmanager
@@ -71,11 +72,12 @@ def open_directory(name: str, *, purpose: str) -> Iterator[WorldDirectory]:
         lock = _lock(name)
         starting.callback(lock.close)
         base = lock.file.parent
+        starting.callback(_remove_empty, base)
+        starting.callback(lock.file.unlink, missing_ok=True)
         _sweep(base)
         subnet = Subnet()
         starting.callback(subnet.close)
         path = _fresh(state.world_directory(base, name))
-        starting.callback(lock.file.unlink, missing_ok=True)
         starting.callback(shutil.rmtree, path, ignore_errors=True)
         processes = Processes(
             path,
@@ -89,25 +91,28 @@ def open_directory(name: str, *, purpose: str) -> Iterator[WorldDirectory]:
         subnet.close()
     try:
         holder = state.this_process(
-            name, purpose=purpose, supervisor_pid=processes.pid, address=f"{subnet.prefix}.1"
+            path, purpose=purpose, supervisor_pid=processes.pid, address=f"{subnet.prefix}.1"
         )
-        state.write_holder(base, holder)
+        state.write_holder(holder)
         yield WorldDirectory(name, path, subnet.prefix, processes, Ports(holder.address), holder)
     finally:
         processes.end()
 
 
 def _lock(name: str) -> NameLock:
-    """Take the lock of a name."""
-    for _ in range(_OPENING_TRIES):
-        base = state.base_directory()
+    """Take the lock of a name, unless somebody holds it for longer than to start, end or look."""
+    pause = threading.Event()
+    for _ in range(_TRIES):
+        base = state.make_base_directory()
         try:
             return NameLock(state.lock_file(base, name))
         except FileNotFoundError:
             continue
         except BlockingIOError:
-            raise _taken(base, name) from None
-    raise EnvironmentFault(f"{base}: goes away as often as it is made")
+            if state.holder_of(base, name) is not None:
+                break
+            pause.wait(_PAUSE_SECONDS)
+    raise _taken(base, name)
 
 
 def _sweep(base: Path) -> None:
@@ -118,6 +123,11 @@ def _sweep(base: Path) -> None:
             shutil.rmtree(state.world_directory(base, name), ignore_errors=True)
             lock.file.unlink(missing_ok=True)
             lock.close()
+
+
+def _remove_empty(base: Path) -> None:
+    with suppress(OSError):
+        base.rmdir()
 
 
 def _fresh(path: Path) -> Path:

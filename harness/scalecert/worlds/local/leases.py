@@ -69,11 +69,18 @@ def is_locked(file: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
+        return is_held(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_held(descriptor: int) -> bool:
+    """Return whether another process holds the lock of an open file, which may be removed."""
+    try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    finally:
-        os.close(descriptor)
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
     return False
 
 

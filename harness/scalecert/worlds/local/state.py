@@ -24,6 +24,7 @@ from scalecert.lines import one_line
 from scalecert.worlds.local.leases import is_locked
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+_HOLDER = "world.json"
 _COMMAND_CHARACTERS = 200
 
 
@@ -34,7 +35,6 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     None until there is an API server.
     """
 
-    name: str
     purpose: str
     pid: int
     supervisor_pid: int
@@ -42,6 +42,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     command: str
     since: str
     address: str
+    directory: str
     kubeconfig: str | None = None
 
     def __str__(self) -> str:
@@ -49,10 +50,10 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return f"pid {self.pid} of {self.user} since {self.since} ({self.purpose}): {self.command}"
 
 
-def this_process(name: str, *, purpose: str, supervisor_pid: int, address: str) -> Holder:
+def this_process(directory: Path, *, purpose: str, supervisor_pid: int, address: str) -> Holder:
     """Return ourselves as the holder of a world."""
     return Holder(
-        name=name,
+        directory=str(directory),
         purpose=purpose,
         pid=os.getpid(),
         supervisor_pid=supervisor_pid,
@@ -71,18 +72,32 @@ def check_name(name: str) -> None:
         )
 
 
-def base_directory() -> Path:
-    """Return where worlds' state goes: this user's alone; it is made if it is missing.
+def make_base_directory() -> Path:
+    """Return where worlds' state goes, and make it if it is missing.
 
     Raises:
         UsageError: if it is somebody else's, others may look into it, or it can't be made.
     """
+    try:
+        _base().mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(_base(), f"can't be made: {error.strerror}") from error
+    return base_directory()
+
+
+def base_directory() -> Path:
+    """Return where worlds' state is: a directory that is this user's alone, or nothing yet.
+
+    Raises:
+        UsageError: if it is somebody else's, or others may look into it.
+    """
     base = _base()
     try:
-        base.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = base.lstat()
+    except FileNotFoundError:
+        return base
     except OSError as error:
-        raise _unusable(base, f"can't be made: {error.strerror}") from error
+        raise _unusable(base, f"can't be read: {error.strerror}") from error
     if not stat.S_ISDIR(found.st_mode):
         raise _unusable(base, "found no directory")
     if found.st_uid != os.geteuid():
@@ -102,9 +117,9 @@ def world_directory(base: Path, name: str) -> Path:
     return base / name
 
 
-def write_holder(base: Path, holder: Holder) -> None:
-    """Tell who holds a world."""
-    file = _holder_file(base, holder.name)
+def write_holder(holder: Holder) -> None:
+    """Tell who holds a world, in its directory."""
+    file = Path(holder.directory, _HOLDER)
     write_atomic(file, msgspec.json.format(msgspec.json.encode(holder)))
     file.chmod(0o600)
 
@@ -112,7 +127,9 @@ def write_holder(base: Path, holder: Holder) -> None:
 def holder_of(base: Path, name: str) -> Holder | None:
     """Return who holds a world; None if it has not said so yet, or does not run."""
     try:
-        return msgspec.json.decode(_holder_file(base, name).read_bytes(), type=Holder)
+        return msgspec.json.decode(
+            (world_directory(base, name) / _HOLDER).read_bytes(), type=Holder
+        )
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -130,13 +147,10 @@ def running(base: Path) -> list[str]:
 def _base() -> Path:
     if own := os.environ.get("SCALECERT_STATE_DIR"):
         return Path(own).resolve()
-    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime and Path(runtime).is_dir():  # it outlives a session by its name only
         return Path(runtime, "scalecert")
     return Path(tempfile.gettempdir(), f"scalecert-{os.geteuid()}")
-
-
-def _holder_file(base: Path, name: str) -> Path:
-    return world_directory(base, name) / "world.json"
 
 
 def _user() -> str:

@@ -1,4 +1,4 @@
-"""The environment that a world's processes have: nothing of the user's configures them."""
+"""The environments of processes that a world starts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,22 @@ _ROOT = Path(__file__).resolve().parents[4]
 def minimal_environment() -> dict[str, str]:
     """Return what is kept of ours, and what makes `python -m scalecert...` run this package.
 
-    Proxies, Python's settings and Kubernetes' are not in it.
+    Proxies, Python's settings and Kubernetes' are not in it: nothing of the user's configures what
+    has it.
     """
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    installed = Path(sysconfig.get_path("purelib")).resolve() == _ROOT
-    path = {} if installed else {"PYTHONPATH": str(_ROOT)}
+    path = {"PYTHONPATH": str(_ROOT)} if _is_checkout() else {}
     return kept | path | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def whole_environment() -> dict[str, str]:
+    """Return all of ours, in which `python -m scalecert...` runs this package too."""
+    paths = [str(_ROOT)] if _is_checkout() else []
+    if users := os.environ.get("PYTHONPATH"):
+        paths.append(users)
+    return dict(os.environ) | ({"PYTHONPATH": os.pathsep.join(paths)} if paths else {})
+
+
+def _is_checkout() -> bool:
+    """Whether this package is elsewhere than Python looks for packages by itself."""
+    return Path(sysconfig.get_path("purelib")).resolve() != _ROOT
