@@ -32,14 +32,15 @@ class Objects:
     kubeconfig: Path
     folder: Path
 
-    def apply(self, manifests: Sequence[Manifest]) -> None:
-        """Apply manifests.
+    def apply(self, manifests: Sequence[Manifest], *, dry_run: bool = False) -> None:
+        """Apply manifests; or have the API server look at them alone.
 
         Raises:
             UsageError: with the API server's words, if it refuses one.
             EnvironmentFault: if it does not answer.
         """
-        done = self._run(["apply", "--server-side", "-f", "-"], _list_of(manifests))
+        words = ["apply", "--server-side", "-f", "-", *(["--dry-run=server"] if dry_run else [])]
+        done = self._run(words, _list_of(manifests))
         if done.returncode != 0:
             said = one_line(done.stderr.strip())
             if "refused" in said and "connection" in said:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,8 @@ import numpy as np
 
 from scalecert import load
 from scalecert.clock import unix_seconds
+from scalecert.errors import EnvironmentFault
+from scalecert.lines import one_line
 from scalecert.load.answer_log import Answers
 from scalecert.metrics.canary import canary_paths
 from scalecert.planning.trial import Trial
@@ -35,6 +38,7 @@ from scalecert.worlds.local.stage import Stage
 from scalecert.worlds.local.supervisor.client import Processes
 from scalecert.worlds.local.time_lapse import Lapsed
 from scalecert.worlds.recorder import Logs, record
+from scalecert.worlds.recorder.api_server import ApiServer
 from scalecert.worlds.recorder.watching import CanaryQuestions, Watcher, collections_of
 
 _AHEAD_SECONDS: Final = 1.0
@@ -71,7 +75,9 @@ class Play:
             UsageError: if the API server refuses a manifest.
             EnvironmentFault: if something of the world breaks.
         """
-        self.stage.cluster.objects.apply(self._before_the_autoscaler())
+        objects = self.stage.cluster.objects
+        objects.apply(self._before_the_autoscaler())
+        objects.apply([self._autoscaler()], dry_run=True)
         self._wait_for_pods()
         offer = self._offer()
         generator = load.prepare(
@@ -84,7 +90,7 @@ class Play:
             with self._watcher() as watcher:
                 t0 = self._begin(generator)
                 self._until(t0 + self._duration_seconds)
-                self.stage.cluster.objects.delete([self._autoscaler()])
+                objects.delete([self._autoscaler()])
                 answers = generator.collect(limit_seconds=self._drain_limit_seconds)
         finally:
             generator.stop()
@@ -157,12 +163,22 @@ class Play:
         """Let load and autoscaler begin, and return t0, unix seconds."""
         period = self.stage.settings.flags.sync_period_seconds
         phase = stream(self.trial.plan.seed, "hpa-sync").random() * period
-        t0 = unix_seconds() + _AHEAD_SECONDS + max(0.0, period - phase)
+        t0 = unix_seconds() + _AHEAD_SECONDS + period - phase
         self._write_outages(t0)
         generator.begin(t0)
         self._until(t0 + phase - period)
-        self.stage.cluster.objects.apply([self._autoscaler()])
+        self._make_autoscaler()
         return t0
+
+    def _make_autoscaler(self) -> None:
+        """Make the HPA at once: a process of kubectl's takes its time, and that counts here."""
+        namespace = self.trial.plan.policy.namespace
+        path = f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
+        api = ApiServer(self.stage.cluster.control_plane.kubeconfig)
+        status, body = api.send("POST", path, msgspec.json.encode(self._autoscaler()))
+        if status != HTTPStatus.CREATED:
+            said = one_line(body.decode())
+            raise EnvironmentFault(f"the HPA can't be made: status {status}, {said}")
 
     def _write_outages(self, t0: float) -> None:
         spans = self.lapsed.cluster.metrics.outages

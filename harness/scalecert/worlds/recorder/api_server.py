@@ -25,6 +25,7 @@ WATCH_SECONDS: Final = 600
 
 _CONNECT_SECONDS: Final = 5.0
 _READ_SECONDS: Final = 15.0
+_JSON: Final = {"Content-Type": "application/json"}
 _QUIET_SECONDS: Final = 150.0
 """A watch that is alive has a bookmark every minute."""
 
@@ -109,6 +110,20 @@ class ApiServer:
         response = self._ask(path, read_seconds=_READ_SECONDS, preload=True)
         return response.status, response.data
 
+    def send(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Return status and body of what a request that changes something brings about.
+
+        Args:
+            method: `POST`, `DELETE` and the like.
+            path: of the collection or object.
+            body: JSON.
+
+        Raises:
+            ApiUnavailable: if there is no answer.
+        """
+        response = self._ask(path, method, body, read_seconds=_READ_SECONDS, preload=True)
+        return response.status, response.data
+
     def list_objects(self, path: str, query: dict[str, str]) -> tuple[list[dict[str, Any]], str]:
         """Return the objects of a collection, and the version that they are of.
 
@@ -140,15 +155,24 @@ class ApiServer:
         _check(response.status, path)
         return Watching(path, response)
 
-    def _ask(self, target: str, *, read_seconds: float, preload: bool) -> urllib3.BaseHTTPResponse:
+    def _ask(
+        self,
+        target: str,
+        method: str = "GET",
+        body: bytes = b"",
+        *,
+        read_seconds: float,
+        preload: bool,
+    ) -> urllib3.BaseHTTPResponse:
         import urllib3
 
         token = self._settings.get_api_key_with_prefix("BearerToken", alias="authorization")
         try:
             return self._pool.request(
-                "GET",
+                method,
                 f"{self._settings.host}{target}",
-                headers={"Authorization": token} if token else {},
+                body=body or None,
+                headers=_JSON | ({"Authorization": token} if token else {}),
                 preload_content=preload,
                 retries=False,
                 timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=read_seconds),

@@ -144,9 +144,11 @@ class Processes:
     def stop(self, name: str, *, timeout_seconds: float = 2.0) -> None:
         """Send SIGTERM, wait, send SIGKILL to its whole group; return when it has ended.
 
-        Nothing happens if it has ended already.
+        Nothing happens if it has ended already, or was never started.
         """
-        self._of(name).stopped = True
+        if name not in self._known:
+            return
+        self._known[name].stopped = True
         request: Request = {"do": "stop", "name": name, "timeout_seconds": timeout_seconds}
         try:
             self._ask(request, timeout_seconds)
