@@ -7,11 +7,9 @@ engine. An engine's `client` module makes it (`EngineKind.client`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import msgspec
-
-OVERLOADED = frozenset({429, 503})
-"""Statuses of servers that refuse at their limits (RFC 6585, RFC 9110)."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +23,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     An answer in one piece tells its tokens in the header `tokens_header`, or as the number that
     follows `tokens_mark` in its body, else they are the `token`s in it. `refusals` are what pieces
     say of a server at its limits where its status does not. `queue_headers` tell, in milliseconds
-    that add up, how long a request waited until it was scheduled.
+    that add up, how long a request waited until it was scheduled. `unready` is the body of the 503
+    by which a mock server says that its model loads; the port of the real one is closed then.
     """
 
     path: str
@@ -42,6 +41,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     tokens_header: str = ""
     refusals: tuple[bytes, ...] = ()
     queue_headers: tuple[str, ...] = ()
+    unready: bytes | None = None
 
     def body(self, input_tokens: int, output_tokens: int) -> bytes:
         """Return the body that asks for an answer of so many tokens to a prompt of so many."""
@@ -70,6 +70,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return sum(map(int, told)) / 1000
 
+    def is_unready(self, status: int, body: bytes) -> bool:
+        """Tell whether an answer stands for a closed port.
+
+        Args:
+            status: of the answer.
+            body: of the answer.
+        """
+        return status == HTTPStatus.SERVICE_UNAVAILABLE and body == self.unready
+
     def is_refusal(self, status: int, piece: bytes) -> bool:
         """Tell whether an answer without tokens is that of a server at its limits.
 
@@ -77,8 +86,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
             status: of the answer.
             piece: what it said last.
         """
-        told_by_status = status in OVERLOADED or 400 <= status < 500
-        return told_by_status or any(refusal in piece for refusal in self.refusals)
+        overloaded = status == HTTPStatus.SERVICE_UNAVAILABLE or 400 <= status < 500
+        return overloaded or any(refusal in piece for refusal in self.refusals)
 
 
 class ApiClient(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import errno
 from collections.abc import Callable
 from typing import Protocol
 
-import gevent  # type: ignore[import-untyped]
+from gevent.pool import Group  # type: ignore[import-untyped]
 
 from scalecert.clock import monotonic_seconds, unix_seconds
 from scalecert.engines.request_log import Status
@@ -64,12 +64,12 @@ class Dispatcher:
     def run(self, begin_unix_seconds: float) -> None:
         """Send all requests of a run that begins then, and return when the last has ended."""
         self._begin = monotonic_seconds() + begin_unix_seconds - unix_seconds()
-        sent = []
+        on_their_way = Group()
         with Alarm() as alarm:
             for row in self._rows:
                 alarm.wait_until(self._begin + row[1])
-                sent.append(gevent.spawn(self._one, *row))
-        gevent.joinall(sent)
+                on_their_way.spawn(self._one, *row)
+        on_their_way.join()
 
     def _now(self) -> float:
         return monotonic_seconds() - self._begin
@@ -140,6 +140,8 @@ class Dispatcher:
         return answer
 
     def _ended(self, seen: Seen, answer: Answer) -> Seen:
+        if answer.is_unready:
+            return seen._replace(status=Status.ABORTED, way=Way.REFUSED, replica=-1)
         waited = answer.queue_seconds / self._settings.time_lapse
         return seen._replace(
             status=answer.status,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from math import nan
 from typing import NamedTuple
 
@@ -20,7 +21,6 @@ from scalecert.load.connections import Connection
 
 _BLOCK_BYTES = 64 * 1024
 _WHOLE_BYTES = 1024 * 1024
-_OK = 200
 
 
 class StaleError(Exception):
@@ -36,6 +36,8 @@ class Answer(NamedTuple):
     queue_seconds: float = nan
     is_complete: bool = False
     """Whether the connection can be used again."""
+    is_unready: bool = False
+    """Whether the server was not there yet, though something listened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +94,8 @@ def ask(
         if connection.is_used_again and _said_nothing(error):
             raise StaleError from error
         return Answer(Status.ABORTED)
-    try:
-        if response.get_code() == _OK and question.reads_tokens:
-            return _streamed(response, question.call, tokens[1], now)
-        return _whole(response, question.call, tokens[1], now)
-    except (HTTPParseError, OSError):
-        return Answer(Status.ABORTED)
+    reads_tokens = question.reads_tokens and response.get_code() == HTTPStatus.OK
+    return (_streamed if reads_tokens else _whole)(response, question.call, tokens[1], now)
 
 
 def _begun(
@@ -118,43 +116,51 @@ def _said_nothing(error: Exception) -> bool:
 def _streamed(
     response: HTTPSocketResponse, call: Call, expected: int, now: Callable[[], float]
 ) -> Answer:
-    """Read a stream, a piece at a time."""
+    """Read a stream, a piece at a time; what it said before it broke counts."""
     readline, end, mark = response.readline, call.piece_end, call.token
     seen, first, last, said = 0, nan, nan, b""
-    while piece := readline(end):
-        if mark in piece:
-            last = now()
-            if not seen:
-                first = last
-            seen += 1
-        else:
-            said = piece
-    status = _status(response, call, said, seen=seen, expected=expected)
-    return Answer(status, first, last, is_complete=not response.should_close())
+    try:
+        while piece := readline(end):
+            if mark in piece:
+                last = now()
+                if not seen:
+                    first = last
+                seen += 1
+            else:
+                said = piece
+    except (HTTPParseError, OSError):
+        return Answer(Status.ABORTED, first)
+    if seen >= expected:
+        return Answer(Status.OK, first, last, is_complete=not response.should_close())
+    return Answer(_why(response, call, said, seen), first, is_complete=not response.should_close())
 
 
 def _whole(
     response: HTTPSocketResponse, call: Call, expected: int, now: Callable[[], float]
 ) -> Answer:
     """Read an answer in one piece."""
-    body = response.read()
-    last, headers = now(), _headers(response)
-    seen = call.tokens_of(headers, body) if response.get_code() == _OK else 0
-    status = _status(response, call, body, seen=seen, expected=expected)
+    try:
+        body = response.read()
+    except (HTTPParseError, OSError):
+        return Answer(Status.ABORTED)
+    last, headers, code = now(), _headers(response), response.get_code()
+    complete = not response.should_close()
+    if call.is_unready(code, body):
+        return Answer(Status.ABORTED, is_complete=complete, is_unready=True)
+    seen = call.tokens_of(headers, body) if code == HTTPStatus.OK else 0
+    if seen < expected:
+        return Answer(_why(response, call, body, seen), is_complete=complete)
     queue = call.queue_seconds(headers)
     return Answer(
-        status,
-        last_token=last if status is Status.OK else nan,
+        Status.OK,
+        last_token=last,
         queue_seconds=nan if queue is None else queue,
-        is_complete=not response.should_close(),
+        is_complete=complete,
     )
 
 
-def _status(
-    response: HTTPSocketResponse, call: Call, said: bytes, *, seen: int, expected: int
-) -> Status:
-    if seen >= expected:
-        return Status.OK
+def _why(response: HTTPSocketResponse, call: Call, said: bytes, seen: int) -> Status:
+    """Return how a request ended whose answer is too short."""
     refused = not seen and call.is_refusal(response.get_code(), said)
     return Status.REJECTED if refused else Status.ABORTED
 

@@ -43,4 +43,5 @@ def _call(path: str) -> Call:
         tokens_header="x-generated-tokens",
         refusals=(b'"error_type":"overloaded"', b'"error_type":"validation"'),
         queue_headers=("x-validation-time", "x-queue-time"),
+        unready=b'{"error":"unhealthy","error_type":"healthcheck"}',
     )

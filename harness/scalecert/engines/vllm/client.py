@@ -52,6 +52,7 @@ def _call(named: str | None, *, stream: bool) -> Call:
         piece_end=b"\n\n",
         token=b'"text":',
         tokens_mark=b'"completion_tokens":',
+        unready=b"",
     )
 
 
