@@ -283,3 +283,81 @@ def test_terms_that_hold_imply_the_attainment(late: tuple[int, int], requests: i
     singles = [find_one(fast, f"{term.metric}-objective").verdict for term in objective]
     joint = find_one(fast, "slo-attainment").verdict
     assert joint is Verdict.PASS or set(singles) != {Verdict.PASS}
+
+
+def partly_streamed(share: int, metric: str, requests: int = 2000, **columns) -> Recording:
+    """Return a sound run in which every `share`-th request was streamed; the others are slow."""
+    arrivals = np.arange(float(requests))
+    seen = np.arange(requests) % share == 0
+    first = np.where(seen, arrivals + 0.5, np.nan)
+    last = arrivals + 0.5 + 0.02 * 127
+    facts = {
+        "first_token_seconds": first,
+        "last_token_seconds": last,
+        "scheduled_seconds": np.where(seen, arrivals + 0.2, np.nan),
+        "streamed": seen.astype(np.int8),
+    }
+    limit = {"ttft": 0.6, "tpot": 0.03, "mean_time_per_token": 0.03, "e2e": 4.0}[metric]
+    return make_recording(
+        requests=make_requests(arrivals, **{**facts, **columns}),
+        objective=(ObjectiveTerm(metric, 0.95, limit),),
+    )
+
+
+@pytest.mark.parametrize("metric", ["ttft", "tpot", "mean_time_per_token"])
+def test_what_was_not_streamed_says_nothing_of_first_tokens(metric: str) -> None:
+    """Requests whose first token nobody saw are no late ones, and the share is told."""
+    finding = find_one(partly_streamed(4, metric), check_of(metric))
+    assert finding.verdict is Verdict.PASS
+    assert "over 500 judged requests (of the 25 % that were streamed)" in finding.message
+    assert finding.evidence["streamedShare"] == 0.25
+
+
+def test_whole_answers_are_told_of_every_request() -> None:
+    """End-to-end latency needs no first token, so all requests count and nothing is added."""
+    finding = find_one(partly_streamed(4, "e2e"), "e2e-objective")
+    assert "is 3.04 s over 2,000 judged requests" in finding.message
+    assert "streamed" not in finding.message
+    assert "streamedShare" not in finding.evidence
+
+
+def test_too_few_streamed_requests_are_inconclusive() -> None:
+    """A share that leaves too few requests for the quantile shows nothing, however good."""
+    finding = find_one(partly_streamed(50, "ttft"), "ttft-objective")
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert "40 requests were judged, TTFT p95 needs 130" in finding.message
+    assert finding.next_step.endswith("; a machine that streams more helps too")
+
+
+def test_no_streamed_request_is_no_data() -> None:
+    """Without any, the finding says so instead of calling every request late."""
+    none = np.zeros(2000, dtype=np.int8)
+    finding = find_one(partly_streamed(2, "ttft", streamed=none), "ttft-objective")
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert finding.message == "no data: no judged request was streamed"
+
+
+def test_attainment_is_of_the_requests_that_tell() -> None:
+    """Who was not streamed neither keeps nor breaks a limit of the first token."""
+    recording = partly_streamed(4, "ttft")
+    found = find_one(recording, "slo-attainment")
+    assert found.evidence["judgedRequests"] == 500
+    assert found.measured == 1.0
+    late = np.array(recording.requests["first_token_seconds"])
+    late[::8] += 10.0
+    assert find_one(
+        partly_streamed(4, "ttft", first_token_seconds=late), "slo-attainment"
+    ).measured == pytest.approx(0.5)
+
+
+def test_a_streamed_request_that_was_lost_is_late() -> None:
+    """No first token because nobody answered is the server's, not the client's, doing."""
+    status = np.full(2000, Status.OK, dtype=np.int8)
+    status[::8] = Status.ABORTED
+    first = np.array(partly_streamed(4, "ttft").requests["first_token_seconds"])
+    first[::8] = np.nan
+    finding = find_one(
+        partly_streamed(4, "ttft", status=status, first_token_seconds=first), "ttft-objective"
+    )
+    assert finding.verdict is Verdict.FAIL
+    assert finding.evidence["neverAnswered"] == 250

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scalecert.checks.finding import format_measure
-from scalecert.checks.requests import column, judged, scheduled, served
+from scalecert.checks.requests import column, judged, scheduled, served, streamed
 from scalecert.recording.latencies import FROM_ARRIVAL
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import Plan
@@ -52,7 +52,7 @@ def queueing(recording: Recording) -> Queueing:
     Raises:
         NoDataError: if the recording does not say when requests left the queue.
     """
-    chosen = judged(recording) & served(recording)
+    chosen = judged(recording) & served(recording) & streamed(recording)
     arrival = column(recording, "arrival_seconds")[chosen]
     waits = scheduled(recording)[chosen] - arrival
     whole = float((column(recording, "last_token_seconds")[chosen] - arrival).sum())

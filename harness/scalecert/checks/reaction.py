@@ -139,12 +139,12 @@ def _recovery(recording: Recording, window: Span, after: Span) -> _Recovery:
         if value is not None:
             ratios[term.text()] = value / term.limit_seconds
         too_few = too_few or _too_few(term, int(np.count_nonzero(~np.isnan(latencies))))
-    kept = keeps(recording, recording.plan.objective)[within]
+    kept = keeps(recording, recording.plan.objective, within)
     return _Recovery(
         window=window,
         ratios=ratios,
         too_few=too_few,
-        requests_inside=int(kept.size),
+        requests_inside=int(np.count_nonzero(within)),
         attainment_inside=float(np.mean(kept)) if kept.size else None,
         lost_inside=int(np.count_nonzero(~served(recording)[within])),
     )
@@ -172,7 +172,7 @@ def _carried(recording: Recording, window: Window) -> bool:
     """Tell whether the share of requests inside a window that the objective asks for kept it."""
     span = Span(window.start_seconds, window.end_seconds)
     within = inside(column(recording, "arrival_seconds"), [span])
-    kept = keeps(recording, recording.plan.objective)[within]
+    kept = keeps(recording, recording.plan.objective, within)
     share = joint_share(recording.plan)
     return share is not None and kept.size > 0 and float(np.mean(kept)) >= share
 

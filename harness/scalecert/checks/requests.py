@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +14,7 @@ from scalecert.recording.intervals import Span, inside
 from scalecert.recording.model import Recording
 from scalecert.recording.plan import LatencyMetric, ObjectiveTerm, Plan
 from scalecert.recording.quantiles import Floats
+from scalecert.units import format_percent
 
 Mask = npt.NDArray[np.bool_]
 
@@ -33,12 +36,12 @@ def served(recording: Recording) -> Mask:
 
 
 def latency_seconds(recording: Recording, metric: LatencyMetric) -> Floats:
-    """Return each request's latency; inf: it never came, NaN: the request has none by nature.
+    """Return each request's latency; inf: it never came, NaN: it has none, or nobody saw it.
 
     Raises:
         NoDataError: if the recording lacks what the metric is made of.
     """
-    return latencies.latency_seconds(
+    found = latencies.latency_seconds(
         metric,
         arrival=column(recording, "arrival_seconds"),
         scheduled=_scheduled(recording, metric),
@@ -47,10 +50,33 @@ def latency_seconds(recording: Recording, metric: LatencyMetric) -> Floats:
         output_tokens=column(recording, "output_tokens"),
         served=served(recording),
     )
+    return np.where(told(recording, [metric]), found, np.nan)
+
+
+def streamed(recording: Recording) -> Mask:
+    """Return which requests were read token by token; without the column, all."""
+    if "streamed" not in recording.requests:
+        return np.ones(column(recording, "arrival_seconds").shape, dtype=np.bool_)
+    return column(recording, "streamed") > 0
+
+
+def told(recording: Recording, metrics: Iterable[LatencyMetric]) -> Mask:
+    """Return of which requests all of these metrics were seen."""
+    if any(metric in latencies.OF_STREAMED for metric in metrics):
+        return streamed(recording)
+    return np.ones(column(recording, "arrival_seconds").shape, dtype=np.bool_)
+
+
+def share_told(recording: Recording, metrics: Iterable[LatencyMetric]) -> str:
+    """Return what to say of how many requests were streamed; empty if all tell of the metrics."""
+    seen = told(recording, metrics)
+    if seen.all():
+        return ""
+    return f" (of the {format_percent(float(np.mean(seen)))} that were streamed)"
 
 
 def scheduled(recording: Recording) -> Floats:
-    """Return when each request left its server's queue; NaN: it was not answered.
+    """Return when each request left its server's queue; NaN: not answered, or nobody saw it.
 
     Raises:
         NoDataError: if that is unknown of an answered request, or can't be (before its arrival,
@@ -61,7 +87,10 @@ def scheduled(recording: Recording) -> Floats:
             "the recording does not say when requests left the queue (scheduled_seconds): its world"
             " or release could not tell"
         )
-    found, answered = column(recording, "scheduled_seconds"), served(recording)
+    found, answered = (
+        column(recording, "scheduled_seconds"),
+        served(recording) & streamed(recording),
+    )
     last = column(recording, "last_token_seconds")
     credible = (column(recording, "arrival_seconds") <= found) & (found <= last)
     unknown = int(np.count_nonzero(answered & ~credible))
@@ -98,12 +127,15 @@ def judged(recording: Recording) -> Mask:
     return ~inside(column(recording, "arrival_seconds"), windows(recording.plan))
 
 
-def keeps(recording: Recording, terms: tuple[ObjectiveTerm, ...]) -> Mask:
-    """Return for each request whether it keeps the limits of all terms (no TPOT keeps its)."""
+def keeps(recording: Recording, terms: tuple[ObjectiveTerm, ...], among: Mask) -> Mask:
+    """Return for each request `among` these whether it keeps all limits (no TPOT keeps its).
+
+    Those of which a term's metric was not seen are left out.
+    """
     mask = np.ones(column(recording, "arrival_seconds").shape, dtype=np.bool_)
     for term in terms:
         mask &= ~(latency_seconds(recording, term.metric) > term.limit_seconds)
-    return mask
+    return mask[among & told(recording, [term.metric for term in terms])]
 
 
 def joint_share(plan: Plan) -> float | None:

@@ -6,6 +6,7 @@ requests, or a count that chance could have brought to either side, is inconclus
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +24,8 @@ from scalecert.checks.requests import (
     judged,
     keeps,
     latency_seconds,
+    share_told,
+    told,
 )
 from scalecert.recording.latencies import in_words, measure
 from scalecert.recording.model import Recording
@@ -149,16 +152,18 @@ def _objective(recording: Recording, metric: LatencyMetric, limit: float) -> Out
 
     Worst is the verdict first, then how far it is beyond its limit.
     """
-    mask = judged(recording)
+    mask = judged(recording) & told(recording, [metric])
     latencies = latency_seconds(recording, metric)[mask]
+    if latencies.size == 0:
+        raise _nothing_judged(recording)
     figures = [_figure(term, latencies) for term in _scaled(recording.plan, metric, limit)]
     worst = max(figures, key=lambda figure: figure.severity)
     late, count = latencies > worst.term.limit_seconds, worst.count
     return Outcome(
         measured=worst.value,
         limit=worst.term.limit_seconds,
-        message=_message(worst, latencies),
-        next_step=_next_step(recording, count, worst.ratio),
+        message=_message(worst, latencies, share_told(recording, [metric])),
+        next_step=_next_step(recording, count, worst.ratio, [metric]),
         verdict=count.verdict,
         evidence={
             "judgedRequests": count.requests,
@@ -167,14 +172,21 @@ def _objective(recording: Recording, metric: LatencyMetric, limit: float) -> Out
             "terms": {figure.term.text(): figure.value for figure in figures},
             "worstMinute": _worst_minute(column(recording, "arrival_seconds")[mask], late),
             **_confidence(count),
+            **_streamed(recording, [metric]),
         },
     )
+
+
+def _nothing_judged(recording: Recording) -> NoDataError:
+    if judged(recording).any():
+        return NoDataError("no judged request was streamed")
+    return NoDataError("no request arrived outside the windows")
 
 
 def _figure(term: ObjectiveTerm, latencies: Floats) -> _Figure:
     value = measure(latencies, term)
     if value is None:
-        raise NoDataError("no request arrived outside the windows")
+        raise NoDataError("no judged request has this latency")
     late = int(np.count_nonzero(latencies > term.limit_seconds))
     requests = int(np.count_nonzero(~np.isnan(latencies)))
     return _Figure(term, value, LateCount(late, requests, term.quantile))
@@ -189,7 +201,7 @@ def _scaled(plan: Plan, metric: LatencyMetric, limit: float) -> list[ObjectiveTe
     ]
 
 
-def _message(figure: _Figure, latencies: Floats) -> str:
+def _message(figure: _Figure, latencies: Floats, share: str) -> str:
     metric = in_words(figure.term.metric)
     name = f"{metric[0].upper()}{metric[1:]} p{figure.term.quantile * 100:g}"
     requests = figure.count.requests
@@ -198,7 +210,7 @@ def _message(figure: _Figure, latencies: Floats) -> str:
         said = f"has no value: {format_percent(lost)} of {requests:,} judged requests got no answer"
     else:
         said = f"is {format_measure(figure.value, 's')} over {requests:,} judged requests"
-    return f"{name} {said}{_doubt(figure.count, name)}"
+    return f"{name} {said}{share}{_doubt(figure.count, name)}"
 
 
 def _doubt(count: LateCount, name: str) -> str:
@@ -206,11 +218,14 @@ def _doubt(count: LateCount, name: str) -> str:
     return f"; {count.doubt(name)}" if count.verdict is Verdict.INCONCLUSIVE else ""
 
 
-def _next_step(recording: Recording, count: LateCount, ratio: float) -> str:
+def _next_step(
+    recording: Recording, count: LateCount, ratio: float, metrics: Sequence[LatencyMetric]
+) -> str:
     if count.verdict is Verdict.PASS:
         return ""  # advice reads the replicas, which a pass does not depend on
     if count.verdict is Verdict.INCONCLUSIVE:
-        return count.to_decide()
+        every = "" if told(recording, metrics).all() else "; a machine that streams more helps too"
+        return f"{count.to_decide()}{every}"
     return advice.for_latency(recording, ratio)
 
 
@@ -218,6 +233,12 @@ def _confidence(count: LateCount) -> dict[str, int]:
     """Return evidence: the requests needed, and the late ones of a sure pass and failure."""
     most, fewest = count.bounds
     return {"requestsNeeded": count.needed, "mostLateForPass": most, "fewestLateForFail": fewest}
+
+
+def _streamed(recording: Recording, metrics: Sequence[LatencyMetric]) -> dict[str, float]:
+    """Return evidence: which share of the requests tells of the metrics, if not all do."""
+    seen = told(recording, metrics)
+    return {} if seen.all() else {"streamedShare": float(np.mean(seen))}
 
 
 def _worst_minute(arrivals: np.ndarray[Any, Any], late: Mask) -> dict[str, float] | None:
@@ -245,18 +266,19 @@ def _worst_minute(arrivals: np.ndarray[Any, Any], late: Mask) -> dict[str, float
 )
 def slo_attainment(recording: Recording, limit: float) -> Outcome:
     """Judge all terms together."""
+    metrics = [term.metric for term in recording.plan.objective]
     mask = judged(recording)
-    kept = keeps(recording, recording.plan.objective)[mask]
+    kept = keeps(recording, recording.plan.objective, mask)
     if kept.size == 0:
-        raise NoDataError("no request arrived outside the windows")
+        raise _nothing_judged(recording)
     count = LateCount(int(np.count_nonzero(~kept)), kept.size, limit)
     share = (count.requests - count.late) / count.requests
-    arrivals = column(recording, "arrival_seconds")[mask]
+    arrivals = column(recording, "arrival_seconds")[mask & told(recording, metrics)]
     return Outcome(
         measured=share,
-        message=f"{format_percent(share, digits=4)} of {kept.size:,} judged requests kept every"
-        f" limit{_doubt(count, 'their share')}",
-        next_step=_next_step(recording, count, 1 + max(0.0, limit - share)),
+        message=f"{format_percent(share, digits=4)} of {kept.size:,} judged requests"
+        f"{share_told(recording, metrics)} kept every limit{_doubt(count, 'their share')}",
+        next_step=_next_step(recording, count, 1 + max(0.0, limit - share), metrics),
         verdict=count.verdict,
         evidence={
             "judgedRequests": count.requests,
@@ -264,5 +286,6 @@ def slo_attainment(recording: Recording, limit: float) -> Outcome:
             "inWindows": int(np.count_nonzero(~mask)),
             "worstMinute": _worst_minute(arrivals, ~kept),
             **_confidence(count),
+            **_streamed(recording, metrics),
         },
     )

@@ -11,6 +11,9 @@ A request that was never answered is infinitely late.
   (router/src/server.rs). TGI's ends at the server, this with the last token at the client:
   one delivery, some milliseconds spread over the whole answer, is in it too.
 - E2E = last token - arrival
+
+Where the machine can't read every answer token by token, E2E is told of all requests and the other
+three of those that were streamed: nobody saw the others' first token.
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ from scalecert.recording.quantiles import Floats, quantile
 
 FROM_ARRIVAL: tuple[LatencyMetric, ...] = ("ttft", "e2e")
 """The metrics that queueing is part of."""
+
+OF_STREAMED: tuple[LatencyMetric, ...] = ("ttft", "tpot", "mean_time_per_token")
+"""The metrics that are told of streamed requests alone."""
 
 
 def latency_seconds(

@@ -203,8 +203,8 @@ def _of_resources(policy: Policy, time_lapse: int) -> tuple[str, ...]:
         return ()
     return (
         (
-            "The HPA leaves out the CPU of pods that have just become ready, which the API stamps in"
-            f" whole seconds of the clock, {time_lapse} s of the run."
+            "The HPA leaves out the CPU of pods that have just become ready: since when they are"
+            f" is in whole seconds of the clock, {time_lapse} s of the run."
         ),
     )
 
@@ -224,8 +224,8 @@ _OWN_PACE = (
     ),
     "The way between client and server takes its own time, which counts {K} times in latencies.",
     (
-        "A scrape, and an answer of the metrics API, takes its own time: the age of what the HPA reads"
-        " has it {K} times."
+        "Scrapes and answers of the metrics APIs take their own time, which counts {K} times in the"
+        " age of what the HPA reads."
     ),
 )
 """prometheus/discovery, Manager: updates are sent every 5 s, and no flag changes that."""
