@@ -1,0 +1,1 @@
+"""How `tools/fidelity.py` compares world `local` with world `sim`: runs, figures, page, plot."""
