@@ -9,6 +9,7 @@ from factories import find_one, make_load, make_plan, make_recording, make_reque
 from scalecert.checks.finding import Verdict
 from scalecert.engines.request_log import Status
 from scalecert.recording.model import Recording
+from scalecert.recording.plan import ObjectiveTerm, WallClock
 
 
 def sent(delay_seconds: np.ndarray | float) -> Recording:
@@ -55,6 +56,42 @@ def test_the_achieved_rate_counts_beside_the_delay() -> None:
     finding = find_one(sent(np.linspace(0, 111, 1000)), "generator-on-time", limit=1000.0)
     assert finding.evidence["achievedToAsked"] == pytest.approx(999 / 1110)
     assert finding.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("time_lapse", "objective", "limit"),
+    [
+        (1, ("ttft", 0.5), 0.010),
+        (1, ("ttft", 2.0), 0.020),
+        (5, ("ttft", 2.0), 0.050),
+        (5, ("ttft", 0.2), 0.020),
+        (3, ("e2e", 60.0), 0.600),
+        (3, ("tpot", 0.1), 0.030),
+    ],
+)
+def test_on_the_clock_lateness_is_held_against_the_objective(time_lapse, objective, limit) -> None:
+    """10 ms of the clock or 1 % of the shortest limit from the arrival, a tenth of it at most."""
+    recording = make_recording(
+        objective=(ObjectiveTerm(objective[0], 0.95, objective[1]),),
+        wall_clock=WallClock(time_lapse=time_lapse),
+    )
+    assert find_one(recording, "generator-on-time").limit == pytest.approx(limit)
+
+
+def test_virtual_time_is_not_late() -> None:
+    """Its limit is the plain one, whatever the objective."""
+    assert find_one(sent(0.0), "generator-on-time").limit == 0.010
+
+
+def test_a_time_lapse_says_the_delay_on_the_clock_too() -> None:
+    """Seconds of the run are what counts; those of the clock are what a person can mend."""
+    arrivals = np.arange(1000.0)
+    recording = make_recording(
+        requests=make_requests(arrivals, sent_seconds=arrivals + 0.030),
+        wall_clock=WallClock(time_lapse=3),
+    )
+    finding = find_one(recording, "generator-on-time")
+    assert "delay p99 30 ms (10 ms of the clock), achieved 100 %" in finding.message
 
 
 def test_no_requests_are_no_data() -> None:

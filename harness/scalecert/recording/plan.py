@@ -330,3 +330,8 @@ class Plan(DocumentPart, frozen=True):
     def seed(self) -> int:
         """The seed of this run."""
         return self.variation.seed
+
+    @property
+    def time_lapse(self) -> int:
+        """How many seconds of the run passed in one of the clock; 1 in virtual time."""
+        return self.wall_clock.time_lapse if self.wall_clock else 1
