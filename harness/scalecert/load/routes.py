@@ -98,7 +98,7 @@ class Choice:
             return pods[int(draw * len(pods))]
         if self._routing == "round-robin":
             turn = self._turn % len(pods)
-            self._turn = turn + self._step
+            self._turn = (turn + self._step) % len(pods)
             return pods[turn]
         return min(pods, key=lambda pod: self._open.get(pod.ordinal, 0))
 

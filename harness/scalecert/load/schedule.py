@@ -26,7 +26,7 @@ BEGIN_FILE = "begin.json"
 
 ROW = np.dtype(
     [
-        ("index", "<i4"),
+        ("request", "<i4"),
         ("arrival_seconds", "<f8"),
         ("input_tokens", "<i4"),
         ("output_tokens", "<i4"),
@@ -84,7 +84,7 @@ def write_schedule(folder: Path, offer: Offer, service: Service, generators: int
         generators=generators,
     )
     rows = np.empty(len(offer), dtype=ROW)
-    rows["index"] = np.arange(len(offer))
+    rows["request"] = np.arange(len(offer))
     for name, column in zip(_COLUMNS, offer.columns(), strict=True):
         rows[name] = column
     np.save(folder / SCHEDULE_FILE, rows)
