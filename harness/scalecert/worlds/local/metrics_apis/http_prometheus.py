@@ -58,6 +58,10 @@ class HttpPrometheus:
         self._delay_seconds = delay_seconds
         self._time_lapse = time_lapse
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def query(self, expression: Expression, now: float) -> float | list[Element]:
         """Return the value of a query of the run at `now`: a scalar or an instant vector."""
         found = self._query(lapsed(expression, self._time_lapse), now - self._delay_seconds)
@@ -68,11 +72,7 @@ class HttpPrometheus:
     def series(
         self, matchers: Sequence[Matcher], start: float, end: float
     ) -> Iterable[Mapping[str, str]]:
-        """Return the labels of the series that Prometheus has for a span of time.
-
-        Of its newest block it knows when series began, not when they ended: one that is gone is
-        listed for as long as that block lasts.
-        """
+        """Return the labels of the series with a sample, or a staleness marker, in [start, end]."""
         selector = {"match[]": str(VectorSelector(tuple(matchers)))}
         first, last = (datetime.fromtimestamp(at, UTC) for at in (start, end))
         found: list[Mapping[str, str]] = _asked(

@@ -13,56 +13,36 @@ from typing import Final
 import msgspec
 
 from scalecert.worlds.local.metrics_apis.answers import ContainerUse, PodUse
+from scalecert.worlds.local.node_agent.usage import ContainerUsage, Usage
 
 _NANO: Final = 1_000_000_000
+_HEARTBEAT: Final = (ContainerUse("canary", 0, 0),)
 
 
-class ContainerReading(msgspec.Struct, frozen=True):
-    """What a container has used since its start, and holds now."""
-
-    container: str
-    cpu_seconds: float
-    working_set_bytes: int
-
-
-class PodReading(msgspec.Struct, frozen=True):
-    """What the containers of a pod have used."""
-
-    namespace: str
-    pod: str
-    containers: tuple[ContainerReading, ...]
-
-
-class Reading(msgspec.Struct, frozen=True):
-    """The file: all pods at one time, unix seconds."""
-
-    time: float
-    pods: tuple[PodReading, ...] = ()
-
-
-def pod_use(before: Reading, last: Reading, namespace: str, pod: str) -> PodUse | None:
+def pod_use(before: Usage, last: Usage, namespace: str, pod: str) -> PodUse | None:
     """Return what a pod used between two readings.
 
-    None if it is not in both with all of its containers, or one of them began anew in between.
+    None if one of its containers is not in both, or began anew in between.
     """
     old, new = _containers(before, namespace, pod), _containers(last, namespace, pod)
     window = last.time - before.time
-    if not new or window <= 0 or not new.keys() <= old.keys():
+    same = all(name in old and old[name].since == new[name].since for name in new)
+    if not new or not same:
         return None
-    used = {name: new[name].cpu_seconds - old[name].cpu_seconds for name in new}
-    if min(used.values()) < 0:
-        return None
-    containers = tuple(
-        ContainerUse(name, round(used[name] / window * _NANO), new[name].working_set_bytes)
-        for name in new
-    )
+    containers = tuple(_use(old[name], new[name], window) for name in new)
     return PodUse(pod, last.time, window, containers)
 
 
-def _containers(reading: Reading, namespace: str, pod: str) -> dict[str, ContainerReading]:
+def _use(old: ContainerUsage, new: ContainerUsage, window_seconds: float) -> ContainerUse:
+    # A process that is gone has used nothing that the kernel still knows of.
+    used = max(0.0, new.cpu_seconds - old.cpu_seconds)
+    return ContainerUse(new.name, round(used / window_seconds * _NANO), new.working_set_bytes)
+
+
+def _containers(reading: Usage, namespace: str, pod: str) -> dict[str, ContainerUsage]:
     for one in reading.pods:
-        if one.namespace == namespace and one.pod == pod:
-            return {container.container: container for container in one.containers}
+        if one.namespace == namespace and one.name == pod:
+            return {container.name: container for container in one.containers}
     return {}
 
 
@@ -78,7 +58,7 @@ class UsageFile:
         self._path = path
         self._ignores = ignores
         self._seen: tuple[int, int] | None = None
-        self._newest: tuple[Reading, ...] = ()
+        self._newest: tuple[Usage, ...] = ()
 
     def refresh(self) -> None:
         """Take the file's reading if it is a new one."""
@@ -90,7 +70,7 @@ class UsageFile:
         if seen == self._seen:
             return
         self._seen = seen
-        reading = msgspec.json.decode(self._path.read_bytes(), type=Reading)
+        reading = msgspec.json.decode(self._path.read_bytes(), type=Usage)
         fresh = not self._newest or reading.time > self._newest[-1].time
         if fresh and not self._ignores(reading.time):
             self._newest = (*self._newest[-1:], reading)
@@ -106,4 +86,4 @@ class UsageFile:
         if len(newest) < 2:
             return None
         before, last = newest
-        return PodUse(name, last.time, last.time - before.time, (ContainerUse("canary", 0, 0),))
+        return PodUse(name, last.time, last.time - before.time, _HEARTBEAT)
