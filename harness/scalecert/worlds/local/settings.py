@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from msgspec.structs import replace
 
-from scalecert.metrics.conditions import CANARY_INTERVAL_SECONDS
+from scalecert.engines.base import MetricInfo
+from scalecert.engines.profiles import EngineProfile
+from scalecert.engines.registry import engine_kinds
+from scalecert.metrics.conditions import CANARY_INTERVAL_SECONDS, MetricConditions
+from scalecert.metrics.inputs import MetricsInput, WantedMetric
 from scalecert.metrics.tsdb import LOOKBACK_SECONDS
 from scalecert.planning.trial import Trial
 from scalecert.policy.scraping import metrics_endpoint
-from scalecert.scenario.model import Nodes
+from scalecert.scenario.model import Controllers, Nodes, PodStartup
 from scalecert.worlds.local.control_plane.components import ControllerFlags
 from scalecert.worlds.local.metrics_apis.config import Semantics
 from scalecert.worlds.local.metrics_apis.semantics import semantics_of
 from scalecert.worlds.local.monitors.config import DefaultScrape
 from scalecert.worlds.local.time_lapse import Lapsed
-
-_USAGE_SECONDS: Final = 15.0
-"""metrics-server's --metric-resolution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +71,13 @@ def settings_of(trial: Trial, lapsed: Lapsed, time_lapse: int, profile: str) -> 
         time_lapse: K.
         profile: file with the engine's profile as it is in this run.
     """
-    controllers, kind = lapsed.cluster.controllers, trial.resolved.kind
+    kind = trial.resolved.kind
     conditions = trial.plan.scenario.spec.cluster.metrics
     version = trial.plan.engine.version
     return Settings(
         time_lapse=time_lapse,
         namespace=trial.plan.policy.namespace,
-        flags=ControllerFlags(
-            sync_period_seconds=float(controllers.sync_period),
-            downscale_stabilization_seconds=float(controllers.downscale_stabilization),
-            tolerance=controllers.tolerance,
-            cpu_initialization_period_seconds=float(controllers.cpu_initialization_period),
-            initial_readiness_delay_seconds=float(controllers.initial_readiness_delay),
-        ),
+        flags=_flags(lapsed.cluster.controllers, 1),
         nodes=_with_warm(lapsed.cluster.nodes, trial),
         image_pull_seconds=lapsed.timing.image_pull_seconds,
         model_load_seconds=lapsed.timing.model_load_seconds,
@@ -91,6 +85,48 @@ def settings_of(trial: Trial, lapsed: Lapsed, time_lapse: int, profile: str) -> 
         semantics=semantics_of(trial.metrics, kind.metrics(version), conditions, trial.plan.seed),
         default_scrape=_default_scrape(trial, float(lapsed.cluster.metrics.scrape_interval)),
         usage_interval_seconds=float(lapsed.cluster.metrics.resource_resolution),
+    )
+
+
+def settings_by_hand(time_lapse: int, profile: EngineProfile | None, file: str) -> Settings:
+    """Return the settings of a world that people apply their own manifests to.
+
+    Everything has its defaults: a node for each pod at once, prometheus-adapter's default rules.
+
+    Args:
+        time_lapse: seconds of the world in one of the clock.
+        profile: of the engine that it is of; those of other engines, and all without one, are found
+            by image and accelerator.
+        file: that the profile lies in.
+    """
+    controllers, conditions = Controllers(), MetricConditions()
+    known: dict[str, MetricInfo] = {}
+    for kind in engine_kinds():
+        known |= kind.metrics(None)
+    anything = MetricsInput("default", "", (WantedMetric("Resource", "cpu"),))
+    return Settings(
+        time_lapse=time_lapse,
+        namespace="default",
+        flags=_flags(controllers, time_lapse),
+        nodes=Nodes(),
+        image_pull_seconds=float(PodStartup().image_pull) / time_lapse,
+        model_load_seconds=None,
+        profiles={} if profile is None else {profile.spec.engine: file},
+        semantics=semantics_of(anything, known, conditions, seed=1),
+        default_scrape=DefaultScrape(
+            interval_seconds=float(conditions.scrape_interval) / time_lapse
+        ),
+        usage_interval_seconds=float(conditions.resource_resolution) / time_lapse,
+    )
+
+
+def _flags(controllers: Controllers, time_lapse: int) -> ControllerFlags:
+    return ControllerFlags(
+        sync_period_seconds=float(controllers.sync_period) / time_lapse,
+        downscale_stabilization_seconds=float(controllers.downscale_stabilization) / time_lapse,
+        tolerance=controllers.tolerance,
+        cpu_initialization_period_seconds=float(controllers.cpu_initialization_period) / time_lapse,
+        initial_readiness_delay_seconds=float(controllers.initial_readiness_delay) / time_lapse,
     )
 
 
