@@ -160,7 +160,11 @@ def _binds(address: str, port: int) -> bool:
 
 def _listening_subnets() -> Iterator[str]:
     """Yield the /24s in which somebody listens, such as what is left of a killed world."""
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+    try:
+        table = Path("/proc/net/tcp").read_text()
+    except OSError:  # a sandbox that hides it
+        return
+    for line in table.splitlines()[1:]:
         _, local, _, state, *_ = line.split()
         if state == _LISTENING:
             packed = bytes.fromhex(local.partition(":")[0])
