@@ -120,6 +120,13 @@ def published(session: nox.Session) -> None:
     session.run("python", "tools/published.py", *session.posargs)
 
 
+@nox.session
+def fidelity(session: nox.Session) -> None:
+    """Run the same in sim and in world local, and compare: `nox -s fidelity -- --write`."""
+    install(session)
+    session.run("python", "tools/fidelity.py", *session.posargs)
+
+
 @nox.session(name="guard-band")
 def guard_band(session: nox.Session) -> None:
     """Hold the guard band to seeds and engines that it did not run: minutes per policy."""
