@@ -1,15 +1,23 @@
-"""`python -m scalecert.worlds.local.control_plane`: build the binaries and print where."""
+"""`python -m scalecert.worlds.local.control_plane`: build the binaries and print where.
+
+Nothing is built where `SCALECERT_KUBE_ASSETS` names a folder that has them.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
 from scalecert.clock import monotonic_seconds
-from scalecert.errors import ScaleCertError, UsageError
+from scalecert.errors import EnvironmentFault, UsageError
+from scalecert.lines import one_line
+from scalecert.worlds.local.control_plane.assets import ENVIRONMENT_VARIABLE, kubernetes_folder
 from scalecert.worlds.local.control_plane.building import build_assets
 from scalecert.worlds.local.linux import require_linux
+
+UNUSABLE_INPUT, INCONCLUSIVE, INTERRUPTED = 2, 3, 130
 
 _LINE_SECONDS = 10.0
 """Between lines of progress where no terminal can overwrite one."""
@@ -34,17 +42,26 @@ class _Progress:
         if self._terminal:
             click.echo(err=True)
 
+    def fail(self, why: str, code: int) -> int:
+        """Say why there will be no more, and return the exit code."""
+        self.end()
+        click.echo(f"scalecert: {one_line(why)}", err=True)
+        return code
+
 
 def main() -> int:
-    """Build, print the folder, return the exit code: 0, 2 if Go is missing, 3 for a fault."""
+    """Build, print the folder, return the exit code as the command line's: 2 if Go is missing."""
     progress = _Progress()
     try:
         require_linux()
-        folder = build_assets(progress)
-    except ScaleCertError as error:
-        progress.end()
-        click.echo(f"scalecert: {error}", err=True)
-        return 2 if isinstance(error, UsageError) else 3
+        named = os.environ.get(ENVIRONMENT_VARIABLE)
+        folder = kubernetes_folder(os.environ) if named else build_assets(progress)
+    except UsageError as error:
+        return progress.fail(str(error), UNUSABLE_INPUT)
+    except EnvironmentFault as error:
+        return progress.fail(str(error), INCONCLUSIVE)
+    except KeyboardInterrupt:
+        return progress.fail("interrupted", INTERRUPTED)
     progress.end()
     click.echo(folder)
     return 0

@@ -49,6 +49,7 @@ def build_assets(say: Say) -> Path:
     ):
         built = Path(scratch) / folder.name
         built.mkdir()
+        say(f"building Kubernetes {kubernetes_version()} and etcd: minutes, once")
         _build(go, built, say)
         (built / _ETCD_AS_BUILT).rename(built / "etcd")
         _move(built, folder)
