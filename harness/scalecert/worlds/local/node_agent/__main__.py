@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from scalecert.errors import ScaleCertError
 from scalecert.worlds.local.node_agent.agent import Agent
-from scalecert.worlds.local.node_agent.config import AgentConfig, read_config
+from scalecert.worlds.local.node_agent.config import AgentConfig, forget_run_start, read_config
 from scalecert.worlds.local.node_agent.kube_api import KubeApi, PodEvent
 from scalecert.worlds.local.node_agent.log import Log
 from scalecert.worlds.local.node_agent.pod_watch import PodWatch
@@ -40,6 +40,7 @@ def main(words: Sequence[str]) -> NoReturn:
 async def _run(config: AgentConfig) -> None:
     directory, log = Path(config.directory), Log()
     directory.mkdir(parents=True, exist_ok=True)
+    forget_run_start(directory)
     loop = asyncio.get_running_loop()
 
     def end(code: int) -> NoReturn:
@@ -58,7 +59,7 @@ async def _run(config: AgentConfig) -> None:
         loop.add_signal_handler(number, end, 0)
     api = KubeApi(config.kubeconfig)
     agent = Agent(config, api, processes, log)
-    await agent.register_warm_nodes()
+    await agent.nodes.register_warm_nodes()
 
     def tell(events: list[PodEvent]) -> None:
         loop.call_soon_threadsafe(agent.take, events)

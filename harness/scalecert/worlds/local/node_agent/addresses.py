@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 
-CONTROL_PLANE = 1
-FIRST_EXPORTER, LAST_EXPORTER = 2, 9
+FIRST_NODE = 2
+"""127.x.y.1 is the control plane's."""
 FIRST_POD, LAST_POD = 10, 254
 
 
 class AddressPool:
-    """Addresses for pods: the one that nobody has had for longest is next.
+    """Addresses for nodes and pods.
+
+    Pods get the address that nobody has had for longest. The first nodes have addresses of their
+    own, further ones such as pods have; no node gives its address back.
 
     Args:
         subnet: its first three parts.
@@ -18,16 +21,16 @@ class AddressPool:
 
     def __init__(self, subnet: str) -> None:
         self._free = deque(f"{subnet}.{last}" for last in range(FIRST_POD, LAST_POD + 1))
+        self._for_nodes = deque(f"{subnet}.{last}" for last in range(FIRST_NODE, FIRST_POD))
 
     def take(self) -> str | None:
-        """Return an address that nobody has; None if there is none."""
+        """Return an address for a pod; None if there is none."""
         return self._free.popleft() if self._free else None
 
+    def take_for_node(self) -> str | None:
+        """Return an address for a node; None if there is none."""
+        return self._for_nodes.popleft() if self._for_nodes else self.take()
+
     def give_back(self, address: str) -> None:
-        """Take an address back."""
+        """Take the address of a pod back."""
         self._free.append(address)
-
-
-def node_address(subnet: str, index: int) -> str:
-    """Return the address of a node and its exporters; those beyond the eighth share the last."""
-    return f"{subnet}.{min(FIRST_EXPORTER + index, LAST_EXPORTER)}"

@@ -13,6 +13,7 @@ import msgspec
 
 from scalecert.documents import canonical_json, require, write_atomic
 from scalecert.errors import UsageError
+from scalecert.exporters.base import Daemon
 from scalecert.scalars import decode_hook
 from scalecert.scenario.model import Nodes
 
@@ -64,7 +65,7 @@ class AgentConfig(_Part, frozen=True):
         profiles: file or name of the engine profile, by engine; others are found as `scalecert
             certify` finds them.
         images: that mock servers stand for, before those that engines recognise.
-        exporters: whether each node has its accelerator exporters.
+        exporters: pods that each node's accelerator exporters are found by; none, no exporters.
         usage_interval_seconds: between two looks at what the processes use.
     """
 
@@ -78,7 +79,7 @@ class AgentConfig(_Part, frozen=True):
     model_load_seconds: float | None = None
     profiles: dict[str, str] = {}
     images: tuple[ServerImage, ...] = ()
-    exporters: bool = False
+    exporters: tuple[Daemon, ...] = ()
     usage_interval_seconds: float = 15.0
 
     def __post_init__(self) -> None:
@@ -101,6 +102,11 @@ class RunStart(_Part, frozen=True):
 def tell_run_start(directory: str | Path, start: float) -> None:
     """Tell the agent of a directory that the run began at `start`, in unix seconds."""
     write_atomic(Path(directory) / RUN_START_FILE, msgspec.json.encode(RunStart(time=start)))
+
+
+def forget_run_start(directory: str | Path) -> None:
+    """Know of no run in a directory."""
+    (Path(directory) / RUN_START_FILE).unlink(missing_ok=True)
 
 
 def run_start(directory: str | Path) -> float | None:

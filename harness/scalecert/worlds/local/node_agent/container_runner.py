@@ -47,7 +47,7 @@ class ContainerRunner:
         """Run until it is stopped, or has ended for good."""
         while True:
             code = await self._once()
-            self.state.end(exit_code_of_container(code), unix_seconds())
+            self.state.end(code, unix_seconds())
             self.changed()
             if self._stopping.is_set() or not self.restarts(code):
                 return
@@ -87,7 +87,7 @@ class ContainerRunner:
             self.process.send(signal.SIGKILL)
 
     async def _once(self) -> int:
-        """Run it once and return its exit code, negative after a signal."""
+        """Run it once and return its exit code."""
         attempt, self._attempts = self._attempts, self._attempts + 1
         if self.launch is None:
             self._runs()
@@ -97,7 +97,7 @@ class ContainerRunner:
         if self._stopping.is_set():
             self.process.send(signal.SIGKILL)
         self._runs()
-        code = await self.process.ended
+        code = exit_code_of_container(await self.process.ended)
         self.exited(code)
         self.process = None
         return code

@@ -30,6 +30,8 @@ _WATCH_SECONDS = 600
 _WATCH_TIMEOUT = urllib3.Timeout(connect=5.0, read=150.0)
 """A watch that is alive has a bookmark every minute."""
 _STRATEGIC_MERGE = "application/strategic-merge-patch+json"
+_MERGED_LISTS = ("podIPs", "hostIPs")
+"""Of a status, to which a strategic merge patch adds what is not in them."""
 _MOST_CONNECTIONS = 8
 
 
@@ -99,8 +101,11 @@ class Api(Protocol):
     def register_node(self, node: Mapping[str, Any]) -> None:
         """Make a node as it is given, or make the one of that name so; nothing taints it."""
 
-    def create_pod(self, pod: Mapping[str, Any]) -> None:
-        """Make a pod, and its namespace, if they are not there."""
+    def delete_nodes(self) -> None:
+        """Remove all nodes."""
+
+    def create_pod(self, pod: Mapping[str, Any], status: Mapping[str, Any]) -> None:
+        """Make a pod with a status, and its namespace, where they are not there."""
 
 
 class _ListMeta(msgspec.Struct, rename="camel"):
@@ -187,7 +192,11 @@ class KubeApi:
         self, namespace: str, name: str, uid: str, status: Mapping[str, Any]
     ) -> None:
         """Write a pod's status."""
-        patch = {"metadata": {"uid": uid}, "status": status}
+        whole = {
+            key: [{"$patch": "replace"}, *value] if key in _MERGED_LISTS else value
+            for key, value in status.items()
+        }
+        patch = {"metadata": {"uid": uid}, "status": whole}
         self._call("PATCH", f"{_pod_path(namespace, name)}/status", patch)
 
     @retrying
@@ -215,12 +224,18 @@ class KubeApi:
         self._call("PATCH", f"{path}/status", {"status": node["status"]})
 
     @retrying
-    def create_pod(self, pod: Mapping[str, Any]) -> None:
-        """Make a pod, and its namespace, if they are not there."""
-        namespace = pod["metadata"]["namespace"]
+    def delete_nodes(self) -> None:
+        """Remove all nodes."""
+        self._call("DELETE", "/api/v1/nodes")
+
+    @retrying
+    def create_pod(self, pod: Mapping[str, Any], status: Mapping[str, Any]) -> None:
+        """Make a pod with a status, and its namespace, where they are not there."""
+        namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         meta = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
         self._create("/api/v1/namespaces", meta)
         self._create(f"/api/v1/namespaces/{namespace}/pods", pod)
+        self._call("PATCH", f"{_pod_path(namespace, name)}/status", {"status": status})
 
     def _create(self, path: str, document: Mapping[str, Any]) -> None:
         try:

@@ -8,26 +8,25 @@ from scalecert.worlds.local.node_agent.config import NodeKind
 from scalecert.worlds.local.node_agent.container_state import timestamp
 from scalecert.worlds.local.node_agent.nodes import Node
 
-_PODS = 110
-"""The kubelet's `maxPods`: beside the replicas there are exporters, and what people try by hand."""
 _CPUS_PER_REPLICA = 256
 _MEMORY_PER_REPLICA_GIB = 4096
-"""More than any manifest asks for: accelerators decide how many replicas a node holds."""
+"""More than any manifest asks for: how many replicas a node holds is the scenario's to say."""
 
 
 def node_object(
-    node: Node, *, replicas: int, address: str, version: str, now: float
+    node: Node, *, replicas: int, others: int, address: str, version: str, now: float
 ) -> dict[str, Any]:
     """Return the node's document.
 
     Args:
         node: that is to be registered.
         replicas: that it holds.
+        others: pods that it has beside them.
         address: of the node.
         version: of the kubelet that it seems to have.
         now: unix seconds.
     """
-    capacity = _capacity(node.kind, replicas)
+    capacity = _capacity(node.kind, replicas, others)
     hostname = {"kubernetes.io/hostname": node.name}
     usual = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
     return {
@@ -48,15 +47,18 @@ def node_object(
     }
 
 
-def _capacity(kind: NodeKind, replicas: int) -> dict[str, str]:
-    """Return what a node has; without accelerators its pods are counted."""
-    accelerated = kind.accelerators > 0
+def _capacity(kind: NodeKind, replicas: int, others: int) -> dict[str, str]:
+    """Return what a node has: it is full with its replicas, whether they take accelerators or not.
+
+    So it is `maxPods` that counts them.
+    """
+    accelerators = {kind.resource: str(kind.accelerators * replicas)} if kind.resource else {}
     return {
         "cpu": str(_CPUS_PER_REPLICA * replicas),
         "memory": f"{_MEMORY_PER_REPLICA_GIB * replicas}Gi",
         "ephemeral-storage": f"{_MEMORY_PER_REPLICA_GIB * replicas}Gi",
-        "pods": str(_PODS if accelerated else replicas),
-        **({kind.resource: str(kind.accelerators * replicas)} if accelerated else {}),
+        "pods": str(replicas + others),
+        **accelerators,
     }
 
 

@@ -37,14 +37,15 @@ class Node:
 class _Pool:
     """Nodes of one kind.
 
-    `nodes` are those that were announced, by their place in the pool; `unplaced` are pods that no
-    node may be added for.
+    `nodes` are those that were announced, by their place in the pool; `placed` says where pods are
+    expected, `bound` which of them are there; `unplaced` are pods that no node may be added for.
     """
 
     kind: NodeKind
     pool: NodePool
     nodes: dict[int, Node] = field(default_factory=dict)
     placed: dict[str, int] = field(default_factory=dict)
+    bound: set[str] = field(default_factory=set)
     unplaced: list[str] = field(default_factory=list)
 
     def takes(self, kind: NodeKind) -> bool:
@@ -91,12 +92,30 @@ class NodePools:
             pool = self._pools[-1]
         return [*warm, *self._place(pool, uid, now)]
 
+    def bound(self, uid: str, node: Node, now: float) -> list[Node]:
+        """Take notice of a pod that was bound to a node; return the nodes that come because of it.
+
+        On a node of another kind than it asked for, it has the room of a pod that waits for it.
+        """
+        pool = next(one for one in self._pools if node in one.nodes.values())
+        if uid in pool.placed:
+            pool.bound.add(uid)
+            return []
+        coming = self.forget(uid, now)
+        waiting = [one for one in pool.placed if one not in pool.bound]
+        if not waiting:
+            return coming
+        pool.placed[uid] = pool.placed.pop(waiting[0])
+        pool.bound.add(uid)
+        return [*coming, *self._place(pool, waiting[0], now)]
+
     def forget(self, uid: str, now: float) -> list[Node]:
         """Give the room of a pod back; return the nodes that come because of it."""
         for pool in self._pools:
             if uid in pool.unplaced:
                 pool.unplaced.remove(uid)
             elif uid in pool.placed:
+                pool.bound.discard(uid)
                 pool.pool.release(pool.placed.pop(uid))
                 if pool.unplaced:
                     return self._place(pool, pool.unplaced.pop(0), now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import msgspec
@@ -163,13 +163,12 @@ class PodSpec:
 
 @dataclass(frozen=True, slots=True)
 class PodIdentity:
-    """Which pod it is."""
+    """Which pod it is; `ordinal` counts all pods in the order of their creation."""
 
     name: str
     namespace: str
     uid: str
     ordinal: int
-    labels: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

@@ -41,12 +41,16 @@ class PodRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """A pod that requests may be sent to; `ports` are those of its containers, by name."""
+    """A pod that requests may be sent to.
+
+    Its server listens on `port`; `ports` are those that its containers name, or number.
+    """
 
     ordinal: int
     name: str
     namespace: str
     address: str
+    port: int
     ports: dict[str, int]
 
 
@@ -66,7 +70,7 @@ class Records:
     def __init__(self, directory: Path) -> None:
         self._routes_file = directory / ROUTES_FILE
         self._routes: dict[str, Route] = {}
-        self._pods: TextIO = (directory / PODS_FILE).open("a", encoding="utf-8", buffering=1)
+        self._pods: TextIO = (directory / PODS_FILE).open("w", encoding="utf-8", buffering=1)
         self._write_routes()
 
     def pod(
@@ -93,9 +97,11 @@ class Records:
         )
         self._pods.write(msgspec.json.encode(record).decode() + "\n")
 
-    def route(self, pod: PodIdentity, address: str, ports: Mapping[str, int]) -> None:
+    def route(self, pod: PodIdentity, address: str, *, port: int, ports: Mapping[str, int]) -> None:
         """Send requests to a pod from now on."""
-        self._routes[pod.uid] = Route(pod.ordinal, pod.name, pod.namespace, address, dict(ports))
+        self._routes[pod.uid] = Route(
+            pod.ordinal, pod.name, pod.namespace, address, port, dict(ports)
+        )
         self._write_routes()
 
     def unroute(self, pod: PodIdentity) -> None:

@@ -22,11 +22,14 @@ class StatusWriter:
     def __init__(self, write: Write) -> None:
         self._write = write
         self._newest: dict[str, Any] | None = None
+        self._last: dict[str, Any] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def put(self, status: dict[str, Any]) -> None:
-        """Write a status as soon as may be."""
-        self._newest = status
+        """Write a status as soon as may be, unless it says nothing new."""
+        if status == self._last:
+            return
+        self._newest = self._last = status
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 

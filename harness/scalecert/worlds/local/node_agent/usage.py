@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from scalecert.documents import write_atomic
+from scalecert.worlds.local.node_agent.pod_objects import PodIdentity
 
 USAGE_FILE = "usage.json"
 _PROC = Path("/proc")
@@ -78,18 +79,18 @@ def _tree(pid: int, proc: Path) -> Iterator[int]:
                 yield from _tree(int(child), proc)
 
 
-def usage_of(pods: Mapping[tuple[str, str], Mapping[str, tuple[float, int]]], now: float) -> Usage:
+def usage_of(pods: Mapping[PodIdentity, Mapping[str, tuple[float, int]]], now: float) -> Usage:
     """Return what pods use.
 
     Args:
-        pods: by namespace and name, the start and the pid of each container; 0 is no process.
+        pods: the start and the process id of each container that runs; 0 is no process.
         now: unix seconds.
     """
     found = []
-    for (namespace, name), containers in pods.items():
+    for pod, containers in pods.items():
         each = [
-            ContainerUsage(container, since, *(tree_usage(pid) if pid else (0.0, 0)))
-            for container, (since, pid) in containers.items()
+            ContainerUsage(name, since, *(tree_usage(pid) if pid else (0.0, 0)))
+            for name, (since, pid) in containers.items()
         ]
-        found.append(PodUsage(namespace, name, each))
+        found.append(PodUsage(pod.namespace, pod.name, each))
     return Usage(now, found)
