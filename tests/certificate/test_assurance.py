@@ -14,12 +14,13 @@ from factories import make_plan, make_scenario, make_signal
 from msgspec.structs import replace
 
 from scalecert.bundled import bundled
-from scalecert.certificate.assurance import Assurance, assurance
+from scalecert.certificate.assurance import LEVELS, Assurance, assurance
 from scalecert.certificate.envelope import envelope
 from scalecert.certificate.model_errors import model_errors
 from scalecert.certificate.not_proved import not_proved
 from scalecert.documents import load_document
 from scalecert.errors import HarnessBug, UsageError
+from scalecert.recording.agreement import Agreement
 from scalecert.recording.fidelity import (
     KIND,
     Comparison,
@@ -27,7 +28,7 @@ from scalecert.recording.fidelity import (
     FidelityFile,
     shipped_fidelity,
 )
-from scalecert.recording.plan import Difference, ModelError, Plan, Variation
+from scalecert.recording.plan import Difference, ModelError, Plan, Variation, WallClock
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "fixtures" / "golden" / "hpa"
@@ -64,6 +65,119 @@ def subjects(*plans: Plan) -> set[str]:
 def test_the_level_is_that_of_the_weakest_run(profiles: list[str], expected: Assurance) -> None:
     """One estimated run makes all of it S1, and only `measured` is measured."""
     assert assurance([plan_with(profile=profile) for profile in profiles]) == expected
+
+
+@pytest.mark.parametrize(
+    ("time_lapse", "profile", "expected"),
+    [
+        (1, "estimated", Assurance("L1", "local, estimated profile")),
+        (1, "measured", Assurance("L2", "local, measured profile")),
+        (
+            3,
+            "measured",
+            Assurance("T2", "local in time lapse, 3 times as fast, measured profile"),
+        ),
+        (
+            5,
+            "estimated",
+            Assurance("T1", "local in time lapse, 5 times as fast, estimated profile"),
+        ),
+    ],
+)
+def test_real_processes_have_levels_of_their_own(
+    time_lapse: int, profile: str, expected: Assurance
+) -> None:
+    """A real control plane is another letter, a time lapse a lower one, whatever the profile."""
+    assert assurance([on_the_clock(time_lapse=time_lapse, profile=profile)]) == expected
+    assert expected.level in LEVELS
+
+
+def test_levels_are_in_order() -> None:
+    """What is known of the engine weighs more than what stood for the cluster, which counts too."""
+    assert list(LEVELS) == sorted(LEVELS, key=lambda level: (level[1], "STL".index(level[0])))
+
+
+def on_the_clock(*, time_lapse: int = 1, streamed: float = 1.0, **changes: object) -> Plan:
+    """Return a plan of world `local`."""
+    clock = WallClock(
+        time_lapse=time_lapse,
+        not_scaled=("Prometheus takes up new targets at its own pace.",) * (time_lapse > 1),
+        streamed_share=streamed,
+        components={"kubernetes": "v1.36.3", "prometheus": "2.42.0"},
+    )
+    return plan_with(world="local", wall_clock=clock, **changes)
+
+
+def test_the_real_controller_has_no_error() -> None:
+    """Where it decided itself nothing stood for it; its adapter is still a model."""
+    plan = on_the_clock()
+    errors = model_errors([plan])
+    assert (errors.hpa.basis, errors.worlds) == ("none", None)
+    assert errors.hpa.against == "kube-controller-manager v1.36.3 itself decided"
+    assert (errors.pipeline.basis, errors.pipeline.relative) == ("unknown", None)
+    assert "Prometheus 2.42.0 itself scraped" in errors.pipeline.against
+    assert envelope([plan]).kubernetes == "v1.36.3"
+
+
+def test_what_stays_open_on_one_machine() -> None:
+    """The control plane is real and idle, nodes are imitated, and nothing is called simulated."""
+    told = subjects(on_the_clock())
+    assert {"nodes", "busy control plane", "adapter", "other controllers"} <= told
+    assert not {"control plane", "metric path", "time lapse", "first tokens"} & told
+    assert "CPU and memory" in subjects(
+        on_the_clock(signals=(make_signal(source_type="Resource"),))
+    )
+
+
+def test_time_lapse_and_streaming_are_left_open() -> None:
+    """What was hurried, and what was not seen of every request, is said in the list."""
+    plan = on_the_clock(time_lapse=3, streamed=0.4)
+    told = not_proved([plan], envelope([plan]), model_errors([plan]))
+    sentences = {one.subject: one.sentence for one in told}
+    assert "3 times as fast" in sentences["time lapse"]
+    assert "40 %" in sentences["first tokens"]
+
+
+def agreed(**changes: object) -> Agreement:
+    facts: dict[str, object] = {
+        "pairs": 4,
+        "runs": 12,
+        "unseen": 1,
+        "within_limits": 4,
+        "replica_difference": 0.31,
+        "first_scale_up_syncs": 0.7,
+        "p50_difference": 0.04,
+        "p95_difference": 0.12,
+        "verdicts_compared": 96,
+        "verdicts_differing": 0,
+        "components": {"kubernetes": "v1.36.3"},
+    }
+    return Agreement(**{**facts, **changes})
+
+
+def test_how_whole_runs_agree_stands_beside_the_parts() -> None:
+    """The agreement that was known when the recordings were made is on the certificate."""
+    found = model_errors([plan_with(fidelity=Fidelity(worlds=agreed()))]).worlds
+    assert (found.basis, found.against) == ("measured", "world local (kubernetes v1.36.3)")
+    assert (found.replica_difference, found.pairs, found.unseen) == (0.31, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "reason"),
+    [
+        (
+            Fidelity(worlds_unmeasured="not with this engine profile"),
+            "not with this engine profile",
+        ),
+        (Fidelity(), "the recording does not say"),
+        (None, "the recording does not say"),
+    ],
+)
+def test_an_agreement_that_nobody_measured_is_unknown(fidelity, reason) -> None:
+    """Missing, stale or of an earlier release: why is said, and no figure."""
+    plans = [plan_with(fidelity=Fidelity(worlds=agreed())), plan_with(fidelity=fidelity)]
+    found = model_errors(plans).worlds
+    assert (found.basis, found.against, found.replica_difference) == ("unknown", reason, None)
 
 
 @pytest.mark.parametrize(

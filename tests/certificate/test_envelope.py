@@ -163,8 +163,8 @@ def test_no_line_exceeds_100_columns(name: str, scenarios: int) -> None:
 
 
 def test_it_is_short() -> None:
-    """Somebody reads it in seconds: fourteen lines where much is unknown."""
-    assert len(lines(make_plan(fidelity=shipped_fidelity()))) <= 14
+    """Somebody reads it in seconds: fifteen lines where much is unknown."""
+    assert len(lines(make_plan(fidelity=shipped_fidelity()))) <= 15
 
 
 def test_corners_alone_are_enough() -> None:

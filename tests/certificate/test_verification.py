@@ -165,7 +165,9 @@ def test_the_schema_step_refuses_what_reads_in_two_ways():
     assert "verdict twice" in verification.schema(CERTIFICATE, {"verdict"}).text
     assurance = replace(CERTIFICATE.spec.assurance, level="S9")
     forged = replace(CERTIFICATE, spec=replace(CERTIFICATE.spec, assurance=assurance))
-    assert verification.schema(forged, ()).text.endswith("found S9, expected S1, S2")
+    assert verification.schema(forged, ()).text.endswith(
+        "found S9, expected S1, T1, L1, S2, T2, L2"
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from scalecert.errors import UsageError
 from scalecert.recording import store
-from scalecert.recording.plan import Plan, Variation
+from scalecert.recording.plan import Plan, Variation, WallClock
 from scalecert.recording.runs import Runs, runs_in
 from scalecert.recording.variations import FAST, SLOW, alone, guard_band, nominal
 
@@ -68,8 +68,10 @@ def test_runs_are_loaded_in_their_order(case: Path) -> None:
         {"engine": make_engine(profile_digest="sha256:another")},
         {"scenario": make_scenario(duration=61.0)},
         {"objective": ()},
+        {"world": "local"},
+        {"wall_clock": WallClock(time_lapse=3)},
     ],
-    ids=["policy", "profile", "scenario", "objective"],
+    ids=["policy", "profile", "scenario", "objective", "world", "time lapse"],
 )
 def test_runs_of_different_things_are_not_judged_together(
     tmp_path: Path, changes: dict[str, object]
@@ -77,7 +79,9 @@ def test_runs_of_different_things_are_not_judged_together(
     """A seed from before the policy was edited is no evidence for the policy as it is now."""
     first = save_plan(tmp_path, nominal(1))
     second = save_plan(tmp_path, nominal(2), replace(PLAN, **changes))
-    with pytest.raises(UsageError, match="is of another policy, profile, objective or scenario"):
+    with pytest.raises(
+        UsageError, match="is of another policy, profile, objective, scenario or world"
+    ):
         runs_in([second, first])
     assert runs_in([second]) == Runs((second,))
 

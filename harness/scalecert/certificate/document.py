@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -20,6 +20,7 @@ from scalecert.certificate.guard import Guard, RecordingRef, by_scenario, guard,
 from scalecert.certificate.model_errors import ModelErrors, model_errors
 from scalecert.certificate.not_proved import Unproved, not_proved
 from scalecert.certificate.parts import CertificatePart, taken_from
+from scalecert.certificate.wall_clock import ClockFacts, clock_facts
 from scalecert.checks.finding import Finding, Verdict
 from scalecert.checks.verdict import overall
 from scalecert.documents import (
@@ -143,7 +144,10 @@ class Statistics(CertificatePart, frozen=True):
 
 
 class Spec(CertificatePart, frozen=True):
-    """`objective` as on the command line, one term each; `seed` is the first run's."""
+    """`objective` as on the command line, one term each; `seed` is the first run's.
+
+    `wall_clock` is absent for virtual time.
+    """
 
     verdict: Verdict
     objective: tuple[str, ...]
@@ -164,6 +168,7 @@ class Spec(CertificatePart, frozen=True):
     guard: Guard | None = None
     recordings: tuple[RecordingRef, ...] = ()
     given: Given | None = None
+    wall_clock: ClockFacts | None = None
 
 
 class Certificate(CertificatePart, frozen=True):
@@ -192,10 +197,10 @@ def issue(
         date: in UTC, ISO 8601.
 
     Raises:
-        HarnessBug: without a run, or if the runs are of different policies.
+        HarnessBug: without a run, or if the runs are of different policies or worlds.
     """
     found, scenarios = tuple(findings), by_scenario(runs)
-    if len({(run.plan.policy.digest, run.plan.policy.name) for run in runs}) != 1:
+    if len({in_common(run.plan) for run in runs}) != 1:
         raise HarnessBug(f"{len(runs)} runs do not make one certificate")
     plans = [same[0] for same in scenarios.values()]
     plan, results = plans[0], _results(plans, found, efficiencies(runs))
@@ -227,8 +232,23 @@ def issue(
             guard=band,
             recordings=recordings(runs),
             given=plan.given,
+            wall_clock=clock_facts(every, found),
         ),
     )
+
+
+class Common(NamedTuple):
+    """What the runs of one certificate have in common."""
+
+    policy: str
+    digest: str
+    world: str
+    time_lapse: int
+
+
+def in_common(plan: Plan) -> Common:
+    """Return what a run must have in common with the others of its certificate."""
+    return Common(plan.policy.name, plan.policy.digest, plan.world, plan.time_lapse)
 
 
 def _results(

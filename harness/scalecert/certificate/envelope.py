@@ -85,6 +85,7 @@ class Conditions(CertificatePart, frozen=True, kw_only=True):
     scale_up_tolerance: float
     scale_up_stabilization_seconds: float
     scale_down_stabilization_seconds: float
+    connections: str = "per-request"
 
 
 class Envelope(CertificatePart, frozen=True, kw_only=True):
@@ -220,6 +221,7 @@ def _cluster(plan: Plan) -> Conditions:
             stock_outs=len(nodes.stock_outs),
         ),
         routing=cluster.routing,
+        connections=cluster.connections,
         scrape_interval_seconds=plan.scrape_interval_seconds,
         ingestion_seconds=plan.ingestion_seconds,
         metric_outages=len(cluster.metrics.outages),

@@ -66,6 +66,9 @@ def _absolute(spec: Spec, result: ScenarioResult) -> dict[str, str]:
     found = {}
     if spec.assurance is not None:
         found["assurance"] = f"{spec.assurance.level} ({spec.assurance.title})"
+    if spec.wall_clock is not None:
+        found["timeLapse"] = str(spec.wall_clock.time_lapse)
+        found["streamedShare"] = repr(spec.wall_clock.streamed_share)
     if result.load is not None:
         found["peakRequestsPerSecond"] = repr(result.load.peak_per_second)
         found["meanRequestsPerSecond"] = repr(result.load.mean_per_second)

@@ -15,6 +15,7 @@ from scalecert.certificate.model_errors import ModelErrors
 from scalecert.certificate.parts import CertificatePart
 from scalecert.errors import HarnessBug
 from scalecert.recording.plan import ENGINE_VERSION, Plan
+from scalecert.units import format_percent
 
 _WHOLE_LOAD = 0.99
 """The share of a peak from which a run was offered all of it: capacity is found to 1 %."""
@@ -28,7 +29,7 @@ class Unproved(CertificatePart, frozen=True):
     sentence: str
 
 
-_SIMULATED = (
+_ANYWHERE = (
     Unproved(
         "engine features",
         "LoRA adapters, speculative decoding, KV transfer, pipeline parallelism and input other"
@@ -40,6 +41,13 @@ _SIMULATED = (
         " taken back by the cloud.",
     ),
     Unproved(
+        "other controllers",
+        "The HPA is alone: no rollout, disruption budget, quota, vertical autoscaler or other"
+        " workload takes replicas or nodes.",
+    ),
+)
+_SIMULATED = (
+    Unproved(
         "network and clients",
         "The way between client and server takes no time and loses nothing; no client times out,"
         " cancels or retries.",
@@ -48,10 +56,21 @@ _SIMULATED = (
         "control plane",
         "API server, scheduler and endpoints act at once, and the HPA syncs on time.",
     ),
+)
+_ON_ONE_MACHINE = (
     Unproved(
-        "other controllers",
-        "The HPA is alone: no rollout, disruption budget, quota, vertical autoscaler or other"
-        " workload takes replicas or nodes.",
+        "network and clients",
+        "Client and servers are on one machine: no network delays or loses anything; no client"
+        " times out, cancels or retries.",
+    ),
+    Unproved(
+        "nodes",
+        "Kubelet, container runtime and registry are imitated; pods are mock servers' processes,"
+        " which share this machine's cores with all else.",
+    ),
+    Unproved(
+        "busy control plane",
+        "API server, scheduler and controllers are real, and have nothing but this policy to do.",
     ),
 )
 
@@ -72,10 +91,35 @@ def not_proved(plans: Sequence[Plan], valid: Envelope, errors: ModelErrors) -> t
     return (
         *_engine(plans, valid, errors),
         *_corners(plans, errors),
+        *_clock(plans),
         *_cluster(plans, valid, errors),
         *_traffic(plans, valid),
-        *_SIMULATED,
+        *_ANYWHERE,
+        *(_ON_ONE_MACHINE if _on_the_clock(plans) else _SIMULATED),
     )
+
+
+def _on_the_clock(plans: Sequence[Plan]) -> bool:
+    return any(plan.wall_clock is not None for plan in plans)
+
+
+def _clock(plans: Sequence[Plan]) -> Iterator[Unproved]:
+    """Yield what is open because time passed on the clock, or faster than it would."""
+    clocks = [plan.wall_clock for plan in plans if plan.wall_clock is not None]
+    if any(clock.time_lapse > 1 for clock in clocks):
+        lapse = max(clock.time_lapse for clock in clocks)
+        yield Unproved(
+            "time lapse",
+            f"The runs went {lapse} times as fast as they would; what does not go faster weighs"
+            f" {lapse} times as much (wallClock.notScaled lists it).",
+        )
+    share = min((clock.streamed_share for clock in clocks), default=1.0)
+    if share < 1:
+        yield Unproved(
+            "first tokens",
+            f"Of {format_percent(share)} of the requests, chosen at random, the first token was"
+            " seen; of the others the whole answer alone.",
+        )
 
 
 def _engine(plans: Sequence[Plan], valid: Envelope, errors: ModelErrors) -> Iterator[Unproved]:
@@ -147,13 +191,11 @@ def _cluster(plans: Sequence[Plan], valid: Envelope, errors: ModelErrors) -> Ite
     if errors.hpa.basis == "unknown":
         yield Unproved("HPA", "The recording does not say what its HPA was compared with.")
     if errors.pipeline.basis == "unknown":
-        yield Unproved(
-            "metric path",
-            "Scrapes, ingestion and adapters are modelled by their sources and documents, and were"
-            " never compared with those of a real cluster.",
-        )
+        yield _metric_path(on_the_clock=_on_the_clock(plans))
     if any(signal.source_type in _RESOURCES for plan in plans for signal in plan.signals):
-        yield Unproved("CPU and memory", "Their use is an assumed model of the server's process.")
+        real, model = "that of mock servers' processes", "an assumed model of the server's process"
+        used = real if _on_the_clock(plans) else model
+        yield Unproved("CPU and memory", f"Their use is {used}.")
     if all(one.nodes.warm is None for one in valid.conditions):
         yield Unproved("missing nodes", "Every pod finds a node at once.")
     else:
@@ -161,6 +203,20 @@ def _cluster(plans: Sequence[Plan], valid: Envelope, errors: ModelErrors) -> Ite
             "node autoscaler",
             "Nodes come after a fixed time; what decides on them is not modelled.",
         )
+
+
+def _metric_path(*, on_the_clock: bool) -> Unproved:
+    if on_the_clock:
+        return Unproved(
+            "adapter",
+            "A real Prometheus scraped; the adapter between it and the HPA follows its sources and"
+            " documents, and was never compared with a real one.",
+        )
+    return Unproved(
+        "metric path",
+        "Scrapes, ingestion and adapters are modelled by their sources and documents, and were"
+        " never compared with those of a real cluster.",
+    )
 
 
 def _traffic(plans: Sequence[Plan], valid: Envelope) -> Iterator[Unproved]:
@@ -174,8 +230,10 @@ def _traffic(plans: Sequence[Plan], valid: Envelope) -> Iterator[Unproved]:
             "Every prompt is computed in full, though the server would reuse shared prefixes.",
         )
     routing = ", ".join(dict.fromkeys(one.routing for one in valid.conditions))
+    kept = any(one.connections == "keep-alive" for one in valid.conditions)
+    others = "Other ways" if kept else "Kept connections"
     yield Unproved(
         "other routing",
-        f"Requests are routed one by one ({routing}); kept connections and gateways that look at"
-        " prompts or queues are not modelled.",
+        f"Requests find their pod by themselves ({routing}). {others}, and gateways that look at"
+        " prompts or queues, were not run.",
     )

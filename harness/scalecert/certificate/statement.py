@@ -49,7 +49,10 @@ class Engine(CertificatePart, frozen=True):
 
 
 class Predicate(CertificatePart, frozen=True):
-    """What is stated: enough to decide on without opening the certificate."""
+    """What is stated: enough to decide on without opening the certificate.
+
+    `time_lapse` is how many seconds of the runs passed in one of the clock.
+    """
 
     verdict: Verdict
     assurance: Assurance | None
@@ -60,6 +63,7 @@ class Predicate(CertificatePart, frozen=True):
     world: str
     harness_version: str
     date: str
+    time_lapse: int = 1
 
 
 class Statement(CertificatePart, frozen=True):
@@ -101,5 +105,6 @@ def statement(certificate: Certificate, data: bytes, name: str) -> Statement:
             world=spec.world,
             harness_version=spec.harness_version,
             date=certificate.metadata.date,
+            time_lapse=spec.wall_clock.time_lapse if spec.wall_clock else 1,
         ),
     )

@@ -106,7 +106,9 @@ def _summary(certificate: Certificate, *, colour: bool) -> Iterator[str]:
     spec = certificate.spec
     yield f"{_headline(spec, colour=colour)} {certificate.metadata.name}: {_objective(spec)}"
     if spec.assurance and spec.envelope and spec.errors:
-        yield from assurance_lines(spec.assurance, spec.envelope, spec.errors, spec.not_proved)
+        yield from assurance_lines(
+            spec.assurance, spec.envelope, spec.errors, spec.not_proved, spec.wall_clock
+        )
     suite = f"suite {spec.suite.name} {spec.suite.version} ({spec.suite.digest[:19]})"
     yield from wrapped(
         f"{suite}, world {spec.world}, {_runs(spec)}, scalecert {spec.harness_version}"

@@ -1,6 +1,8 @@
 """Envelope, errors and what is not proved, as the terminal shows them beneath the verdict.
 
 S1         sim, estimated profile
+clock      pace      3 times as fast as it would be ...
+           ...
 valid for  load      0.5 to 7.2 requests/s ...
            ...
 errors     HPA       0 of 7,015 cases differ from ...
@@ -14,8 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from scalecert.certificate.assurance import Assurance
 from scalecert.certificate.envelope import Conditions, Envelope, NodesEnvelope, Span
-from scalecert.certificate.model_errors import KnownError, ModelErrors
+from scalecert.certificate.model_errors import KnownError, ModelErrors, WorldsError
 from scalecert.certificate.not_proved import Unproved
+from scalecert.certificate.wall_clock import ClockFacts
 from scalecert.certificate.wrapping import wrapped
 from scalecert.units import format_percent, format_seconds
 
@@ -23,10 +26,16 @@ _TITLE, _LABEL = 11, 9
 
 
 def assurance_lines(
-    assurance: Assurance, valid: Envelope, errors: ModelErrors, unproved: Sequence[Unproved]
+    assurance: Assurance,
+    valid: Envelope,
+    errors: ModelErrors,
+    unproved: Sequence[Unproved],
+    clock: ClockFacts | None = None,
 ) -> Iterator[str]:
     """Yield the lines that stand beneath a certificate's first line, of 100 columns at most."""
     yield f"{assurance.level:{_TITLE}}{assurance.title}"
+    if clock is not None:
+        yield from _block("clock", _clock(clock))
     yield from _block("valid for", _valid(valid))
     yield from _block("errors", _errors(errors))
     subjects = ", ".join(one.subject for one in unproved)
@@ -38,6 +47,27 @@ def _block(title: str, rows: Iterator[tuple[str, str]]) -> Iterator[str]:
     for label, text in rows:
         yield from wrapped(text, first=f"{title:{_TITLE}}{label:{_LABEL}} ")
         title = ""
+
+
+def _clock(clock: ClockFacts) -> Iterator[tuple[str, str]]:
+    lapse = clock.time_lapse
+    yield "pace", "seconds of the clock" if lapse == 1 else f"{lapse} times as fast as the clock"
+    yield "load", _offered(clock)
+    if clock.components:
+        yield "versions", ", ".join(f"{name} {one}" for name, one in clock.components.items())
+    label = "unscaled"
+    for sentence in clock.not_scaled:
+        yield label, sentence
+        label = ""
+
+
+def _offered(clock: ClockFacts) -> str:
+    """Return how the load was offered: on time, as much as was asked, and how much was seen."""
+    delay, achieved = clock.schedule_delay_seconds, clock.achieved_to_asked
+    late = "unknown" if delay is None else format_seconds(delay)
+    asked = "unknown" if achieved is None else format_percent(achieved, digits=4)
+    streamed = format_percent(clock.streamed_share)
+    return f"sent {late} late (p99), {asked} of the asked rate, {streamed} of the requests streamed"
 
 
 def _valid(valid: Envelope) -> Iterator[tuple[str, str]]:
@@ -113,7 +143,8 @@ def _metrics(one: Conditions) -> str:
         seen = f"seen {one.ingestion_seconds:g} s later"
     outages = f", outages: {one.metric_outages}" if one.metric_outages else ""
     scraped = f"scraped every {one.scrape_interval_seconds:g} s"
-    return f"{scraped}, {seen}{outages}; {one.routing} routing"
+    kept = ", connections kept" if one.connections == "keep-alive" else ""
+    return f"{scraped}, {seen}{outages}; {one.routing} routing{kept}"
 
 
 def _control(one: Conditions) -> str:
@@ -130,11 +161,33 @@ def _errors(errors: ModelErrors) -> Iterator[tuple[str, str]]:
     engine = errors.engine
     parts = {"prefill": engine.prefill, "decode": engine.decode, "start-up": engine.startup}
     yield "engine", ", ".join(f"{name} {_share(error)}" for name, error in parts.items())
+    if errors.worlds is not None:
+        yield "runs", _agreement(errors.worlds)
+
+
+def _agreement(error: WorldsError) -> str:
+    """Return how far whole runs are from those of real processes."""
+    if error.basis == "unknown":
+        return f"not measured against world local: {error.against}"
+    syncs = error.first_scale_up_syncs
+    first = "scale up apart" if syncs is None else f"first scale-up {syncs:.2g} syncs"
+    p50, p95 = (_known_share(one) for one in (error.p50_difference, error.p95_difference))
+    compared = f"{error.verdicts_differing} of {error.verdicts_compared:,} verdicts"
+    replicas = error.replica_difference or 0.0
+    return (
+        f"apart from {error.against} by at most {replicas:.2g} replicas, {first}, p50 {p50},"
+        f" p95 {p95}, {compared}; {error.within_limits} of {error.pairs} pairs within limits,"
+        f" {error.unseen} unseen"
+    )
+
+
+def _known_share(share: float | None) -> str:
+    return "unknown" if share is None else format_percent(share, digits=2)
 
 
 def _cases(error: KnownError) -> str:
-    if error.basis == "unknown" or error.cases is None:
-        return f"unknown: {error.against}"
+    if error.basis in ("none", "unknown") or error.cases is None:
+        return f"{error.basis}: {error.against}"
     return f"{error.mismatches} of {error.cases:,} recorded cases differ from {error.against}"
 
 

@@ -119,6 +119,9 @@ def digest(name: str, what: str, found: str, issued: str, *, demanded: bool, hin
     return Step(name, "differs", text, demanded)
 
 
+_OF_A_SESSION = ("harness_version", "world", "time_lapse", "policy", "engine", "objective", "given")
+
+
 def of_one_session(plans: Sequence[Plan]) -> str:
     """Return what the first plan and another have not in common though one session made both.
 
@@ -126,7 +129,7 @@ def of_one_session(plans: Sequence[Plan]) -> str:
     """
     first = plans[0]
     for plan in plans[1:]:
-        for field in ("harness_version", "world", "policy", "engine", "objective", "given"):
+        for field in _OF_A_SESSION:
             if getattr(plan, field) != getattr(first, field):
                 return f"{folder_of(_key(plan))}: {field} is not that of {folder_of(_key(first))}"
     seeds = {plan.scenario.metadata.name: plan.seed for plan in reversed(plans)}

@@ -92,21 +92,21 @@ def _judged(
 
 
 def _check_policy(place: Path, recorded: Sequence[RecordedRun]) -> None:
-    """Refuse recordings from before and after a policy was edited.
+    """Refuse recordings from before and after a policy was edited, and of several worlds.
 
     Raises:
         UsageError: naming one of each.
     """
+    from scalecert.certificate.document import in_common
     from scalecert.errors import UsageError
 
-    found = {
-        (run.plan.policy.name, run.plan.policy.digest): run.plan.scenario.metadata.name
-        for run in recorded
-    }
+    found = {in_common(run.plan): run.plan.scenario.metadata.name for run in recorded}
     if len(found) > 1:
+        policies = {(key.policy, key.digest) for key in found}
+        several, one = ("policies", "policy") if len(policies) > 1 else ("worlds", "world and pace")
         raise UsageError(
-            f"found recordings of different policies, those of {' and '.join(found.values())},"
-            " expected one policy",
+            f"found recordings of different {several}, those of {' and '.join(found.values())},"
+            f" expected one {one}",
             file=str(place),
             hint="record all again: scalecert certify",
         )

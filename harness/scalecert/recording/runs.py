@@ -85,8 +85,8 @@ def runs_in(folders: Iterable[Path]) -> Runs:
     for folder in ordered[1:]:
         if _case(plans[folder]) != _case(plans[ordered[0]]):
             raise UsageError(
-                f"is of another policy, profile, objective or scenario than {ordered[0].name}"
-                " beside it",
+                "is of another policy, profile, objective, scenario or world than"
+                f" {ordered[0].name} beside it",
                 file=str(folder),
                 hint="recheck it by itself, or record all again",
             )
@@ -96,4 +96,5 @@ def runs_in(folders: Iterable[Path]) -> Runs:
 def _case(plan: Plan) -> tuple[object, ...]:
     """Return what the runs of one case have in common, however they vary."""
     policy = (plan.policy.name, plan.policy.digest)
-    return (plan.world, plan.scenario, plan.suite, policy, plan.engine, plan.objective)
+    world = (plan.world, plan.time_lapse)
+    return (world, plan.scenario, plan.suite, policy, plan.engine, plan.objective)
