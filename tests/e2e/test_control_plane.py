@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import http.client
 import ssl
 import stat
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from e2e.metrics_stub import GROUP_VERSION, metrics_stub
 from scalecert.clock import unix_seconds
 from scalecert.worlds.local.control_plane import ControllerFlags, KeyPair
 from scalecert.worlds.local.control_plane.certificates import make_pki
+from scalecert.worlds.local.control_plane.readiness import answer_status
 
 pytestmark = pytest.mark.e2e
 
@@ -29,18 +29,12 @@ def plane() -> Iterator[Plane]:
         yield plane
 
 
-def status_for(plane: Plane, client: KeyPair | None) -> int:
-    """Return with what status the API server answers a client."""
-    context = ssl.create_default_context(cafile=plane.control_plane.pki.ca)
+def status_at(url: str, ca: Path, client: KeyPair | None) -> int | None:
+    """Return with what status a server answers a client; None if the connection is refused it."""
+    context = ssl.create_default_context(cafile=ca)
     if client is not None:
         context.load_cert_chain(client.certificate, client.key)
-    port = int(plane.control_plane.api_url.rpartition(":")[2])
-    connection = http.client.HTTPSConnection(plane.directory.address, port, context=context)
-    try:
-        connection.request("GET", "/api/v1/namespaces")
-        return connection.getresponse().status
-    finally:
-        connection.close()
+    return answer_status(url, context)
 
 
 def test_kubectl_works_with_the_kubeconfig(plane: Plane):
@@ -53,29 +47,19 @@ def test_only_the_clusters_certificates_are_let_in(plane: Plane, tmp_path: Path)
     """No certificate, another world's, and the aggregation layer's are refused."""
     pki = plane.control_plane.pki
     others = make_pki(tmp_path / "pki", "127.0.0.1", now_seconds=unix_seconds())
-    assert status_for(plane, pki.admin) == 200
-    assert status_for(plane, None) == 401
-    assert status_for(plane, others.admin) == 401
-    assert status_for(plane, pki.front_proxy) == 401
+    url = f"{plane.control_plane.api_url}/api/v1/namespaces"
+    assert status_at(url, pki.ca, pki.admin) == 200
+    for client in (None, others.admin, pki.front_proxy, pki.etcd_client):
+        assert status_at(url, pki.ca, client) == 401
 
 
 def test_etcd_answers_the_api_server_alone(plane: Plane):
     """Whoever could read etcd would have every secret: not even the administrator can."""
     pki = plane.control_plane.pki
-    for client, allowed in ((pki.admin, False), (pki.etcd_client, True)):
-        context = ssl.create_default_context(cafile=pki.etcd_ca)
-        context.load_cert_chain(client.certificate, client.key)
-        connection = http.client.HTTPSConnection(
-            plane.directory.address, plane.control_plane.endpoints.etcd_port, context=context
-        )
-        try:
-            connection.request("GET", "/health")
-            assert allowed
-            assert connection.getresponse().status == 200
-        except ssl.SSLError:
-            assert not allowed
-        finally:
-            connection.close()
+    url = f"{plane.control_plane.endpoints.etcd_url}/health"
+    assert status_at(url, pki.etcd_ca, pki.etcd_client) == 200
+    for client in (None, pki.admin, pki.controller_manager):
+        assert status_at(url, pki.etcd_ca, client) is None
 
 
 def test_everything_listens_on_the_worlds_address(plane: Plane, tmp_path: Path):
