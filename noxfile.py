@@ -30,9 +30,16 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
-def e2e(session: nox.Session) -> None:
-    """Run the tests that start a real control plane (`nox -s control_plane` builds it)."""
+def control_plane(session: nox.Session) -> None:
+    """Build etcd and Kubernetes' binaries into the user's cache: minutes, once."""
     install(session)
+    session.run("python", "-m", "scalecert.worlds.local.control_plane")
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Run the tests that start a real control plane, which is built first if it was not yet."""
+    control_plane(session)
     session.run("pytest", "-m", "e2e", *(session.posargs or ["tests/e2e"]))
 
 

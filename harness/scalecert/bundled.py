@@ -1,8 +1,8 @@
-"""Where what ships with ScaleCert lies: profiles, policies, suites, mock servers.
+"""Where what ships with ScaleCert lies: profiles, policies, suites, mock servers, Go modules.
 
-In a checkout the folders `fixtures/`, `suites/` and `mock_servers/` beside `harness/` are used; the
-wheel carries copies of them in `scalecert/_bundled/`. Everything else asks here and never builds
-such a path.
+In a checkout the folders `fixtures/`, `suites/`, `mock_servers/` and `control_plane/` beside
+`harness/` are used; the wheel carries copies of them in `scalecert/_bundled/`. Everything else asks
+here and never builds such a path.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def bundled_root() -> Path:
 def bundled(*parts: str) -> Path:
     """Return the path of bundled data, e.g. `bundled("fixtures", "profiles", "models.yaml")`.
 
-    The path may not exist: the wheel carries `suites`, `mock_servers`, `fixtures/policies`,
-    `fixtures/profiles` and `fixtures/fidelity.yaml` only, golden files stay in the repository.
+    The path may not exist: the wheel carries `suites`, `mock_servers`, `control_plane`,
+    `fixtures/policies`, `fixtures/profiles` and `fixtures/fidelity.yaml` only, golden files stay in
+    the repository.
     """
     return bundled_root().joinpath(*parts)
