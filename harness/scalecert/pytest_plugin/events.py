@@ -15,8 +15,9 @@ class Events:
     """The pipe, if there is one."""
 
     def __init__(self, config: pytest.Config) -> None:
-        descriptor = config.getoption("scalecert_events")
-        self._descriptor = None if descriptor is None else int(descriptor)
+        given = config.getoption("scalecert_events")
+        inherited = given is not None and not hasattr(config, "workerinput")
+        self._descriptor = int(given) if inherited else None
         if self._descriptor is not None:
             os.set_inheritable(self._descriptor, False)  # it is not for the workers of xdist
 
