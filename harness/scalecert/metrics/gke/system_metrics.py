@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scalecert.exporters.base import Chip, Readings, SystemMetrics
+from scalecert.exporters.base import Chip, Holder, Readings, SystemMetrics
 from scalecert.metrics.gke.monitored_resources import K8S_CONTAINER
 from scalecert.metrics.gke.request import Descriptor
 from scalecert.metrics.gke.stored_metric import StoredMetric
@@ -60,16 +60,19 @@ class SystemStore:
         metric = self.metrics.metrics[metric_type]
         value = metric.figure.value(readings)
         if value is not None:
-            labels = {**self.metrics.labels(chip), **_labels(chip), NAME_LABEL: metric_type}
-            self.database.series(labels).append(now, value)
-            self.database.prune(now)
+            labels = {**self.metrics.labels(chip), **resource_labels(chip.holder, chip.node)}
+            self.add(metric_type, labels, value, now)
+
+    def add(self, metric_type: str, labels: Mapping[str, str], value: float, now: float) -> None:
+        """Add a sample; `labels` are those of the metric and of its resource."""
+        self.database.series({**labels, NAME_LABEL: metric_type}).append(now, value)
+        self.database.prune(now)
 
 
-def _labels(chip: Chip) -> Mapping[str, str]:
+def resource_labels(holder: Holder, node: str) -> Mapping[str, str]:
     """Return what says which container holds an accelerator, and what is recorded of its pod."""
-    holder = chip.holder
     system = {
-        "node_name": chip.node,
+        "node_name": node,
         "top_level_controller_name": holder.controller_name,
         "top_level_controller_type": holder.controller_kind,
     }

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from scalecert.exporters.device import Device
+
 
 class RulesText(msgspec.Struct, frozen=True):
     """One configuration of prometheus-adapter, and the file that it came from."""
@@ -31,6 +33,7 @@ class Semantics(msgspec.Struct, frozen=True):
         relist_seconds: between two discoveries of prometheus-adapter.
         relist_phase_seconds: when they are, in [0, relist_seconds).
         resolution_seconds: between two readings of usage; None if the policy reads none.
+        device: the accelerators of a replica; None if nobody knows them.
     """
 
     kinds: Mapping[str, str]
@@ -40,6 +43,7 @@ class Semantics(msgspec.Struct, frozen=True):
     relist_seconds: float
     relist_phase_seconds: float
     resolution_seconds: float | None
+    device: Device | None = None
 
 
 class Config(msgspec.Struct, frozen=True):

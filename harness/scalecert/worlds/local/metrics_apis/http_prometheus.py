@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import requests
 from prometheus_api_client.exceptions import PrometheusApiClientException
@@ -34,6 +34,16 @@ class Samples:
     labels: Mapping[str, str]
     times: tuple[float, ...]
     values: tuple[float, ...]
+
+
+class SampleSource(Protocol):
+    """Where samples come from."""
+
+    def samples(
+        self, matchers: Sequence[Matcher], now: float, span_seconds: float
+    ) -> Sequence[Samples]:
+        """Return what was scraped in the last seconds before `now`; EvaluationError if it can't."""
+        ...
 
 
 class HttpPrometheus:

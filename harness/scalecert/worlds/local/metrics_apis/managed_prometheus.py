@@ -11,28 +11,20 @@ alignment periods are what they are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from scalecert.hpa.selectors import Selector
 from scalecert.hpa.types import CrossVersionObjectReference
 from scalecert.metrics.gke import REQUEST_WINDOW_SECONDS, GoogleAdapter, GoogleMetric
+from scalecert.metrics.gke.names import external_metric_type
 from scalecert.metrics.gke.response import internal_error
 from scalecert.metrics.promql import EvaluationError
 from scalecert.metrics.tsdb import NAME_LABEL, Matcher, TimeSeriesDatabase
-from scalecert.worlds.local.metrics_apis.http_prometheus import Samples
+from scalecert.worlds.local.metrics_apis.http_prometheus import SampleSource
+from scalecert.worlds.local.metrics_apis.system_samples import SystemSamples
 
 _WHOLE_RUN_SECONDS: Final = 86_400.0
 """How far back a metric is looked for at first: a descriptor outlives its series."""
-
-
-class SampleSource(Protocol):
-    """Where samples come from."""
-
-    def samples(
-        self, matchers: Sequence[Matcher], now: float, span_seconds: float
-    ) -> Sequence[Samples]:
-        """Return what was scraped in the last seconds before `now`; EvaluationError if it can't."""
-        ...
 
 
 class ManagedPrometheus:
@@ -43,6 +35,7 @@ class ManagedPrometheus:
         kinds: per exposed name whether it is a `gauge`, `counter` or the like.
         delay_seconds: from a scrape to its visibility, in seconds of the run.
         time_lapse: seconds of the run in one of the clock.
+        system: what Google Cloud collects by itself; None if nothing of it is read.
     """
 
     def __init__(
@@ -52,12 +45,19 @@ class ManagedPrometheus:
         *,
         delay_seconds: float,
         time_lapse: int,
+        system: SystemSamples | None = None,
     ) -> None:
         self._source = source
         self._time_lapse = time_lapse
         self._reach_seconds = REQUEST_WINDOW_SECONDS + delay_seconds
         self._database = TimeSeriesDatabase(self._reach_seconds)
-        self._adapter = GoogleAdapter(self._database, kinds, delay_seconds=delay_seconds)
+        self._system = system
+        self._adapter = GoogleAdapter(
+            self._database,
+            kinds,
+            delay_seconds=delay_seconds,
+            system=None if system is None else system.store,
+        )
         self._copied: set[str] = set()
 
     def pod_metrics(
@@ -92,20 +92,25 @@ class ManagedPrometheus:
         Raises:
             MetricsError: if Prometheus does not answer.
         """
-        google = GoogleMetric.parse(metric)
-        if google is not None:
-            self._copy_series(_stored_name(google), now)
+        try:
+            self._copy_samples(metric, now)
+        except EvaluationError as error:
+            raise internal_error(str(error)) from error
         run_time = now * self._time_lapse
         self._database.prune(run_time)
         return run_time
 
+    def _copy_samples(self, metric: str, now: float) -> None:
+        google = GoogleMetric.parse(metric)
+        if google is not None:
+            self._copy_series(_stored_name(google), now)
+        elif self._system is not None:
+            self._system.copy(external_metric_type(metric), now)
+
     def _copy_series(self, name: str, now: float) -> None:
         reach = self._reach_seconds / self._time_lapse
         span = reach if name in self._copied else _WHOLE_RUN_SECONDS
-        try:
-            found = self._source.samples([Matcher(NAME_LABEL, "=", name)], now, span)
-        except EvaluationError as error:
-            raise internal_error(str(error)) from error
+        found = self._source.samples([Matcher(NAME_LABEL, "=", name)], now, span)
         if found:
             self._copied.add(name)
         for one in found:

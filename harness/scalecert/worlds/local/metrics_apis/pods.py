@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
+import msgspec
+
 from scalecert.metrics.gke.response import internal_error
-from scalecert.worlds.local.monitors.api import ApiServer, ApiUnavailable
+from scalecert.worlds.local.monitors.api import ApiObject, ApiServer, ApiUnavailable
+from scalecert.worlds.local.monitors.discovery import Pod
 
 
 class PodNames(Protocol):
@@ -16,6 +21,16 @@ class PodNames(Protocol):
     def names(self, namespace: str, selector: str) -> list[str]:
         """Return the names of a namespace's pods that a selector's text takes."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class PodFacts:
+    """What is recorded of a pod beside its name; empty where nobody knows."""
+
+    node: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    controller_name: str = ""
+    controller_kind: str = ""
 
 
 class ApiServerPods:
@@ -34,9 +49,32 @@ class ApiServerPods:
         Raises:
             MetricsError: if the API server does not answer, or refuses.
         """
-        path = f"/api/v1/namespaces/{quote(namespace)}/pods?labelSelector={quote(selector)}"
+        return [pod.name for pod in self._list(namespace, f"labelSelector={quote(selector)}")]
+
+    def facts(self, namespace: str, pod: str) -> PodFacts:
+        """Return what is known of a pod, nothing of one that is gone.
+
+        Raises:
+            MetricsError: if the API server does not answer, or refuses.
+        """
+        found = self._list(namespace, f"fieldSelector=metadata.name%3D{quote(pod)}")
+        return facts_of(msgspec.json.decode(found[0].raw, type=Pod)) if found else PodFacts()
+
+    def _list(self, namespace: str, query: str) -> list[ApiObject]:
         try:
-            found, _ = self._api.list(path)
+            found, _ = self._api.list(f"/api/v1/namespaces/{quote(namespace)}/pods?{query}")
         except ApiUnavailable as error:
             raise internal_error(str(error)) from error
-        return [pod.name for pod in found]
+        return found
+
+
+def facts_of(pod: Pod) -> PodFacts:
+    """Return what is recorded of a pod; a ReplicaSet's is its Deployment's."""
+    owners = pod.metadata.owner_references
+    owner = next((one for one in owners if one.controller), None)
+    if owner is None:
+        return PodFacts(pod.spec.node_name, pod.metadata.labels)
+    name, kind = owner.name, owner.kind
+    if kind == "ReplicaSet":
+        name, kind = name.rpartition("-")[0], "Deployment"
+    return PodFacts(pod.spec.node_name, pod.metadata.labels, name, kind)

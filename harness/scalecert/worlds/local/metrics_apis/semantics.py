@@ -43,4 +43,5 @@ def semantics_of(
         relist_seconds=relist,
         relist_phase_seconds=rng.stream(seed, "adapter-relist").random() * relist,
         resolution_seconds=resolution if policy.reads_resources else None,
+        device=policy.device,
     )

@@ -12,20 +12,11 @@ from typing import Any, Final
 import uvicorn
 
 from scalecert.clock import unix_seconds
-from scalecert.documents import parse_documents
-from scalecert.documents.writing import canonical_json
-from scalecert.metrics.adapter_config import effective_rules
-from scalecert.metrics.canary import with_canary
-from scalecert.metrics.either_adapter import EitherAdapter
-from scalecert.metrics.prometheus_adapter import PrometheusAdapter
 from scalecert.worlds.local.metrics_apis import answers
 from scalecert.worlds.local.metrics_apis.answers import Answer
+from scalecert.worlds.local.metrics_apis.assembly import assembled
 from scalecert.worlds.local.metrics_apis.config import Config
 from scalecert.worlds.local.metrics_apis.discovery import discovery_document
-from scalecert.worlds.local.metrics_apis.http_prometheus import HttpPrometheus
-from scalecert.worlds.local.metrics_apis.managed_prometheus import ManagedPrometheus
-from scalecert.worlds.local.metrics_apis.outages import Outages
-from scalecert.worlds.local.metrics_apis.pods import ApiServerPods
 from scalecert.worlds.local.metrics_apis.request_log import AnsweredRequest, RequestLog
 from scalecert.worlds.local.metrics_apis.requests import read_request
 from scalecert.worlds.local.metrics_apis.service import MetricsApis
@@ -40,31 +31,6 @@ _READINGS_PER_RESOLUTION: Final = 5
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-
-
-def adapters_of(config: Config) -> EitherAdapter:
-    """Return both adapters over the Prometheus that a configuration names."""
-    known, time_lapse = config.semantics, config.time_lapse
-    documents = [
-        document
-        for rules in known.rules
-        for document in parse_documents(canonical_json(rules.config), rules.file)
-    ]
-    prometheus = HttpPrometheus(
-        config.prometheus,
-        delay_seconds=known.prometheus_delay_seconds / time_lapse,
-        time_lapse=time_lapse,
-    )
-    google = ManagedPrometheus(
-        prometheus, known.kinds, delay_seconds=known.google_delay_seconds, time_lapse=time_lapse
-    )
-    adapter = PrometheusAdapter(
-        prometheus,
-        with_canary(effective_rules(documents)),
-        relist_seconds=known.relist_seconds / time_lapse,
-        relist_phase_seconds=known.relist_phase_seconds / time_lapse,
-    )
-    return EitherAdapter(google, adapter)
 
 
 class Application:
@@ -134,9 +100,7 @@ class _Server(uvicorn.Server):
 
 async def serve(config: Config) -> None:
     """Serve until the process is told to end."""
-    outages = Outages(config.outages)
-    usage = UsageFile(config.usage, lambda time: outages.is_down("scrape", time))
-    apis = MetricsApis(adapters_of(config), usage, ApiServerPods(config.kubeconfig), outages)
+    apis, usage = assembled(config)
     with RequestLog(config.log) as log:
         server = _Server(_uvicorn_config(config, Application(apis, log)))
         readings = asyncio.create_task(_read_again_and_again(usage, config))
