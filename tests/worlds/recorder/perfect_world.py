@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from scalecert.engines.request_log import Status
 from scalecert.hpa.horizontal import HorizontalController
@@ -69,9 +70,8 @@ class Written:
 class WatchedSim:
     """Runs one trial while everything that it does is written down."""
 
-    def __init__(self, trial, clock: RunClock, monkeypatch) -> None:
+    def __init__(self, trial, clock: RunClock) -> None:
         self.trial, self.clock, self.written = trial, clock, Written()
-        self._patch = monkeypatch
         self._now = 0.0
         self._of_watcher = False
         policy, target = trial.plan.policy, trial.hpa.scale_target_ref
@@ -80,7 +80,7 @@ class WatchedSim:
 
     def run(self):
         """Return the recording."""
-        with self._patch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pipeline, "ClusterApi", self._cluster_api())
             self._wrap(patch, pipeline.Pipeline, "heartbeats", self._heartbeats)
             self._wrap(patch, HorizontalController, "reconcile", self._reconcile)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from factories import make_scenario
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from policies.known_bad import known_bad
 from policies.shipped import shipped
 from worlds.recorder.perfect_world import WatchedSim, refused_seconds
+from worlds.recorder.trials import SPIKE, trial_of
 
-from scalecert.pipeline import Inputs, subjects
-from scalecert.planning.prepare import prepare
-from scalecert.recording.plan import SuiteRef
 from scalecert.worlds.recorder import record
 from scalecert.worlds.recorder.run_clock import RunClock
 
@@ -24,33 +26,9 @@ ON_THE_WAY_SECONDS = 0.25
 """A request has left its server, and its client does not know it yet, for less than this."""
 
 
-def trial_of(name, *, rate, cluster=None, duration=600.0, seed=1):
-    tried = shipped()[name]
-    inputs = Inputs(
-        (str(tried.policy),),
-        dict(tried.settings),
-        tried.objective,
-        capacity_per_second=1.8,
-        seed=seed,
-    )
-    (subject,) = subjects(inputs)
-    sizes = {"distribution": "uniform", "low": 32, "high": 160}
-    scenario = make_scenario(
-        checks=[{"id": "no-request-lost"}],
-        duration=duration,
-        workload={"rate": rate, "sizes": {"input": sizes, "output": sizes}},
-        cluster=cluster or {},
-    )
-    return prepare(subject, scenario, tried.policy.parent, SuiteRef("test", "0", ""))
-
-
-def spike(base, peak):
-    return {"shape": "spike", "base": base, "peak": peak, "start": "1m", "duration": "4m"}
-
-
-def round_trip(trial, tmp_path, monkeypatch, time_lapse=1):
+def round_trip(trial, tmp_path, time_lapse=1):
     """Return sim's recording and the recorder's of the same run."""
-    world = WatchedSim(trial, RunClock(T0_UNIX, time_lapse), monkeypatch)
+    world = WatchedSim(trial, RunClock(T0_UNIX, time_lapse))
     expected = world.run()
     found = record(
         trial,
@@ -123,8 +101,76 @@ def refusals(recording):
 
 
 @pytest.mark.parametrize("name", sorted(shipped()))
-def test_every_shipped_policy_comes_back(name, tmp_path, monkeypatch):
+def test_every_shipped_policy_comes_back(name, tmp_path):
     """Series and events are those of sim, whatever the engine, the adapter and the metric."""
-    trial = trial_of(name, rate=spike(1.0, 12.0))
-    expected, found = round_trip(trial, tmp_path, monkeypatch, time_lapse=5)
+    expected, found = round_trip(trial_of(shipped()[name]), tmp_path, time_lapse=5)
+    assert_same(expected, found)
+
+
+@pytest.mark.parametrize("case", known_bad().cases, ids=lambda case: case.id)
+def test_every_known_failure_comes_back(case, tmp_path):
+    """Metrics that do not exist, vanish or can't be computed leave the same rows and words."""
+    expected, found = round_trip(trial_of(case.tried(case.bad)), tmp_path)
+    assert_same(expected, found)
+
+
+def outage(part):
+    """Return conditions under which a part of the pipeline is down for two minutes."""
+    return {"metrics": {"outages": [{"part": part, "start": "2m", "duration": "2m"}]}}
+
+
+@pytest.mark.parametrize(
+    ("cluster", "kind"),
+    [
+        (outage("adapter"), "canary"),
+        (outage("scrape"), "scale"),
+        ({"nodes": {"warm": 1, "provisioning": "40s"}}, "pod-bound"),
+        ({"controllers": {"syncPeriod": "30s", "tolerance": 0.05}}, "scale"),
+        ({"routing": "least-outstanding"}, "scale"),
+    ],
+    ids=["adapter", "scrape", "nodes", "flags", "routing"],
+)
+@pytest.mark.parametrize("name", ["vllm-num-requests-running", "tgi-batch-current-size"])
+def test_other_conditions_come_back(name, cluster, kind, tmp_path):
+    """Outages, late nodes and other flags of the controller."""
+    trial = trial_of(shipped()[name], cluster=cluster, seed=3)
+    expected, found = round_trip(trial, tmp_path, time_lapse=3)
+    assert_same(expected, found)
+    assert kind in {event["kind"] for event in expected.events}
+
+
+@settings(derandomize=True, max_examples=20, deadline=None)
+@given(
+    name=st.sampled_from(sorted(shipped())),
+    rates=st.tuples(st.floats(0.0, 4.0), st.floats(0.1, 20.0)),
+    warm=st.none() | st.integers(1, 4),
+    bounds=st.tuples(st.integers(1, 3), st.integers(3, 9)),
+    seed=st.integers(1, 5),
+    time_lapse=st.sampled_from([1, 3, 5]),
+)
+def test_any_run_comes_back(name, rates, warm, bounds, seed, time_lapse):
+    """Whatever the load, the bounds of the policy, the nodes and the seed."""
+    rate = SPIKE | {"base": round(rates[0], 3), "peak": round(rates[1], 3)}
+    cluster = {"nodes": {"warm": warm, "provisioning": "60s"}}
+    trial = trial_of(
+        shipped()[name], rate=rate, cluster=cluster, duration=360.0, seed=seed, bounds=bounds
+    )
+    with TemporaryDirectory() as folder:
+        expected, found = round_trip(trial, Path(folder), time_lapse)
+    assert_same(expected, found)
+
+
+def test_requests_that_are_lost_come_back(tmp_path):
+    """Who aborted them, how many they were, and when."""
+    trial = trial_of(shipped()["vllm-num-requests-running"], duration=900.0, pre_stop_seconds=0.0)
+    expected, found = round_trip(trial, tmp_path)
+    assert "requests-aborted" in {event["kind"] for event in expected.events}
+    assert_same(expected, found)
+
+
+def test_requests_that_are_refused_come_back(tmp_path):
+    """A pod without readiness probe gets requests before its server listens."""
+    trial = trial_of(shipped()["vllm-num-requests-running"], readiness=None, startup=None)
+    expected, found = round_trip(trial, tmp_path)
+    assert refusals(expected) > 0
     assert_same(expected, found)

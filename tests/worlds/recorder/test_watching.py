@@ -56,11 +56,11 @@ def test_it_lists_and_then_watches_from_the_lists_version(server, tmp_path):
     server.lists[PODS] = deque([([thing("a", 3)], "7")])
     server.watches[PODS].append([event("ADDED", thing("b", 8)), event("DELETED", thing("a", 9))])
     assert watched(server, tmp_path, 3) == [("LISTED", "a"), ("ADDED", "b"), ("DELETED", "a")]
-    (_, listed, token), (_, asked, _) = server.asked
+    (_, listed, authorized), (_, asked, _) = server.asked
     assert listed == {"labelSelector": "app=x"}
     assert asked["resourceVersion"] == "7"
     assert asked["labelSelector"] == "app=x"
-    assert token == "Bearer secret"
+    assert authorized == "Bearer secret"
 
 
 def test_it_goes_on_from_the_last_version_when_a_watch_ends(server, tmp_path):

@@ -108,14 +108,17 @@ class Watcher:
         Raises:
             EnvironmentFault: if the API server stayed away, so that something may be missing.
         """
+        self._end()
+        for follower in self._followers:
+            if follower.problem is not None:
+                raise follower.problem
+
+    def _end(self) -> None:
         self._stopping.set()
         for follower in self._followers:
             follower.end()
         if self._asker.is_alive():
             self._asker.join(_STOP_SECONDS)
-        for follower in self._followers:
-            if follower.problem is not None:
-                raise follower.problem
 
     def observed(self) -> Observed:
         """Return what was seen so far."""
@@ -133,8 +136,11 @@ class Watcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop."""
-        self.stop()
+        """Stop; an error on the way says more than one of the watch."""
+        if error is None:
+            self.stop()
+        else:
+            self._end()
 
     def _ask(self) -> None:
         """Ask for the canary again and again."""
