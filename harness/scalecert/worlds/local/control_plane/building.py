@@ -81,7 +81,9 @@ def _build(go: Path, target: Path, say: Say) -> None:
     ) as process:
         last = follow(process.stderr or (), say)
     if process.returncode or missing_in(target) != ["etcd"]:
-        raise EnvironmentFault(f"go build of the control plane failed: {' / '.join(last)}")
+        raise EnvironmentFault(
+            f"go build of the control plane failed: {' / '.join(dict.fromkeys(last))}"
+        )
 
 
 def follow(lines: Iterable[str], say: Say) -> list[str]:

@@ -191,11 +191,9 @@ def prometheus(
         str(binary),
         f"--config.file={config}",
         f"--storage.tsdb.path={data}",
-        "--storage.tsdb.retention.time=2d",
         f"--web.listen-address={address}:{port}",
         "--web.enable-lifecycle",
         f"--query.lookback-delta={_duration(lookback_seconds)}",
-        "--log.level=info",
     ]
 
 
