@@ -15,18 +15,19 @@ anything.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from scalecert import rng
 from scalecert.engines.base import Activity
-from scalecert.exporters.base import Chip, Exporter, Holder, Readings
+from scalecert.exporters.base import Chip, Exporter, Holder, Readings, SystemMetrics
 from scalecert.exporters.device import Device
 from scalecert.metrics.accelerator_looks import CloudAgent, Collector, ExporterOnNode, Meter
 from scalecert.metrics.conditions import MetricConditions, Neighbours
 from scalecert.metrics.exporter_pods import exporter_pod
 from scalecert.metrics.gke import SystemStore
-from scalecert.metrics.inputs import MetricsInput
+from scalecert.metrics.gke.names import external_metric_type
+from scalecert.metrics.inputs import MetricsInput, WantedMetric
 from scalecert.metrics.schedule import PodSchedule
 from scalecert.metrics.scrape_config import ScrapeConfig, ScrapedPod
 
@@ -42,6 +43,26 @@ class Wanted:
 
     exporters: tuple[tuple[Exporter, tuple[str, ...]], ...] = ()
     system_types: tuple[str, ...] = ()
+
+
+def wanted_of(
+    metrics: Iterable[WantedMetric],
+    families: Set[str],
+    exporters: Iterable[Exporter],
+    system: SystemMetrics | None,
+) -> Wanted:
+    """Return what metrics are made of beside the engine's families.
+
+    Args:
+        metrics: what an HPA reads.
+        families: that they are made of, without the engine's.
+        exporters: that there may be.
+        system: what Google Cloud collects by itself; None if nothing.
+    """
+    pairs = ((one, tuple(sorted(families & one.figures.keys()))) for one in exporters)
+    asked = {external_metric_type(metric.asked) for metric in metrics}
+    types = () if system is None else sorted(asked & system.metrics.keys())
+    return Wanted(tuple(pair for pair in pairs if pair[1]), tuple(types))
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from scalecert.engines.base import MetricInfo, Sample
 from scalecert.exporters.registry import exporters_of, system_metrics_of
 from scalecert.hpa.metrics.client import RestMetricsClient
 from scalecert.hpa.metrics.interfaces import MetricsClient
-from scalecert.metrics.accelerators import Accelerators, Wanted
+from scalecert.metrics.accelerators import Accelerators, Wanted, wanted_of
 from scalecert.metrics.adapters import Adapters
 from scalecert.metrics.api import ClusterApi
 from scalecert.metrics.canary import (
@@ -31,7 +31,6 @@ from scalecert.metrics.canary import (
 )
 from scalecert.metrics.conditions import MetricConditions, Neighbours
 from scalecert.metrics.families import Catalogue
-from scalecert.metrics.gke.names import external_metric_type as metric_type_of
 from scalecert.metrics.inputs import MetricsInput
 from scalecert.metrics.pods import PodRegistry
 from scalecert.metrics.resource import CpuModel, MetricsServer
@@ -197,14 +196,8 @@ class Pipeline:
     def _wanted(self) -> Wanted:
         """Return what the policy's metrics are made of beside the engine's families."""
         names = set(self._adapters.families) - set(self._engine_metrics)
-        exporters = (
-            (exporter, tuple(sorted(names & exporter.figures.keys())))
-            for exporter in self._exporters
-        )
-        system = self._adapters.system
-        asked = {metric_type_of(metric.asked) for metric in self._policy.wanted}
-        types = () if system is None else sorted(asked & system.metrics.metrics.keys())
-        return Wanted(tuple(pair for pair in exporters if pair[1]), tuple(types))
+        system = None if self._adapters.system is None else self._adapters.system.metrics
+        return wanted_of(self._policy.wanted, names, self._exporters, system)
 
     def _discover_exporter(self, pod: ScrapedPod, now: float) -> PodSchedule:
         """Begin to scrape an exporter's pod; no adapter lists it, as no HPA scales it."""

@@ -14,7 +14,7 @@ from scalecert.metrics.relabel import relabel
 from scalecert.metrics.scrape_config import ScrapeConfig, ScrapedPod, default_scrape_config
 from scalecert.worlds.local.monitors.discovery import Pod, target_groups
 from scalecert.worlds.local.monitors.target_rules import (
-    EXPORTER_ANNOTATION,
+    NODES_OWN,
     Endpoint,
     Rules,
     exporter_rules,
@@ -150,14 +150,14 @@ def test_without_a_monitor_nothing_but_the_engines_container_is_a_server() -> No
     assert targets(pod(WEB), rules) == []
 
 
-def test_without_a_monitor_exporters_are_known_by_their_annotation() -> None:
+def test_without_a_monitor_exporters_are_scraped_too() -> None:
     """They are scraped at the port that they declare; other pods are not."""
     exporter = api_pod(
         {
             "metadata": {
                 "name": "dcgm-exporter-node-0",
                 "namespace": "gmp-public",
-                "annotations": {EXPORTER_ANNOTATION: "dcgm-exporter"},
+                "annotations": {NODES_OWN: "scalecert"},
                 "ownerReferences": [{"kind": "DaemonSet", "name": "dcgm", "controller": True}],
             },
             "spec": {

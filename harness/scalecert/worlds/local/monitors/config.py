@@ -27,6 +27,20 @@ class DefaultScrape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     path: str = "/metrics"
 
 
+class SystemScrape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How Google Cloud's own collection of accelerators' metrics is done: no monitor is in it.
+
+    Attributes:
+        interval_seconds: of the clock.
+        container: of the device plugin's pods.
+        port: where it shows its metrics.
+    """
+
+    interval_seconds: float
+    container: str
+    port: int
+
+
 class MonitorsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The process' configuration; every time is in seconds of the clock.
 
@@ -38,6 +52,7 @@ class MonitorsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         namespace: of the policy, and so of the canary.
         canary_interval_seconds: how often the canary is scraped.
         default_scrape: see there.
+        system_scrape: see there; None: nothing of it is read.
     """
 
     kubeconfig: str
@@ -48,6 +63,7 @@ class MonitorsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     namespace: str
     canary_interval_seconds: float
     default_scrape: DefaultScrape
+    system_scrape: SystemScrape | None = None
 
     @property
     def prometheus_config(self) -> Path:

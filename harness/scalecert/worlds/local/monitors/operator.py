@@ -26,6 +26,7 @@ from scalecert.worlds.local.monitors.prometheus_config import (
     configuration,
     default_jobs,
     monitor_job,
+    system_job,
 )
 from scalecert.worlds.local.monitors.reading import read_monitors
 from scalecert.worlds.local.monitors.target_rules import Endpoint
@@ -85,7 +86,7 @@ class Operator:
         if read.endpoints or read.problems:
             self._apply_monitors(read.endpoints)
         else:
-            self._apply([*self._default(), self._canary(())])
+            self._apply([*self._default(), *self._own(())])
         self._monitored = (monitors, services)
 
     def _apply_monitors(self, endpoints: Sequence[ScrapedEndpoint]) -> None:
@@ -110,7 +111,7 @@ class Operator:
     def _jobs(self, endpoints: Sequence[ScrapedEndpoint]) -> list[Job]:
         targets = str(self._config.discovered)
         jobs = [monitor_job(one, targets) for one in endpoints]
-        return [*jobs, self._canary(endpoints)]
+        return [*jobs, *self._own(endpoints)]
 
     def _default(self) -> Iterable[Job]:
         wanted = self._config.default_scrape
@@ -122,11 +123,16 @@ class Operator:
             str(self._config.discovered),
         )
 
-    def _canary(self, endpoints: Sequence[ScrapedEndpoint]) -> Job:
+    def _own(self, endpoints: Sequence[ScrapedEndpoint]) -> Iterable[Job]:
+        """Return the jobs that no monitor makes."""
         config = self._config
+        system = config.system_scrape
+        if system is not None:
+            targets = str(config.discovered)
+            yield system_job(system.interval_seconds, system.container, system.port, targets)
         address = f"{config.address}:{config.port}"
         canary = Canary(address, config.namespace, config.canary_interval_seconds)
-        return canary_job(canary, [one.config for one in endpoints])
+        yield canary_job(canary, [one.config for one in endpoints])
 
     def _say(self, problem: str) -> None:
         if problem not in self._said:

@@ -20,10 +20,14 @@ from scalecert.worlds.local.monitors.target_rules import (
     exporter_rules,
     fixed,
     server_rules,
+    system_rules,
     target_rules,
 )
 
 CANARY_JOB = "scalecert-canary"
+SYSTEM_JOB = "scalecert-system"
+SYSTEM_PREFIX = "scalecert_system_"
+"""Before the names of what Google Cloud collects by itself: Prometheus has no such series there."""
 Job: TypeAlias = dict[str, object]
 
 _DEFAULTS = RelabelRule()
@@ -91,6 +95,24 @@ def canary_job(canary: Canary, configs: Sequence[ScrapeConfig]) -> Job:
         **_timing(canary.interval_seconds, canary.interval_seconds),
         "static_configs": [{"targets": [canary.address]}],
         "metric_relabel_configs": _written(fixed(sorted(labels.items()))),
+    }
+
+
+def system_job(interval_seconds: float, container: str, port: int, discovered: str) -> Job:
+    """Return the job of Google Cloud's own collection from a device plugin.
+
+    The plugin's labels, which name the pods that hold accelerators, stay as they are.
+    """
+    renamed = RelabelRule(
+        source_labels=("__name__",), target_label="__name__", replacement=f"{SYSTEM_PREFIX}$1"
+    )
+    return {
+        "job_name": SYSTEM_JOB,
+        "honor_labels": True,
+        **_timing(interval_seconds, interval_seconds),
+        "file_sd_configs": [{"files": [discovered], "refresh_interval": _REREAD}],
+        "relabel_configs": _written(system_rules(container, port)),
+        "metric_relabel_configs": _written((renamed,)),
     }
 
 

@@ -22,8 +22,8 @@ from scalecert.worlds.local.monitors.discovery import (
     safe_name,
 )
 
-EXPORTER_ANNOTATION = "scalecert.dev/exporter"
-"""On pods of accelerators' exporters: by it the scrape of a policy without monitors finds them."""
+NODES_OWN = "kubernetes.io/config.mirror"
+"""Annotation of the pods that a node runs by itself, as it does accelerators' exporters."""
 
 _CONTAINER = f"{PREFIX}_container_name"
 _PORT_NAME = f"{PREFIX}_container_port_name"
@@ -74,8 +74,17 @@ def server_rules(config: ScrapeConfig, endpoint: Endpoint) -> Rules:
 
 def exporter_rules(config: ScrapeConfig) -> Rules:
     """Return the rules by which a scrape without a monitor finds accelerators' exporters."""
-    present = f"{PREFIX}_annotationpresent_{safe_name(EXPORTER_ANNOTATION)}"
-    return (*_selection(config), _keep((present,), "true"), *_google(config))
+    return (*_selection(config), _on_each_node(), *_google(config))
+
+
+def system_rules(container: str, port: int) -> Rules:
+    """Return the rules by which Google Cloud's own collection finds a node's device plugin."""
+    return (
+        _running(),
+        _on_each_node(),
+        _keep((_CONTAINER,), re.escape(container)),
+        _keep((_PORT_NUMBER,), str(port)),
+    )
 
 
 def fixed(labels: Iterable[tuple[str, str]]) -> Rules:
@@ -91,10 +100,18 @@ def fixed(labels: Iterable[tuple[str, str]]) -> Rules:
 
 def _selection(config: ScrapeConfig) -> Rules:
     """Return what drops pods that are not selected, and those whose container does not run yet."""
-    found = [_keep((f"{PREFIX}_phase",), "Running")]
+    found = [_running()]
     if config.namespaces is not None:
         found.append(_keep((NAMESPACE,), _any_of(config.namespaces)))
     return (*found, *map(_meets, config.selector.requirements))
+
+
+def _running() -> RelabelRule:
+    return _keep((f"{PREFIX}_phase",), "Running")
+
+
+def _on_each_node() -> RelabelRule:
+    return _keep((f"{PREFIX}_annotationpresent_{safe_name(NODES_OWN)}",), "true")
 
 
 def _meets(requirement: Requirement) -> RelabelRule:
