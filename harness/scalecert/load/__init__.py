@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from scalecert.load.answer_log import Answers
 from scalecert.load.generators import Load, Processes, prepare
-from scalecert.load.offer import Offer, Service
+from scalecert.load.offer import Offer, Service, Workers
 from scalecert.load.streaming import TOKENS_PER_SECOND, streamed_mask
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Offer",
     "Processes",
     "Service",
+    "Workers",
     "prepare",
     "streamed_mask",
 ]

@@ -4,3 +4,6 @@ from __future__ import annotations
 
 FOLDER = "SCALECERT_LOAD_FOLDER"
 GENERATOR = "SCALECERT_LOAD_GENERATOR"
+
+MASTER_PORT = 5557
+"""Of Locust's master."""

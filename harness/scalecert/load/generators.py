@@ -14,7 +14,7 @@ from typing import Protocol
 from scalecert.clock import monotonic_seconds
 from scalecert.errors import EnvironmentFault, HarnessBug
 from scalecert.load.answer_log import Answers, answers_of, read_log
-from scalecert.load.offer import Offer, Service
+from scalecert.load.offer import Offer, Service, Workers
 from scalecert.load.schedule import answers_file, ready_file, write_beginning, write_schedule
 
 _LOOK_SECONDS = 0.02
@@ -128,6 +128,7 @@ def prepare(
     service: Service,
     *,
     generators: int = 1,
+    workers: Workers | None = None,
     limit_seconds: float = 30.0,
 ) -> Load:
     """Start the generators of a load, and wait until they are ready to begin.
@@ -137,28 +138,38 @@ def prepare(
         folder: for the files that they share; made if it is not there, else empty.
         offer: the requests.
         service: who they go to.
-        generators: how many processes share the requests.
+        generators: how many processes on this machine share the requests.
+        workers: who do instead, on other machines.
         limit_seconds: how long to wait.
 
     Raises:
         EnvironmentFault: if one is not ready in time; none is left then.
         HarnessBug: if several are to do what takes the one view of all requests.
     """
-    if generators > 1 and service.is_stateful:
+    shares = generators if workers is None else workers.count
+    if shares > 1 and service.is_stateful:
         raise HarnessBug("least-outstanding and keep-alive take one load generator")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_schedule(folder, offer, service, generators)
-    names = [f"load-{place}" for place in range(generators)]
-    load = Load(processes, folder, offer, names)
+    write_schedule(folder, offer, service, shares)
+    commands = _commands(folder, generators, workers)
+    load = Load(processes, folder, offer, tuple(commands))
     try:
-        for place, name in enumerate(names):
-            command = (sys.executable, "-m", "scalecert.load", str(folder), str(place))
-            processes.start(name, command)
+        for name, words in commands.items():
+            processes.start(name, (sys.executable, "-m", "scalecert.load", *words))
         load.wait_until_ready(limit_seconds)
     except BaseException:
         load.stop()
         raise
     return load
+
+
+def _commands(folder: Path, generators: int, workers: Workers | None) -> dict[str, list[str]]:
+    """Return the words of each process's command, by name."""
+    if workers is not None:
+        place = [workers.host, str(workers.port)]
+        return {"load-0": ["master", str(folder), str(workers.count), *place]}
+    names = {f"load-{number}": str(number) for number in range(generators)}
+    return {name: ["generator", str(folder), number] for name, number in names.items()}
 
 
 def _wait(condition: Callable[[], bool], limit_seconds: float) -> None:

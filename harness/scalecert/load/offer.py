@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from scalecert.engines.api_client import ApiClient
 from scalecert.errors import HarnessBug
+from scalecert.load.generator_options import MASTER_PORT
 from scalecert.scenario.model import Connections, Routing
 
 
@@ -52,6 +53,21 @@ class Offer:
 
     def __len__(self) -> int:
         return len(self.arrival_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Processes on other machines that share a load: `python -m scalecert.load worker HOST PORT`.
+
+    Attributes:
+        count: how many there will be.
+        host: the address on this machine that they connect to.
+        port: the port there; Locust's own by default.
+    """
+
+    count: int
+    host: str = "127.0.0.1"
+    port: int = MASTER_PORT
 
 
 @dataclass(frozen=True, slots=True)
