@@ -25,6 +25,7 @@ from scalecert.worlds.local.monitors.prometheus_config import (
     configuration,
     default_jobs,
     monitor_job,
+    system_job,
 )
 from scalecert.worlds.local.monitors.target_rules import Endpoint
 
@@ -67,6 +68,7 @@ def test_prometheus_takes_the_job_of_any_monitor(
         [
             job_of(config),
             *default_jobs(configs, Endpoint("server", 8000, "http"), "/metrics", FILE),
+            system_job(60.0, "plugin", 2112, FILE),
             canary_job(CANARY, [config]),
         ],
     )
@@ -124,6 +126,21 @@ def test_the_canary_has_the_labels_of_its_pod(kind: str) -> None:
     assert put == {"__name__": "x", **(said.target_labels(canary_pod("team-a")) or {})}
     assert job["static_configs"] == [{"targets": ["127.9.9.1:4711"]}]
     assert "relabel_configs" not in job
+
+
+def test_google_clouds_own_collection_is_no_series_of_a_policy() -> None:
+    """Its series have names of their own, and the plugin's labels, which name the pods."""
+    job = system_job(60.0, "plugin", 2112, FILE)
+    assert job["honor_labels"] is True
+    assert job["scrape_interval"] == "60000ms"
+    assert job["metric_relabel_configs"] == [
+        {
+            "action": "replace",
+            "source_labels": ["__name__"],
+            "target_label": "__name__",
+            "replacement": "scalecert_system_$1",
+        }
+    ]
 
 
 def test_the_configuration_is_json_and_so_yaml() -> None:

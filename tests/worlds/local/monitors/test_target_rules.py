@@ -19,6 +19,7 @@ from scalecert.worlds.local.monitors.target_rules import (
     Rules,
     exporter_rules,
     server_rules,
+    system_rules,
     target_rules,
 )
 
@@ -26,6 +27,22 @@ WEB = ScrapedPod(
     "web-6d4cf56db6-abcde", "default", {"app": "web", "pod-template-hash": "6d4cf56db6"},
     {"http": 8000}, "server", "127.9.9.10", "web",
 )  # fmt: skip
+EXPORTER = api_pod(
+    {
+        "metadata": {
+            "name": "dcgm-exporter-node-0",
+            "namespace": "gmp-public",
+            "annotations": {NODES_OWN: "scalecert"},
+            "ownerReferences": [{"kind": "DaemonSet", "name": "dcgm", "controller": True}],
+        },
+        "spec": {
+            "containers": [
+                {"name": "exporter", "ports": [{"name": "metrics", "containerPort": 9400}]}
+            ]
+        },
+        "status": {"phase": "Running", "podIP": "127.9.9.2"},
+    }
+)
 GOOGLE = ScrapeConfig("PodMonitoring", "mon", "default", EVERYTHING, "http", 15.0)
 
 
@@ -152,27 +169,21 @@ def test_without_a_monitor_nothing_but_the_engines_container_is_a_server() -> No
 
 def test_without_a_monitor_exporters_are_scraped_too() -> None:
     """They are scraped at the port that they declare; other pods are not."""
-    exporter = api_pod(
-        {
-            "metadata": {
-                "name": "dcgm-exporter-node-0",
-                "namespace": "gmp-public",
-                "annotations": {NODES_OWN: "scalecert"},
-                "ownerReferences": [{"kind": "DaemonSet", "name": "dcgm", "controller": True}],
-            },
-            "spec": {
-                "containers": [
-                    {"name": "exporter", "ports": [{"name": "metrics", "containerPort": 9400}]}
-                ]
-            },
-            "status": {"phase": "Running", "podIP": "127.9.9.2"},
-        }
-    )
     config = default_scrape_config(15.0)
-    (target,) = targets(exporter, exporter_rules(config))
+    (target,) = targets(EXPORTER, exporter_rules(config))
     assert target["__address__"] == "127.9.9.2:9400"
     assert target["top_level_controller_type"] == "DaemonSet"
     assert targets(pod(WEB), exporter_rules(config)) == []
+
+
+def test_system_metrics_come_from_the_nodes_plugin_alone() -> None:
+    """A pod of somebody else with a container of that name and port is none."""
+    rules = system_rules("exporter", 9400)
+    (target,) = targets(EXPORTER, rules)
+    assert target == {"__address__": "127.9.9.2:9400"}
+    same = replace(WEB, container="exporter", ports={"metrics": 9400})
+    assert targets(pod(same), rules) == []
+    assert targets(EXPORTER, system_rules("exporter", 2112)) == []
 
 
 def test_a_selector_that_no_monitor_can_have_is_a_bug() -> None:
