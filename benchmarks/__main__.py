@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import load
 import servers
 import simulator
 from figures import write_figures
 
 if __name__ == "__main__":
     write_figures(
-        "Speed of the simulator and of the mock servers.",
-        (*simulator.MEASUREMENTS, *servers.MEASUREMENTS),
+        "Speed of the simulator, of the mock servers, and of the load on real servers.",
+        (*simulator.MEASUREMENTS, *servers.MEASUREMENTS, *load.MEASUREMENTS),
     )
