@@ -58,6 +58,10 @@ class ControlPlane:
         self._prometheus_data = directory.path / "prometheus"
         self._client = client_context(self.pki)
         self.kubeconfig = self._kubeconfig("admin", self.pki.admin)
+        self._scheduler_kubeconfig = self._kubeconfig("kube-scheduler", self.pki.scheduler)
+        self._controller_kubeconfig = self._kubeconfig(
+            "kube-controller-manager", self.pki.controller_manager
+        )
 
     @property
     def api_url(self) -> str:
@@ -82,7 +86,7 @@ class ControlPlane:
             self._assets.kube_apiserver, self.endpoints, self.pki
         )
         scheduler = components.kube_scheduler(
-            self._assets.kube_scheduler, self._kubeconfig("scheduler", self.pki.scheduler)
+            self._assets.kube_scheduler, self._scheduler_kubeconfig
         )
         self._processes.start("etcd", etcd, env=_UTC)
         self._processes.start("kube-apiserver", api_server, env=_UTC)
@@ -99,11 +103,8 @@ class ControlPlane:
             EnvironmentFault: if it ends, or does not work in time.
         """
         name = "kube-controller-manager"
-        kubeconfig = self._directory.path / f"{name}.kubeconfig"
-        if not kubeconfig.exists():
-            self._kubeconfig(name, self.pki.controller_manager)
         command = components.kube_controller_manager(
-            self._assets.kube_controller_manager, kubeconfig, flags
+            self._assets.kube_controller_manager, self._controller_kubeconfig, flags
         )
         self._processes.start(name, command, env=_UTC)
         log, controllers = self._processes.log(name), len(components.CONTROLLERS)
