@@ -62,6 +62,11 @@ class Watched:
         monitors = {kind: one.objects() for kind, one in self.monitors.items()}
         operator.configure(monitors, self.services.objects())
 
+    def stop(self) -> None:
+        """Follow nothing any more."""
+        for one in self._all():
+            one.stop()
+
     def _all(self) -> list[Collection]:
         return [self.pods, self.services, *self.monitors.values()]
 

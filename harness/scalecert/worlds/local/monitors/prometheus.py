@@ -12,7 +12,7 @@ _ANSWER_SECONDS = 10.0
 _PAUSE_SECONDS = 0.1
 
 
-class ConfigRefused(Exception):  # noqa: N818 - what Prometheus says, not what went wrong here
+class ConfigRefused(EnvironmentFault):
     """Prometheus keeps the configuration that it had; the text says why."""
 
 
