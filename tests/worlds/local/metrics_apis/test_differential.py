@@ -122,7 +122,9 @@ class Real:
 
     def prometheus(self, delay_seconds: float = 0.0) -> HttpPrometheus:
         delay = delay_seconds / self.time_lapse
-        return HttpPrometheus(self.url, delay_seconds=delay, time_lapse=self.time_lapse)
+        return HttpPrometheus(
+            self.url, delay_seconds=delay, time_lapse=self.time_lapse, listed=KINDS
+        )
 
 
 @pytest.fixture(scope="module", params=(1, 5), ids=("in real time", "five times faster"))

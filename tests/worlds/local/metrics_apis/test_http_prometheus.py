@@ -75,7 +75,7 @@ def site() -> Iterator[Site]:
 @contextmanager
 def client(site: Site, *, delay: float = 0.0, time_lapse: int = 1) -> Iterator[HttpPrometheus]:
     prometheus = HttpPrometheus(
-        f"http://{site.address}", delay_seconds=delay, time_lapse=time_lapse
+        f"http://{site.address}", delay_seconds=delay, time_lapse=time_lapse, listed=("x", "a.b")
     )
     try:
         yield prometheus
@@ -131,14 +131,32 @@ def test_samples_are_those_of_a_span(site: Site) -> None:
 
 
 def test_series_are_listed_by_matchers_and_span(site: Site) -> None:
-    """Discovery asks for series, not for values."""
+    """Discovery asks for series, not for values, and for those that are of use."""
     site.answers([{NAME_LABEL: "x", "pod": "a"}])
     with client(site) as prometheus:
         found = prometheus.series([Matcher("pod", "!=", "")], 40.0, 100.0)
     assert list(found) == [{NAME_LABEL: "x", "pod": "a"}]
     assert site.asked == [
-        ("/api/v1/series", {"match[]": ['{pod!=""}'], "start": ["40.0"], "end": ["100.0"]})
+        (
+            "/api/v1/series",
+            {
+                "match[]": ['{pod!="",__name__=~"a\\\\.b|x"}'],
+                "start": ["40.0"],
+                "end": ["100.0"],
+            },
+        )
     ]
+
+
+def test_all_series_are_listed_where_no_names_are_given(site: Site) -> None:
+    """An adapter of which nobody knows what it will be asked for lists whatever its rules take."""
+    site.answers([])
+    prometheus = HttpPrometheus(
+        f"http://{site.address}", delay_seconds=0.0, time_lapse=1, listed=None
+    )
+    prometheus.series([Matcher("pod", "!=", "")], 40.0, 100.0)
+    prometheus.close()
+    assert site.asked[0][1]["match[]"] == ['{pod!=""}']
 
 
 @pytest.mark.parametrize("status", [400, 422, 503])
@@ -184,7 +202,7 @@ def test_staleness_markers_are_no_samples(site: Site, tmp_path: Path) -> None:
         reraise=True,
     )
     with running_prometheus(tmp_path, tmp_path / "data", config) as url:
-        prometheus = HttpPrometheus(url, delay_seconds=0.0, time_lapse=1)
+        prometheus = HttpPrometheus(url, delay_seconds=0.0, time_lapse=1, listed=())
         until(lambda: _assert_value(prometheus, "ending", [2.0]))
         site.body = b"lasting 1\n"
         until(lambda: _assert_value(prometheus, "ending", []))

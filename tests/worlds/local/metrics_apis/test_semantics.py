@@ -68,6 +68,18 @@ def test_rules_are_those_of_the_policy() -> None:
     assert (rules.file, rules.config) == ("rules.yaml", {"rules": []})
 
 
+def test_series_are_those_that_the_metrics_are_made_of() -> None:
+    """Of all that an engine exposes, the rules take a few for the policy's metrics."""
+    assert told(MetricsInput("team", "web", (WantedMetric("Pods", "queue"),))).series == ("queue",)
+    assert told(MetricsInput("team", "web", (WantedMetric("Pods", "nothing"),))).series == ()
+
+
+def test_everything_is_listed_where_nobody_knows_what_is_asked_for() -> None:
+    """A world that is kept for people's own manifests has no policy to go by."""
+    anything = MetricsInput("default", "", (WantedMetric("Resource", "cpu"),))
+    assert told(anything).series is None
+
+
 def test_usage_is_read_if_a_metric_is_made_of_it() -> None:
     """Nobody looks at the usage of pods for an HPA that reads none."""
     assert told(MetricsInput("team", "web", (EXTERNAL,))).resolution_seconds is None

@@ -28,6 +28,7 @@ EXTERNAL = "/apis/external.metrics.k8s.io/v1beta1/namespaces/default/queue"
 SEMANTICS = Semantics(
     kinds={"queue": "gauge"},
     rules=(),
+    series=("queue",),
     google_delay_seconds=5.0,
     prometheus_delay_seconds=0.0,
     relist_seconds=60.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scalecert.documents import canonical_json, parse_documents
 from scalecert.exporters.registry import system_metrics_of
 from scalecert.metrics.adapter_config import AdapterRules, effective_rules
-from scalecert.metrics.canary import with_canary
+from scalecert.metrics.canary import METRIC, with_canary
 from scalecert.metrics.either_adapter import EitherAdapter
 from scalecert.metrics.gke import REQUEST_WINDOW_SECONDS
 from scalecert.metrics.prometheus_adapter import PrometheusAdapter
@@ -37,6 +37,7 @@ def _adapters(config: Config, pods: ApiServerPods) -> EitherAdapter:
         config.prometheus,
         delay_seconds=known.prometheus_delay_seconds / time_lapse,
         time_lapse=time_lapse,
+        listed=None if known.series is None else (*known.series, METRIC),
     )
     google = ManagedPrometheus(
         prometheus,

@@ -28,6 +28,8 @@ class Semantics(msgspec.Struct, frozen=True):
     Attributes:
         kinds: per exposed name whether it is a `gauge`, `counter` or the like.
         rules: of prometheus-adapter; empty: its default ones.
+        series: names of series that the policy's metrics are made of by these rules; None: nobody
+            knows what will be asked for.
         google_delay_seconds: from a scrape to its visibility in Cloud Monitoring.
         prometheus_delay_seconds: and in Prometheus.
         relist_seconds: between two discoveries of prometheus-adapter.
@@ -38,6 +40,7 @@ class Semantics(msgspec.Struct, frozen=True):
 
     kinds: Mapping[str, str]
     rules: tuple[RulesText, ...]
+    series: tuple[str, ...] | None
     google_delay_seconds: float
     prometheus_delay_seconds: float
     relist_seconds: float

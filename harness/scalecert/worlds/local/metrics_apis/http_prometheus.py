@@ -6,6 +6,7 @@ to fit (`time_lapse`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from urllib3.util import Retry
 
 from scalecert.metrics.promql import Element, EvaluationError, Expression
 from scalecert.metrics.promql.syntax import RangeSelector, VectorSelector
-from scalecert.metrics.tsdb import Matcher
+from scalecert.metrics.tsdb import NAME_LABEL, Matcher
 from scalecert.worlds.local.metrics_apis.time_lapse import lapsed
 
 TIMEOUT_SECONDS: Final = 3
@@ -55,9 +56,13 @@ class HttpPrometheus:
         url: where it listens.
         delay_seconds: until a sample may be seen by a query: queries are made that long ago.
         time_lapse: seconds of the run in one of the clock.
+        listed: names of series that are ever to be listed, None for all. An adapter lists all that
+            its rules take, with its default rules thousands, and is asked for a few.
     """
 
-    def __init__(self, url: str, *, delay_seconds: float, time_lapse: int) -> None:
+    def __init__(
+        self, url: str, *, delay_seconds: float, time_lapse: int, listed: Iterable[str] | None
+    ) -> None:
         session = requests.Session()
         # A proxy of the user's would be asked for addresses of this machine.
         session.trust_env = False
@@ -67,6 +72,8 @@ class HttpPrometheus:
         )
         self._delay_seconds = delay_seconds
         self._time_lapse = time_lapse
+        names = None if listed is None else "|".join(map(re.escape, sorted(listed)))
+        self._listed = () if names is None else (Matcher(NAME_LABEL, "=~", names),)
 
     def close(self) -> None:
         """Close the connections."""
@@ -82,8 +89,8 @@ class HttpPrometheus:
     def series(
         self, matchers: Sequence[Matcher], start: float, end: float
     ) -> Iterable[Mapping[str, str]]:
-        """Return the labels of the series with a sample, or a staleness marker, in [start, end]."""
-        selector = {"match[]": str(VectorSelector(tuple(matchers)))}
+        """Return the labels of listed series with a sample, or its end, in [start, end]."""
+        selector = {"match[]": str(VectorSelector((*matchers, *self._listed)))}
         first, last = (datetime.fromtimestamp(at, UTC) for at in (start, end))
         found: list[Mapping[str, str]] = _asked(
             lambda: self._client.get_series(first, last, selector)
