@@ -227,6 +227,8 @@ class WatchedSim:
         elif now == self._now:  # this sync's scale made it
             unix += AFTER_SYNC_SECONDS
         line = {"time": unix, "namespace": "x", "pod": pod.name, "ordinal": pod.ordinal}
+        if what == "gone" and pod.started is not None:
+            self.written.pods.append(line | {"what": "exited", "container": "server", "code": 0})
         self.written.pods.append(line | {"what": what, "address": "127.0.0.9"})
         change = {"created": "ADDED", "gone": "DELETED"}.get(what, "MODIFIED")
         self._change("pod", change, self._pod(pod), unix)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scalecert.worlds.recorder.logs import PodLine
-from scalecert.worlds.recorder.pod_steps import Fleet, gone_seconds, pod_steps
+from scalecert.worlds.recorder.pod_steps import Fleet, ends_seconds, pod_steps
 from scalecert.worlds.recorder.run_clock import RunClock
 
 CLOCK = RunClock(t0_unix=1000.0, time_lapse=5)
@@ -55,6 +55,15 @@ def test_a_pod_serves_while_it_is_ready_and_not_terminating():
     assert (pod.bound, pod.started, pod.deleted) == (5.0, 10.0, 35.0)
 
 
+def test_the_end_of_a_terminating_pods_processes_is_no_news():
+    """That it is gone comes next; before, a container that exits has crashed."""
+    fleet, told = Fleet(), []
+    for index, what in enumerate(("created", "exited", "terminating", "exited", "unready", "gone")):
+        (step,) = pod_steps([line(1000.0 + index, 0, what)], CLOCK)
+        told.append(fleet.apply(step))
+    assert told == [True, True, True, False, False, True]
+
+
 def test_gone_pods_are_gone():
     """Steps of a pod that nobody saw come change nothing."""
     fleet = Fleet()
@@ -63,4 +72,4 @@ def test_gone_pods_are_gone():
         fleet.apply(step)
     fleet.apply(pod_steps([line(1003.0, 7, "ready")], CLOCK)[0])
     assert fleet.pods == []
-    assert gone_seconds(steps) == {0: 10.0}
+    assert ends_seconds(steps) == {0: [10.0]}

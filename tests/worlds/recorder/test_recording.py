@@ -176,8 +176,8 @@ def test_the_events_of_a_run_told_by_hand(trial, told):
         (20.0, "scale", ""),
         (21.0, "pod-created", ""),
         (21.05, "pod-bound", ""),
+        (45.0, "requests-aborted", ""),
         (45.0, "pod-exited", ""),
-        (65.0, "requests-aborted", ""),
     ]
     assert recording.events[12] | {"time": 0} == {
         "time": 0,

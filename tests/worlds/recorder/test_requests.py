@@ -32,9 +32,17 @@ def test_a_request_is_in_a_server_from_when_it_was_sent_until_its_last_token():
 def test_a_lost_request_was_there_until_its_pod_was_gone():
     """Nobody answered it; it is counted with the pod's others."""
     lost = (1.0, NAN, Status.ABORTED, 3)
-    facts = request_facts(columns(lost, lost, (1.0, NAN, Status.PENDING, 0)), {3: 5.0}, [])
-    assert facts.aborted == {3: 2}
+    rows = [lost, lost, (1.0, NAN, Status.PENDING, 0)]
+    facts = request_facts(columns(*rows), {3: [0.5, 5.0, 9.0]}, [])
+    assert facts.aborted == {(3, 5.0): 2}
     assert [facts.outstanding(time) for time in (4.9, 5.0)] == [3, 1]
+
+
+def test_requests_are_lost_each_time_that_a_server_crashes():
+    """Those that were sent before it; after the last end that anybody saw, nobody knows when."""
+    rows = [(sent, NAN, Status.ABORTED, 0) for sent in (1.0, 2.0, 4.0, 8.0)]
+    facts = request_facts(columns(*rows), {0: [3.0, 6.0]}, [])
+    assert facts.aborted == {(0, 3.0): 2, (0, 6.0): 1, (0, float("inf")): 1}
 
 
 def test_refused_and_rejected_requests_were_in_no_server():

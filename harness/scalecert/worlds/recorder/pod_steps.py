@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -11,6 +12,7 @@ from scalecert.worlds.recorder.run_clock import RunClock
 
 GONE: Final = "gone"
 EXITED: Final = "exited"
+UNREADY: Final = "unready"
 
 
 class PodStep(NamedTuple):
@@ -46,9 +48,13 @@ def pod_steps(lines: Sequence[PodLine], clock: RunClock) -> list[PodStep]:
     return sorted(steps, key=lambda step: (step.seconds, step.ordinal if not step.seconds else 0))
 
 
-def gone_seconds(steps: Iterable[PodStep]) -> dict[int, float]:
-    """Return when pods were gone, by ordinal."""
-    return {step.ordinal: step.seconds for step in steps if step.what == GONE}
+def ends_seconds(steps: Iterable[PodStep]) -> dict[int, list[float]]:
+    """Return when servers ended, by the pod's ordinal, in order: each time, if one began again."""
+    ends: dict[int, list[float]] = defaultdict(list)
+    for step in steps:
+        if step.what in (EXITED, GONE):
+            ends[step.ordinal].append(step.seconds)
+    return ends
 
 
 class Fleet:
@@ -57,22 +63,27 @@ class Fleet:
     def __init__(self) -> None:
         self.pods: list[Pod] = []
 
-    def apply(self, step: PodStep) -> None:
-        """Let a step happen; one of a pod that nobody saw come is passed over."""
+    def apply(self, step: PodStep) -> bool:
+        """Let a step happen, and return whether it tells anything.
+
+        One of a pod that nobody saw come does not, and neither does the end of the processes of one
+        that is to go.
+        """
         if step.what == "created":
             self.pods.append(Pod(step.ordinal, step.pod, step.seconds))
-            return
+            return True
         pod = next((one for one in self.pods if one.name == step.pod), None)
-        if pod is None:
-            return
+        if pod is None or (pod.deleted is not None and step.what in (EXITED, UNREADY)):
+            return False
         if step.what == GONE:
             self.pods.remove(pod)
-        elif step.what == "unready":
+        elif step.what == UNREADY:
             pod.ready = None
         elif step.what == "terminating":
             pod.deleted = step.seconds
         elif step.what in ("bound", "started", "listening", "ready"):
             setattr(pod, step.what, step.seconds)
+        return True
 
     def serving(self) -> int:
         """Return how many pods the load is routed to."""

@@ -22,7 +22,7 @@ from scalecert.worlds.recorder.observations import (
     nearest_heartbeat,
     status_replicas,
 )
-from scalecert.worlds.recorder.pod_steps import gone_seconds, pod_steps
+from scalecert.worlds.recorder.pod_steps import ends_seconds, pod_steps
 from scalecert.worlds.recorder.proposals import Proposals
 from scalecert.worlds.recorder.replay import RecordedSync, Replay
 from scalecert.worlds.recorder.requests import request_facts
@@ -103,7 +103,7 @@ def record(
 def assemble(trial: Trial, clock: RunClock, evidence: Evidence) -> Recording:
     """Return the recording that the evidence of a trial makes."""
     steps = pod_steps(evidence.pods, clock)
-    facts = request_facts(evidence.requests, gone_seconds(steps), evidence.refused_seconds)
+    facts = request_facts(evidence.requests, ends_seconds(steps), evidence.refused_seconds)
     replay = Replay(
         facts,
         metrics=len(trial.hpa.metrics),

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from scalecert.metrics.canary import Heartbeat
 from scalecert.sim.timeline import Timeline
-from scalecert.worlds.recorder.pod_steps import EXITED, GONE, Fleet, PodStep, gone_seconds
+from scalecert.worlds.recorder.pod_steps import EXITED, GONE, Fleet, PodStep
 from scalecert.worlds.recorder.proposals import Figures
 from scalecert.worlds.recorder.requests import RequestFacts
 from scalecert.worlds.recorder.syncs import Sync
@@ -78,7 +78,8 @@ class Replay:
             elif 0.0 <= happening.seconds <= self._end:
                 self._sync(happening)
         self._refuse(math.inf)
-        self._lose_unended(steps)
+        for ordinal, pod in sorted({(step.ordinal, step.pod) for step in steps}):
+            self._lose(pod, ordinal, math.inf)
 
     def series(self) -> Mapping[str, npt.NDArray[np.float64]]:
         """Return every series by name."""
@@ -91,10 +92,10 @@ class Replay:
     def _step(self, step: PodStep) -> None:
         """Let a pod take a step; after the run's end only what it takes with it is told."""
         self._refuse(step.seconds)
-        self._fleet.apply(step)
-        if step.what == GONE and step.ordinal in self._facts.aborted:
-            self._lose(step.seconds, step.pod, step.ordinal)
-        if step.seconds > self._end:
+        told = self._fleet.apply(step)
+        if step.what in (EXITED, GONE):
+            self._lose(step.pod, step.ordinal, step.seconds)
+        if not told or step.seconds > self._end:
             return
         details: dict[str, object] = {"pod": step.pod}
         if step.what == EXITED:
@@ -144,12 +145,9 @@ class Replay:
         if refused.size:
             self._timeline.event(float(refused[-1]), "requests-refused", count=int(refused.size))
 
-    def _lose(self, now: float, pod: str, ordinal: int) -> None:
-        count = self._facts.aborted[ordinal]
-        self._timeline.event(now, "requests-aborted", pod=pod, count=count)
-
-    def _lose_unended(self, steps: Sequence[PodStep]) -> None:
-        """Note what was lost with servers whose pods outlived the run, at its end."""
-        pods = {step.ordinal: step.pod for step in steps}
-        for ordinal in self._facts.aborted.keys() - gone_seconds(steps).keys():
-            self._lose(self._end, pods.get(ordinal, str(ordinal)), ordinal)
+    def _lose(self, pod: str, ordinal: int, end_seconds: float) -> None:
+        """Note the requests that were lost when a server ended; at the run's end if nobody saw."""
+        count = self._facts.aborted.get((ordinal, end_seconds), 0)
+        if count:
+            now = self._end if math.isinf(end_seconds) else end_seconds
+            self._timeline.event(now, "requests-aborted", pod=pod, count=count)

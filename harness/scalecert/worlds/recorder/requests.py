@@ -5,6 +5,7 @@ Times are seconds of the run.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,13 +25,14 @@ class RequestFacts:
     Attributes:
         sent: sorted.
         ended: sorted; inf for what is still there.
-        aborted: by the pod's ordinal, how many requests were lost with their server.
+        aborted: how many requests were lost with their server, by the pod's ordinal and when it
+            ended; inf if nobody saw that.
         refused: when each request was that met no listening server, sorted.
     """
 
     sent: _Times
     ended: _Times
-    aborted: Mapping[int, int]
+    aborted: Mapping[tuple[int, float], int]
     refused: _Times
 
     def outstanding(self, seconds: float) -> int:
@@ -46,26 +48,36 @@ class RequestFacts:
 
 
 def request_facts(
-    requests: Mapping[str, Column], gone_seconds: Mapping[int, float], refused: Sequence[float]
+    requests: Mapping[str, Column],
+    ends_seconds: Mapping[int, Sequence[float]],
+    refused: Sequence[float],
 ) -> RequestFacts:
     """Return the facts of a request log.
 
     Args:
         requests: its columns, as `recording.model` has them.
-        gone_seconds: when pods were gone, by ordinal: until then they held what they lost.
+        ends_seconds: when servers ended, by the pod's ordinal, in order: until then they held what
+            they lost.
         refused: when requests were refused; they have no replica.
     """
     status, replica = requests["status"], requests["replica"].astype(np.int64)
     reached = (replica >= 0) & np.isfinite(requests["sent_seconds"].astype(np.float64))
     reached &= status != Status.REJECTED
-    lost = reached & (status == Status.ABORTED)
+    sent = requests["sent_seconds"].astype(np.float64)
     ended = np.nan_to_num(requests["last_token_seconds"].astype(np.float64), nan=np.inf)
-    for index in np.flatnonzero(lost):
-        ended[index] = gone_seconds.get(int(replica[index]), np.inf)
-    ordinals, counts = np.unique(replica[lost], return_counts=True)
+    aborted: Counter[tuple[int, float]] = Counter()
+    for index in np.flatnonzero(reached & (status == Status.ABORTED)).tolist():
+        ordinal = int(replica[index])
+        ended[index] = _end_of(ends_seconds.get(ordinal, ()), sent[index])
+        aborted[ordinal, float(ended[index])] += 1
     return RequestFacts(
-        sent=np.sort(requests["sent_seconds"][reached].astype(np.float64)),
+        sent=np.sort(sent[reached]),
         ended=np.sort(ended[reached]),
-        aborted=dict(zip(ordinals.tolist(), counts.tolist(), strict=True)),
+        aborted=aborted,
         refused=np.sort(np.asarray(refused, dtype=np.float64)),
     )
+
+
+def _end_of(ends_seconds: Sequence[float], sent_seconds: float) -> float:
+    """Return when the server ended that got a request, inf if nobody saw that."""
+    return next((end for end in ends_seconds if end >= sent_seconds), np.inf)
