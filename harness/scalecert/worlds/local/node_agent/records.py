@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal
 
 import msgspec
 
@@ -70,7 +70,8 @@ class Records:
     def __init__(self, directory: Path) -> None:
         self._routes_file = directory / ROUTES_FILE
         self._routes: dict[str, Route] = {}
-        self._pods: TextIO = (directory / PODS_FILE).open("w", encoding="utf-8", buffering=1)
+        self._pods_file = directory / PODS_FILE
+        self._pods_file.write_bytes(b"")
         self._write_routes()
 
     def pod(
@@ -95,7 +96,8 @@ class Records:
             container=container,
             code=code,
         )
-        self._pods.write(msgspec.json.encode(record).decode() + "\n")
+        with self._pods_file.open("ab") as file:
+            file.write(msgspec.json.encode(record) + b"\n")
 
     def route(self, pod: PodIdentity, address: str, *, port: int, ports: Mapping[str, int]) -> None:
         """Send requests to a pod from now on."""
