@@ -19,6 +19,7 @@ from load.scripted_server import scripted_servers
 from scalecert.clock import monotonic_seconds, unix_seconds
 from scalecert.engines.request_log import Status
 from scalecert.load import Service, Workers, prepare
+from scalecert.load.answer_log import RECORD
 
 LIMIT_SECONDS = 60.0
 REQUESTS = 30
@@ -101,7 +102,7 @@ def test_a_worker_that_is_lost_is_told(processes, workers, tmp_path):
         )
         load.begin(unix_seconds() + 0.5)
         log = tmp_path / "load" / "answers-0.log"
-        wait_for(lambda: len(server.asked) == 2 and log.stat().st_size >= 4 * 42, "two answers")
+        wait_for(lambda: len(server.asked) == 2 and log.stat().st_size >= 4 * RECORD.itemsize, "two answers")
         os.killpg(processes.running["worker-0"].pid, signal.SIGKILL)
         answers = load.collect(limit_seconds=LIMIT_SECONDS)
     assert answers.status.tolist() == [Status.OK, Status.OK, Status.PENDING, Status.PENDING]
