@@ -67,6 +67,7 @@ class Replay:
         self._timeline = Timeline(metrics, paths)
         self._conditions: dict[str, tuple[str, str]] = {}
         self._errors: dict[str, str] = {}
+        self._lost = dict(facts.aborted)
         self._refused_until = -math.inf
 
     def run(self, steps: Sequence[PodStep], syncs: Sequence[RecordedSync]) -> None:
@@ -147,7 +148,7 @@ class Replay:
 
     def _lose(self, pod: str, ordinal: int, end_seconds: float) -> None:
         """Note the requests that were lost when a server ended; at the run's end if nobody saw."""
-        count = self._facts.aborted.get((ordinal, end_seconds), 0)
+        count = self._lost.pop((ordinal, end_seconds), 0)
         if count:
             now = self._end if math.isinf(end_seconds) else end_seconds
             self._timeline.event(now, "requests-aborted", pod=pod, count=count)
