@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import urllib.parse
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
-from control_planes import Plane, open_plane, wait_until
+from control_planes import open_plane, wait_until
+from e2e.monitored import INTERVAL_SECONDS, World, container, has, monitoring, serving
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from worlds.local.monitors.pods import cases, pod
 from worlds.local.monitors.test_target_rules import is_scraped_for_real, promised
 
 from scalecert.clock import unix_seconds
-from scalecert.documents import canonical_json, write_atomic
+from scalecert.documents import write_atomic
 from scalecert.metrics.canary import canary_pod, canary_scrape_config
 from scalecert.metrics.inputs import MetricsInput
 from scalecert.metrics.scrape_config import ScrapeConfig, ScrapedPod
 from scalecert.policy.loading import load_policies
-from scalecert.worlds.local.monitors.config import DefaultScrape, MonitorsConfig, prepare
+from scalecert.worlds.local.monitors.config import (
+    DefaultScrape,
+    MonitorsConfig,
+    SystemScrape,
+    prepare,
+)
 from scalecert.worlds.local.monitors.crds import manifests
 from scalecert.worlds.local.monitors.discovery import discovered
 from scalecert.worlds.local.monitors.prometheus import PrometheusServer
@@ -37,68 +36,11 @@ from scalecert.worlds.local.monitors.prometheus_config import (
     configuration,
     monitor_job,
 )
+from scalecert.worlds.local.monitors.target_rules import NODES_OWN
 
 pytestmark = pytest.mark.e2e
 
-INTERVAL_SECONDS = 1.0
 POLICIES = Path(__file__).parents[2] / "fixtures" / "policies"
-
-
-@dataclass(frozen=True)
-class World:
-    """A control plane with a Prometheus that the monitors process looks after."""
-
-    plane: Plane
-    config: MonitorsConfig
-
-    def query(self, text: str) -> list[dict[str, Any]]:
-        """Return the series of an instant query: `metric` and `value`."""
-        answer = self.ask(f"/api/v1/query?query={urllib.parse.quote(text)}")
-        found: list[dict[str, Any]] = answer["result"]
-        return found
-
-    def ask(self, path: str) -> dict[str, Any]:
-        """Return the data of an answer of Prometheus."""
-        url = self.config.prometheus_url + path
-        with urllib.request.urlopen(url) as answer:  # noqa: S310 - a URL of ours
-            data: dict[str, Any] = json.load(answer)["data"]
-        return data
-
-    def start_monitors(self) -> None:
-        """Start the process, and wait until it says that it is ready."""
-        file = self.plane.directory.path / "monitors.json"
-        write_atomic(file, canonical_json(self.config))
-        processes = self.plane.directory.processes
-        command = [sys.executable, "-m", "scalecert.worlds.local.monitors", str(file)]
-        processes.start("monitors", command)
-        processes.wait_for_line("monitors", "ready", timeout_seconds=30.0)
-
-    def jobs(self) -> list[str]:
-        """Return the jobs that Prometheus has, without the canary's."""
-        targets = self.ask("/api/v1/targets")["activeTargets"]
-        return sorted({one["scrapePool"] for one in targets} - {"scalecert-canary"})
-
-    def run_pod(self, name: str, address: str, **metadata: Any) -> None:
-        """Make a pod that runs, as a node agent would."""
-        manifest = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": name, "namespace": "default", **metadata},
-            "spec": {
-                "nodeName": "node-0",
-                "containers": [
-                    {
-                        "name": "server",
-                        "image": "none",
-                        "ports": [{"name": "http", "containerPort": 8000}],
-                    }
-                ],
-            },
-        }
-        self.plane.apply(manifest)
-        status = json.dumps({"status": {"phase": "Running", "podIP": address}})
-        words = ("patch", "pod", name, "--subresource=status", "--type=merge", "-p", status)
-        self.plane.kubectl(*words)
 
 
 @pytest.fixture(scope="module")
@@ -116,35 +58,14 @@ def world() -> Iterator[World]:
             default_scrape=DefaultScrape(
                 interval_seconds=INTERVAL_SECONDS, container="server", port=8000, port_name="http"
             ),
+            system_scrape=SystemScrape(
+                interval_seconds=INTERVAL_SECONDS, container="plugin", port=2112
+            ),
         )
         for one in manifests():
             plane.apply(one)
         plane.control_plane.start_prometheus(prepare(config), lookback_seconds=300.0)
         yield World(plane, config)
-
-
-@contextmanager
-def serving(address: str) -> Iterator[None]:
-    """Serve a page of one series on a pod's address."""
-
-    class Page(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = b'# TYPE queue gauge\nqueue{model="m"} 7\n'
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain")
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-            """Say nothing."""
-
-    server = ThreadingHTTPServer((address, 8000), Page)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def several(
@@ -214,13 +135,12 @@ def test_prometheus_labels_targets_as_the_pipeline_says(
 
 def test_a_world_of_monitors(world: World) -> None:
     """From no monitor over one and a wrong one back to none; the canary beats all the while."""
-    subnet = world.plane.directory.address.rpartition(".")[0]
-    address = f"{subnet}.10"
     prepare(world.config)
     world.start_monitors()
+    address = f"{world.plane.directory.subnet}.10"
     labels = {"app": "web"}
-    with serving(address):
-        world.run_pod("web-0", address, labels=labels)
+    with serving(address, 8000, 'queue{model="m"} 7'):
+        world.run_pod("web-0", address, container("server", "http", 8000), labels=labels)
         has(world, 'queue{job="default",instance="web-0:http"}')
         assert world.jobs() == ["default/servers"]
 
@@ -247,22 +167,22 @@ def test_a_world_of_monitors(world: World) -> None:
     check_canary(world)
 
 
-def monitoring(name: str, selector: dict[str, Any]) -> dict[str, Any]:
-    """Return a PodMonitoring of port http."""
-    return {
-        "apiVersion": "monitoring.googleapis.com/v1",
-        "kind": "PodMonitoring",
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {
-            "selector": selector,
-            "endpoints": [{"port": "http", "interval": f"{INTERVAL_SECONDS:g}s"}],
-        },
-    }
-
-
-def has(world: World, query: str) -> None:
-    """Wait until a query finds a series."""
-    wait_until(lambda: bool(world.query(query)))
+def test_google_clouds_own_collection_needs_no_monitor(world: World) -> None:
+    """Series of a device plugin have its labels, and names that no policy reads."""
+    prepare(world.config)
+    world.start_monitors()
+    address = f"{world.plane.directory.subnet}.2"
+    page = 'duty_cycle{namespace="default",pod="web-0",container="server"} 40'
+    with serving(address, 2112, page):
+        plugin = container("plugin", "metrics", 2112)
+        world.run_pod("plugin-node-0", address, plugin, annotations={NODES_OWN: "e2e"})
+        query = 'scalecert_system_duty_cycle{namespace="default",pod="web-0",container="server"}'
+        has(world, query)
+    (found,) = world.query(query)
+    assert found["metric"]["job"] == "scalecert-system"
+    assert found["value"][1] == "40"
+    has(world, 'duty_cycle{job="default",exported_pod="web-0",pod="plugin-node-0"}')
+    world.plane.kubectl("delete", "pod", "plugin-node-0", "--grace-period=0", "--force")
 
 
 def check_canary(world: World) -> None:
