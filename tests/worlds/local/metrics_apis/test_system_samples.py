@@ -41,7 +41,7 @@ START = 1_800_000_000.0
 
 
 class Plugin:
-    """A Prometheus that has scraped device plugins every 15 s of the run: the duty cycle counts."""
+    """A Prometheus that has scraped plugins every minute of the run; the duty cycle counts them."""
 
     def __init__(self, time_lapse: int, *pods: str) -> None:
         self.time_lapse = time_lapse
@@ -51,9 +51,9 @@ class Plugin:
         self, matchers: Sequence[Matcher], now: float, span_seconds: float
     ) -> Sequence[Samples]:
         name = next(one.value for one in matchers if one.label == NAME_LABEL)
-        scraped = [(START + 15.0 * k / self.time_lapse, float(k % 100)) for k in range(200)]
+        scraped = [(START + 60.0 * k / self.time_lapse, float(k)) for k in range(50)]
         within = [point for point in scraped if now - span_seconds < point[0] <= now]
-        if name != "duty_cycle" or not within:
+        if name != "scalecert_system_duty_cycle" or not within:
             return []
         times, values = zip(*within, strict=True)
         return [Samples(self._labels(name, pod), times, values) for pod in self.pods]
@@ -61,11 +61,9 @@ class Plugin:
     def _labels(self, name: str, pod: str) -> dict[str, str]:
         return {
             NAME_LABEL: name,
-            "namespace": "kube-system",
-            "pod": "nvidia-gpu-device-plugin-n",
-            "exported_namespace": "team",
-            "exported_pod": pod,
-            "exported_container": "server",
+            "namespace": "team",
+            "pod": pod,
+            "container": "server",
             "make": "nvidia",
             "model": "NVIDIA L4",
             "accelerator_id": f"GPU-{pod}",
@@ -92,23 +90,22 @@ def adapter(time_lapse: int, pods: Pods, *names: str) -> ManagedPrometheus:
 
 
 @pytest.mark.parametrize("time_lapse", [1, 3, 5])
-def test_one_sample_of_each_minute_counts(time_lapse: int) -> None:
-    """Of four scrapes in a minute of the run the first is what Google Cloud has seen."""
+def test_a_collection_counts_from_its_delay_until_the_next(time_lapse: int) -> None:
+    """Times are of the run: a value is seen 5 s after its collection, and for a minute."""
     google = adapter(time_lapse, Pods(), "a")
     found = [
         google.external_metrics(DUTY, "team", EVERYTHING, START + run_time / time_lapse)
         for run_time in (64.0, 66.0, 100.0, 124.0, 126.0)
     ]
-    assert found == [[0], [4000], [4000], [4000], [8000]]
+    assert found == [[0], [1000], [1000], [1000], [2000]]
 
 
 def test_series_are_of_the_container_that_holds_the_accelerator() -> None:
-    """Selectors see the container, its pod and its node, not the plugin's."""
+    """Selectors see the container, its pod and its node, by Google's names."""
     google = adapter(1, Pods(), "a", "b")
     selectors = {
         "resource.labels.container_name=server,resource.labels.namespace_name=team": 2,
         "resource.labels.pod_name=a": 1,
-        "resource.labels.pod_name=nvidia-gpu-device-plugin-n": 0,
         "metadata.user_labels.app=web": 2,
         "metadata.system_labels.top_level_controller_name=web": 2,
         "metadata.system_labels.node_name=node-1": 0,
@@ -125,7 +122,7 @@ def test_a_metric_of_pods_falls_back_to_their_containers() -> None:
     """The adapter asks for containers where pods have no such series."""
     google = adapter(1, Pods(), "a", "b")
     found = google.pod_metrics(DUTY, "team", ["a", "b"], EVERYTHING, START + 100.0)
-    assert found == {"a": 4000, "b": 4000}
+    assert found == {"a": 1000, "b": 1000}
 
 
 def test_a_pod_is_looked_up_once() -> None:

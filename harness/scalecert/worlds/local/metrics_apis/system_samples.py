@@ -1,8 +1,8 @@
 """What Google Cloud collects of accelerators by itself, out of a device plugin's series.
 
-Both look at the same accelerators and call their figures alike. Google Cloud samples every minute,
-so that of what Prometheus has scraped of the plugin, one sample of each minute of the run counts.
-Where Prometheus scrapes no plugin, there are no such series.
+Both look at the same accelerators and call their figures alike. Prometheus scrapes the plugin as
+often as Google Cloud would look, beside whatever the policy's monitors do, and keeps that under
+names of its own (`monitors.prometheus_config.system_job`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from scalecert.exporters.base import Holder, SystemMetrics
 from scalecert.metrics.gke import SystemStore
 from scalecert.metrics.gke.system_metrics import resource_labels
 from scalecert.metrics.tsdb import NAME_LABEL, Matcher
-from scalecert.worlds.local.metrics_apis.http_prometheus import Samples, SampleSource
+from scalecert.worlds.local.metrics_apis.http_prometheus import SampleSource
 from scalecert.worlds.local.metrics_apis.pods import PodFacts
+from scalecert.worlds.local.monitors.prometheus_config import SYSTEM_PREFIX
 
 
 class PodDescriptions(Protocol):
@@ -70,29 +71,17 @@ class SystemSamples:
         metric = self._metrics.metrics.get(metric_type)
         if metric is None:
             return
-        of_accelerators = Matcher("accelerator_id", "!=", "")
-        named = Matcher(NAME_LABEL, "=", metric.figure.info.name)
+        name = Matcher(NAME_LABEL, "=", SYSTEM_PREFIX + metric.figure.info.name)
         span = self.store.database.retention_seconds / self._time_lapse
-        for one in self._source.samples([named, of_accelerators], now, span):
+        for one in self._source.samples([name], now, span):
             labels = self._labels(one.labels, metric.figure.info.labels)
-            for time, value in self._sampled(one):
-                self.store.add(metric_type, labels, value, time)
-
-    def _sampled(self, samples: Samples) -> list[tuple[float, float]]:
-        """Return the first sample of each collection interval, in seconds of the run."""
-        first: dict[int, tuple[float, float]] = {}
-        for time, value in zip(samples.times, samples.values, strict=True):
-            run_time = time * self._time_lapse
-            interval = int(run_time // self._metrics.collection_seconds)
-            first.setdefault(interval, (run_time, value))
-        return list(first.values())
+            for time, value in zip(one.times, one.values, strict=True):
+                self.store.add(metric_type, labels, value, time * self._time_lapse)
 
     def _labels(self, scraped: Mapping[str, str], of_metric: tuple[str, ...]) -> Mapping[str, str]:
         """Return the labels in Cloud Monitoring of a series of the plugin's."""
         namespace, pod, container = (
-            # What the plugin says; what a monitor says of the plugin itself has taken the name.
-            scraped.get(f"exported_{name}") or scraped.get(name, "")
-            for name in ("namespace", "pod", "container")
+            scraped.get(name, "") for name in ("namespace", "pod", "container")
         )
         facts = self._facts_of(namespace, pod)
         holder = Holder(
