@@ -112,6 +112,8 @@ class Processes:
 
     def close(self) -> None:
         """Kill the fork server, and so all processes."""
+        if self._socket.fileno() < 0:
+            return
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         self._socket.close()
         self._server.kill()
