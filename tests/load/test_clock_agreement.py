@@ -31,9 +31,9 @@ LIMIT_SECONDS = 60.0
 
 JETSTREAM_PORTS = ("--no-grpc", "--sidecar-port=off", "--metrics-port=off", "--http-port")
 CASES = [
-    ("vllm_llama-2-7b_l4", 3, ("--port",), "per-request"),
-    ("tgi_llama-2-7b_l4", 3, ("--port",), "keep-alive"),
-    ("jetstream_gemma-7b_v5e-x8", 3, JETSTREAM_PORTS, "per-request"),
+    ("vllm_llama-2-7b_l4", 5, ("--port",), "per-request"),
+    ("tgi_llama-2-7b_l4", 5, ("--port",), "keep-alive"),
+    ("jetstream_gemma-7b_v5e-x8", 5, JETSTREAM_PORTS, "per-request"),
 ]
 
 

@@ -101,8 +101,8 @@ def test_a_worker_that_is_lost_is_told(processes, workers, tmp_path):
             limit_seconds=LIMIT_SECONDS,
         )
         load.begin(unix_seconds() + 0.5)
-        log = tmp_path / "load" / "answers-0.log"
-        wait_for(lambda: len(server.asked) == 2 and log.stat().st_size >= 4 * RECORD.itemsize, "two answers")
+        log, records = tmp_path / "load" / "answers-0.log", 4 * RECORD.itemsize
+        wait_for(lambda: log.stat().st_size >= records, "two answers in the log")
         os.killpg(processes.running["worker-0"].pid, signal.SIGKILL)
         answers = load.collect(limit_seconds=LIMIT_SECONDS)
     assert answers.status.tolist() == [Status.OK, Status.OK, Status.PENDING, Status.PENDING]

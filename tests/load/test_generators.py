@@ -130,7 +130,7 @@ def test_how_requests_end(processes, routes):
 def test_requests_without_a_pod_are_refused(processes, routes):
     """No route, or a port that is closed; when routes come, the next request goes there."""
     write_routes(routes, {})
-    offer = offer_of([0.0, 0.1, 1.5, 1.6], inputs=[1, 2, 3, 4])
+    offer = offer_of([0.0, 0.1, 2.5, 2.6], inputs=[1, 2, 3, 4])
     with scripted_servers({}) as (server,):
         service = Service(client(server.port), routes, routing="round-robin")
         load = begun(processes, offer, service)
@@ -155,7 +155,7 @@ def log_of(processes: Children) -> bytes:
 def test_kept_connections_are_used_again(processes, routes, routing):
     """One request at a time needs one connection, and stays with its pod."""
     write_routes(routes, {0: "127.0.0.1", 1: "127.0.0.2"})
-    offer = offer_of(np.arange(5) * 0.2, inputs=[1, 2, 3, 4, 5], streamed=[1, 0, 1, 0, 1])
+    offer = offer_of(np.arange(5) * 0.4, inputs=[1, 2, 3, 4, 5], streamed=[1, 0, 1, 0, 1])
     whole = {words: lambda it: it.reply("200 OK", b"token token") for words in (2, 4)}
     with scripted_servers(whole, ["127.0.0.1", "127.0.0.2"]) as servers:
         service = Service(
@@ -168,7 +168,7 @@ def test_kept_connections_are_used_again(processes, routes, routing):
 
 def test_a_connection_that_the_server_closed_is_no_loss(processes, routes):
     """Closed while it was idle, or as the next request came: that goes on a new one."""
-    offer = offer_of([0.0, 0.3, 0.6, 0.9], inputs=[1, 2, 3, 4])
+    offer = offer_of(np.arange(4) * 0.5, inputs=[1, 2, 3, 4])
     scripts = {
         1: lambda it: (it.stream(TOKEN, TOKEN), it.leave()),
         3: once(lambda it: it.leave()),
@@ -194,10 +194,10 @@ def once(script):
 
 def test_idle_connections_are_closed_in_time(processes, routes):
     """Before the server would: after its idle seconds, divided by the time lapse."""
-    offer = offer_of([0.0, 0.1, 1.0], inputs=[1, 2, 3])
+    offer = offer_of([0.0, 0.4, 2.4], inputs=[1, 2, 3])
     with scripted_servers({}) as (server,):
         service = Service(
-            client(server.port, idle_seconds=2.5), routes, connections="keep-alive", time_lapse=5
+            client(server.port, idle_seconds=6.0), routes, connections="keep-alive", time_lapse=5
         )
         answers = answered(processes, offer, service)
     assert server.prompts() == [[1, 2], [3]]
