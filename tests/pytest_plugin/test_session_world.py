@@ -24,7 +24,9 @@ class FakeWorld:
 
 
 class Events:
-    """What was told."""
+    """What was told, in a session that no command line has started."""
+
+    watched = False
 
     def __init__(self) -> None:
         self.told: list[dict] = []

@@ -6,6 +6,8 @@ time, because its processes, and what it measures, have the machine to themselve
 
 from __future__ import annotations
 
+import os
+import signal
 from contextlib import ExitStack
 
 import pytest
@@ -57,6 +59,8 @@ class SessionWorld:
 
     def _opened(self) -> World:
         inputs = self._inputs
+        if self._events.watched and pipeline.on_the_clock(inputs.world):
+            _end_with_the_command_line()
         world = self._open.enter_context(
             pipeline.open_world(
                 inputs.world, time_lapse=inputs.time_lapse, instance=inputs.instance
@@ -71,6 +75,17 @@ class SessionWorld:
             scenario=plan.scenario.metadata.name,
             seconds=float(plan.scenario.spec.duration) / self._inputs.time_lapse,
         )
+
+
+def _end_with_the_command_line() -> None:
+    """Have the kernel end us with who started us, as SIGKILL lets it end no child itself.
+
+    The world's supervisor sees that we have gone. If the command line went before, the next event
+    finds nobody.
+    """
+    from scalecert.worlds.local.supervisor.kernel import signal_at_parents_death
+
+    signal_at_parents_death(signal.SIGKILL, os.getppid())
 
 
 def check_one_at_a_time(config: pytest.Config, world: str) -> None:
