@@ -216,6 +216,13 @@ def test_events_of_the_controllers_log_are_taken_before_those_of_the_api(trial, 
     ]
 
 
+def test_a_controller_that_told_of_no_sync_is_a_broken_world(trial, told):
+    """It logs nothing of them by default; a recording without any would say that nothing moved."""
+    told.controller.write_text("")
+    with pytest.raises(EnvironmentFault, match="no sync of vllm-num-requests-running"):
+        made(trial, told)
+
+
 def test_a_world_without_its_logs_broke(trial, told):
     """No recording is made of what is left."""
     told.pods.unlink()

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from scalecert.errors import EnvironmentFault
 from scalecert.hpa.config import HorizontalControllerConfig
 from scalecert.metrics.canary import Heartbeat
 from scalecert.planning.trial import Trial
 from scalecert.recording.model import Column, Recording
-from scalecert.worlds.recorder.controller_log import ControllerLog, read_controller_log
+from scalecert.worlds.recorder.controller_log import (
+    VMODULE,
+    ControllerLog,
+    read_controller_log,
+)
 from scalecert.worlds.recorder.klog import read_klog
 from scalecert.worlds.recorder.logs import MetricsAnswer, PodLine, read_lines, read_text
 from scalecert.worlds.recorder.observations import (
@@ -81,7 +86,7 @@ def record(
         refused_seconds: when requests met no listening server, in seconds of the run.
 
     Raises:
-        EnvironmentFault: if a log can't be read.
+        EnvironmentFault: if a log can't be read, or no sync of the HPA is in the controller's.
     """
     entries = read_klog(read_text(logs.controller), near_unix=t0_unix)
     policy, target = trial.plan.policy, trial.hpa.scale_target_ref
@@ -101,7 +106,11 @@ def record(
 
 
 def assemble(trial: Trial, clock: RunClock, evidence: Evidence) -> Recording:
-    """Return the recording that the evidence of a trial makes."""
+    """Return the recording that the evidence of a trial makes.
+
+    Raises:
+        EnvironmentFault: if there is no sync of the HPA in a run that is long enough for some.
+    """
     steps = pod_steps(evidence.pods, clock)
     facts = request_facts(evidence.requests, ends_seconds(steps), evidence.refused_seconds)
     replay = Replay(
@@ -111,13 +120,24 @@ def assemble(trial: Trial, clock: RunClock, evidence: Evidence) -> Recording:
         end_seconds=float(trial.plan.scenario.spec.duration),
         initial_replicas=trial.initial_replicas,
     )
-    replay.run(steps, list(_recorded(trial, clock, evidence)))
+    syncs = list(_recorded(trial, clock, evidence))
+    _check_syncs(trial, syncs)
+    replay.run(steps, syncs)
     return Recording(
         plan=trial.plan,
         series=replay.series(),
         requests=evidence.requests,
         events=replay.events(),
     )
+
+
+def _check_syncs(trial: Trial, syncs: Sequence[RecordedSync]) -> None:
+    spec = trial.plan.scenario.spec
+    if not syncs and float(spec.duration) >= 2 * float(spec.cluster.controllers.sync_period):
+        raise EnvironmentFault(
+            f"no sync of {trial.plan.policy.name} during the run is in kube-controller-manager's"
+            f" log, which needs --vmodule={VMODULE} and UTC"
+        )
 
 
 def _recorded(trial: Trial, clock: RunClock, evidence: Evidence) -> Iterable[RecordedSync]:
