@@ -147,8 +147,8 @@ def test_an_interrupted_child_may_close_its_world(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     program = (
         "import os, signal, sys, time\n"
-        "os.write(int(sys.argv[2].split('=')[1]), b'{}\\n')\n"
         "try:\n"
+        "    os.write(int(sys.argv[2].split('=')[1]), b'{}\\n')\n"
         "    signal.pause()\n"
         "except KeyboardInterrupt:\n"
         f"    open({str(closed)!r}, 'w').close()\n"
