@@ -56,6 +56,7 @@ def test_what_is_no_structured_entry_is_passed_over():
     assert [one.message for one in read("nonsense\n" + flags + DECIDED + "goroutine 1\n")] == [
         "Decided not to scale"
     ]
+    assert read("") == read("nonsense") == []
 
 
 def test_a_run_over_new_year_keeps_its_order():

@@ -42,8 +42,8 @@ def read_klog(text: str, *, near_unix: float) -> Iterator[LogEntry]:
         near_unix: a time within half a year of which it was written.
     """
     headers = list(_HEADER.finditer(text))
-    ends = [header.start() for header in headers[1:]] + [len(text)]
-    for header, end in zip(headers, ends, strict=True):
+    starts = [*(header.start() for header in headers), len(text)]
+    for header, end in zip(headers, starts[1:], strict=True):
         message = _MESSAGE.match(text, header.end(), end)
         if message is None:
             continue
