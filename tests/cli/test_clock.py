@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +22,16 @@ from scalecert.recording import store
 from scalecert.recording.plan import WallClock
 from scalecert.suite import load_suite
 
+LONG = """\
+import os, pathlib, signal
+
+def test_long(request):
+    try:
+        os.write(int(request.config.getoption("scalecert_events")), b"{}\\n")
+        signal.pause()
+    finally:
+        pathlib.Path(__file__).with_name("closed").touch()
+"""
 Run = Callable[..., subprocess.CompletedProcess[str]]
 LOCAL = ("--world", "local")
 
@@ -142,22 +153,28 @@ def test_a_run_on_the_clock_is_not_repeated(here: Run, tmp_path: Path) -> None:
     assert "runs of world local take their course on the clock, each time anew" in line
 
 
-def test_an_interrupted_child_may_close_its_world(tmp_path: Path) -> None:
-    """With a grace it is interrupted first, and ends by itself: what it has open is closed."""
-    closed = tmp_path / "closed"
-    program = (
-        "import os, signal, sys, time\n"
-        "try:\n"
-        "    os.write(int(sys.argv[2].split('=')[1]), b'{}\\n')\n"
-        "    signal.pause()\n"
-        "except KeyboardInterrupt:\n"
-        f"    open({str(closed)!r}, 'w').close()\n"
-    )
+@pytest.mark.parametrize("ignored", [signal.SIG_IGN, signal.SIG_DFL], ids=["background", "plain"])
+def test_an_interrupted_child_may_close_its_world(tmp_path: Path, ignored: signal.Handlers) -> None:
+    """With a grace it is interrupted first, and ends by itself: what it has open is closed.
+
+    Also where a shell has it run in the background, and Ctrl-C is ignored.
+    """
+    test = tmp_path / "test_long.py"
+    test.write_text(LONG)
 
     def interrupt(_event: dict) -> None:
         raise KeyboardInterrupt
 
-    command = [sys.executable, "-c", program, "--"]
-    with (tmp_path / "held").open("w") as held, pytest.raises(KeyboardInterrupt):
-        child.run(command, tmp_path / "log", interrupt, held=held.fileno(), grace_seconds=10.0)
-    assert closed.exists(), (tmp_path / "log").read_text()
+    before = signal.signal(signal.SIGINT, ignored)
+    try:
+        with (tmp_path / "held").open("w") as held, pytest.raises(KeyboardInterrupt):
+            child.run(
+                child.command([test], ["-q"]),
+                tmp_path / "log",
+                interrupt,
+                held=held.fileno(),
+                grace_seconds=20.0,
+            )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (tmp_path / "closed").exists(), (tmp_path / "log").read_text()

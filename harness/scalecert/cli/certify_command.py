@@ -223,8 +223,8 @@ def _broken(out: Path, log: Path, status: int, problem: str | None) -> Exception
     return EnvironmentFault(f"the run broke, nothing is certified: {cause} (log: {kept})")
 
 
-_GRACE_SECONDS = 5.0
-"""For a world of processes to end when the run is interrupted: it takes 3 s at most."""
+_GRACE_SECONDS = 10.0
+"""For a world of processes to end when the run is interrupted, which takes a second or two."""
 
 _ABOUT_THE_SUITE = (1, 2, 4, 5)
 """pytest's exit statuses that come of test files: failed, not collected, misused, none found."""

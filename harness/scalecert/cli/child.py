@@ -23,9 +23,11 @@ _INI = Path(__file__).with_name("pytest.ini")
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
 # The working directory is not on the path (-P), and the package's own root and the suite's folder,
-# whose modules its tests may import, come last on it: nothing of them hides another module.
+# whose modules its tests may import, come last on it: nothing of them hides another module. SIGTERM
+# interrupts it as Ctrl-C would, which a shell lets what it runs in the background ignore.
 _BOOTSTRAP = """\
-import sys
+import signal, sys
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 sys.path += sys.argv[1:3]
 del sys.argv[1:3]
 import pytest
@@ -117,7 +119,7 @@ def _ended_with_us(process: subprocess.Popen[bytes], grace_seconds: float) -> It
         yield
     except BaseException:
         if grace_seconds:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(grace_seconds)
         with suppress(ProcessLookupError):

@@ -82,6 +82,8 @@ def clock_lines(inputs: Inputs, suite: Suite, subjects: Sequence[Subject]) -> li
         return []
     cases = [pipeline.run_seconds(one, case) for one in subjects for case in suite.cases]
     whole, first = sum(map(sum, cases)), sum(seconds[0] for seconds in cases)
-    text = f"{sum(map(len, cases))} runs take {format_clock(whole / inputs.time_lapse)} or more"
+    count = sum(map(len, cases))
+    runs = "1 run takes" if count == 1 else f"{count} runs take"
+    text = f"{runs} {format_clock(whole / inputs.time_lapse)} or more"
     quick = f" (--quick: {format_clock(first / inputs.time_lapse)})" if whole > first else ""
     return [f"--world {inputs.world}: {text} on the clock{quick}"]

@@ -6,6 +6,7 @@ the controller does with the reports is `conclusion`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class Session:
             subjects = pipeline.subjects(self._inputs)
         self._subjects = {subject.name: subject for subject in subjects}
         self._world = SessionWorld(self._inputs, events)
+        self._events = events
         self._cases: dict[pytest.Item, Case] = {}
         self._workers = workers.start(config)
 
@@ -77,6 +79,16 @@ class Session:
             pipeline.check_cases(self._inputs, cases)
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        """Close the world at once: what pytest then says of the interrupt takes it seconds.
+
+        Nobody reads that of the command line's own pytest, so there it is the end.
+        """
+        self._world.close()
+        if self._events.watched:
+            os._exit(pytest.ExitCode.INTERRUPTED)
 
     def pytest_unconfigure(self) -> None:
         """Leave neither world nor worker behind."""
