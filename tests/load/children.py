@@ -15,8 +15,9 @@ ROOT = Path(__file__).parents[2]
 class Children:
     """Processes by name; implements `scalecert.load.Processes`."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, env: Mapping[str, str] | None = None) -> None:
         self.logs = logs
+        self.env = env or {}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(
@@ -28,7 +29,7 @@ class Children:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={"PATH": "", "PYTHONPATH": str(ROOT / "harness"), **(env or {})},
+                env={"PATH": "", "PYTHONPATH": str(ROOT / "harness"), **self.env, **(env or {})},
                 start_new_session=True,
                 cwd=self.logs,
             )
@@ -54,9 +55,9 @@ class Children:
 
 
 @contextmanager
-def children(logs: Path) -> Iterator[Children]:
+def children(logs: Path, env: Mapping[str, str] | None = None) -> Iterator[Children]:
     """Yield the processes of a test; kill what is left of them at its end."""
-    started = Children(logs)
+    started = Children(logs, env)
     try:
         yield started
     finally:

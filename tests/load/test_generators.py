@@ -25,8 +25,10 @@ AHEAD_SECONDS = 0.3
 
 @pytest.fixture
 def processes(tmp_path: Path) -> Iterator[Children]:
-    """Yield who starts processes."""
-    with children(tmp_path) as started:
+    """Yield who starts processes, where somebody has a configuration of Locust's."""
+    (tmp_path / "locust.conf").write_text("run-time = 1s\n")
+    (tmp_path / ".locust.conf").write_text("run-time = 1s\n")
+    with children(tmp_path, {"HOME": str(tmp_path), "LOCUST_RUN_TIME": "1s"}) as started:
         yield started
 
 

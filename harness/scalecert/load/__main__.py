@@ -21,10 +21,10 @@ def main(words: list[str]) -> None:
     """Run Locust to its end."""
     match words:
         case ["generator", folder, generator]:
-            os.environ |= {FOLDER: folder, GENERATOR: generator}
+            os.environ |= {FOLDER: str(Path(folder).resolve()), GENERATOR: generator}
             _locust("--users=1", "--spawn-rate=1")
         case ["master", folder, workers, host, port]:
-            os.environ[FOLDER] = folder
+            os.environ[FOLDER] = str(Path(folder).resolve())
             _locust(
                 *("--master", f"--master-bind-host={host}", f"--master-bind-port={port}"),
                 *(f"--expect-workers={workers}", f"--users={workers}", f"--spawn-rate={workers}"),
@@ -36,6 +36,11 @@ def main(words: list[str]) -> None:
 
 
 def _locust(*options: str) -> None:
+    """Run Locust with these options and no others: it would read the user's files and variables."""
+    for name in [name for name in os.environ if name.startswith("LOCUST_")]:
+        del os.environ[name]
+    os.environ["HOME"] = os.devnull
+    os.chdir("/")
     from locust.main import main as locust
 
     sys.argv = ["locust", "-f", str(_LOCUSTFILE), *_OPTIONS, *options]

@@ -77,7 +77,7 @@ def write_schedule(folder: Path, offer: Offer, service: Service, generators: int
     """Write both files."""
     settings = Settings(
         client=service.client,
-        routes=str(service.routes),
+        routes=str(service.routes.resolve()),
         routing=service.routing,
         connections=service.connections,
         time_lapse=service.time_lapse,
