@@ -24,6 +24,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 import msgspec
@@ -32,6 +33,7 @@ from scalecert.worlds.local.supervisor.kernel import signal_at_parents_death
 
 MOST_BYTES = 1 << 17
 """Of a message."""
+_LONGEST_NAME = 15
 _MOST_DESCRIPTORS = 256
 """More than this process ever has open; a child closes as many."""
 
@@ -170,6 +172,7 @@ def _become(request: Start, descriptors: Sequence[int], parent: int) -> NoReturn
         os.environ.clear()
         os.environ.update(request.env)
         os.chdir(request.directory)
+        _be_called(" ".join(request.arguments[:2]))
         code = _run(request)
     except BaseException:  # noqa: BLE001 - what is left of it is its log
         traceback.print_exc()
@@ -189,6 +192,12 @@ def _leave_parent(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.setpgid(0, 0)
     signal_at_parents_death(signal.SIGKILL, parent)
+
+
+def _be_called(name: str) -> None:
+    """Have the kernel call this process by what it runs (proc_pid_comm(5)): its words are ours."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(name[:_LONGEST_NAME], encoding="utf-8")
 
 
 def _run(request: Start) -> int:
