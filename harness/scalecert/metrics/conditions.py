@@ -67,8 +67,8 @@ class MetricConditions(DocumentPart, frozen=True):
 
     `scrape_interval` holds where the policy brings no PodMonitoring, PodMonitor or ServiceMonitor
     (15 s is what GKE's inference guides set). `scrape_latency` is the time one scrape takes
-    (assumed). `target_discovery` is how long a new pod waits to become a target (Prometheus
-    applies discovery updates every 5 s: `discovery.Manager`, `updatert`).
+    (assumed). `target_discovery` is how long a pod that comes in the run waits to become a target
+    (Prometheus applies discovery updates every 5 s: `discovery.Manager`, `updatert`).
 
     `ingestion_delay` is the time from a scrape to its visibility in queries. None: 5 s through
     Managed Service for Prometheus, the middle of the 3 to 7 s that Google states (Horizontal pod

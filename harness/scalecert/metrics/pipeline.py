@@ -247,9 +247,13 @@ class Pipeline:
                 listening=config.listening(pod),
                 reports_up=reports_up,
             )
-            target.start(now + float(self._conditions.target_discovery))
+            target.start(now + self._discovery_seconds(now))
             targets.append(target)
         return targets
+
+    def _discovery_seconds(self, now: float) -> float:
+        """Return how long a pod waits to become a target: not those that the run begins with."""
+        return float(self._conditions.target_discovery) if now > 0 else 0.0
 
     def _next_address(self) -> str:
         """Return a pod address of its own; which one it is means nothing."""
