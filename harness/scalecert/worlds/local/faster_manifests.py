@@ -8,7 +8,7 @@ and its window is a flag of the controller.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -130,11 +130,13 @@ def _target(change: _Change, manifest: Fields) -> None:
 
 
 def _container(change: _Change, container: Fields, path: str) -> None:
-    for name in _PROBES:
-        if name in container:
-            container[name] = {key: one for key, one in container[name].items() if one != 0}
-            _probe(change, container[name], f"{path}.{name}")
-            _probe_timeout(change, container, name, f"{path}.{name}")
+    probes = [name for name in _PROBES if name in container]
+    for name in probes:
+        container[name] = {key: one for key, one in container[name].items() if one != 0}
+        _probe(change, container[name], f"{path}.{name}")
+    slow = [name for name in probes if not _hurried(change, container[name], f"{path}.{name}")]
+    if slow:
+        change.not_scaled.append(_timeouts(slow, container["name"], change.time_lapse))
     pre_stop = container.get("lifecycle", {}).get("preStop")
     if pre_stop is not None:
         _pre_stop(change, pre_stop, f"{path}.lifecycle.preStop")
@@ -147,17 +149,20 @@ def _probe(change: _Change, probe: Fields, path: str) -> None:
     change.divide(probe, path, "terminationGracePeriodSeconds", least=LEAST_SECONDS)
 
 
-def _probe_timeout(change: _Change, container: Fields, name: str, path: str) -> None:
-    """Divide a probe's timeout, which is 1 s of the clock at least."""
-    probe, factor = container[name], change.time_lapse
-    seconds = probe.get("timeoutSeconds", LEAST_SECONDS)
-    if seconds >= LEAST_SECONDS * factor:
+def _hurried(change: _Change, probe: Fields, path: str) -> bool:
+    """Divide a probe's timeout, and return whether it could be: it is 1 s of the clock at least."""
+    if probe.get("timeoutSeconds", LEAST_SECONDS) >= LEAST_SECONDS * change.time_lapse:
         change.divide(probe, path, "timeoutSeconds")
-        return
+        return True
     probe["timeoutSeconds"] = LEAST_SECONDS
-    change.not_scaled.append(
-        f"The {name} of container {container['name']} gives up after {LEAST_SECONDS * factor} s of"
-        f" the run instead of {seconds} s: the API's least is {LEAST_SECONDS} s of the clock."
+    return False
+
+
+def _timeouts(probes: Sequence[str], container: str, time_lapse: int) -> str:
+    """Return the sentence about probes whose timeout is longer than it would be."""
+    return (
+        f"In container {container} {', '.join(probes)} wait {LEAST_SECONDS * time_lapse} s of the"
+        f" run for an answer: the API's least timeout is {LEAST_SECONDS} s of the clock."
     )
 
 

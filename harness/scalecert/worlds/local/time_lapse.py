@@ -219,13 +219,8 @@ def _of_the_world(time_lapse: int) -> tuple[str, ...]:
 _OWN_PACE = (
     "Prometheus takes up new targets within 5 s of the clock, {discovery} s of the run.",
     (
-        "API server, scheduler, controllers and the start of processes take their own time, which"
-        " counts {K} times in the run."
-    ),
-    "The way between client and server takes its own time, which counts {K} times in latencies.",
-    (
-        "Scrapes and answers of the metrics APIs take their own time, which counts {K} times in the"
-        " age of what the HPA reads."
+        "Control plane, processes, network, scrapes and answers of the metrics APIs take their own"
+        " time, which counts {K} times in the run."
     ),
 )
 """prometheus/discovery, Manager: updates are sent every 5 s, and no flag changes that."""
