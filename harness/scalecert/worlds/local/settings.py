@@ -20,6 +20,7 @@ from scalecert.worlds.local.control_plane.components import ControllerFlags
 from scalecert.worlds.local.metrics_apis.config import Semantics
 from scalecert.worlds.local.metrics_apis.semantics import semantics_of
 from scalecert.worlds.local.monitors.config import DefaultScrape
+from scalecert.worlds.local.monitors.exporters import TrialExporters, trial_exporters
 from scalecert.worlds.local.time_lapse import Lapsed
 
 
@@ -37,6 +38,7 @@ class Settings:
         profiles: file of the engine profile, by engine; what is not named is found by the image.
         semantics: of the metrics APIs, in seconds of the run.
         default_scrape: while there is no monitor.
+        exporters: of the nodes' accelerators, as far as the policy reads them.
         usage_interval_seconds: between two looks at what processes use.
     """
 
@@ -49,6 +51,7 @@ class Settings:
     profiles: Mapping[str, str]
     semantics: Semantics
     default_scrape: DefaultScrape
+    exporters: TrialExporters
     usage_interval_seconds: float
 
     @property
@@ -72,8 +75,8 @@ def settings_of(trial: Trial, lapsed: Lapsed, time_lapse: int, profile: str) -> 
         profile: file with the engine's profile as it is in this run.
     """
     kind = trial.resolved.kind
+    known = kind.metrics(trial.plan.engine.version)
     conditions = trial.plan.scenario.spec.cluster.metrics
-    version = trial.plan.engine.version
     return Settings(
         time_lapse=time_lapse,
         namespace=trial.plan.policy.namespace,
@@ -82,8 +85,9 @@ def settings_of(trial: Trial, lapsed: Lapsed, time_lapse: int, profile: str) -> 
         image_pull_seconds=lapsed.timing.image_pull_seconds,
         model_load_seconds=lapsed.timing.model_load_seconds,
         profiles={kind.name: profile},
-        semantics=semantics_of(trial.metrics, kind.metrics(version), conditions, trial.plan.seed),
+        semantics=semantics_of(trial.metrics, known, conditions, trial.plan.seed),
         default_scrape=_default_scrape(trial, float(lapsed.cluster.metrics.scrape_interval)),
+        exporters=trial_exporters(trial.metrics, known, time_lapse),
         usage_interval_seconds=float(lapsed.cluster.metrics.resource_resolution),
     )
 
@@ -116,6 +120,7 @@ def settings_by_hand(time_lapse: int, profile: EngineProfile | None, file: str) 
         default_scrape=DefaultScrape(
             interval_seconds=float(conditions.scrape_interval) / time_lapse
         ),
+        exporters=TrialExporters(),
         usage_interval_seconds=float(conditions.resource_resolution) / time_lapse,
     )
 
@@ -140,12 +145,11 @@ def _default_scrape(trial: Trial, interval_seconds: float) -> DefaultScrape:
     if container is None:
         return DefaultScrape(interval_seconds=interval_seconds)
     endpoint = metrics_endpoint(trial.resolved, container)
-    names = {number: name for name, number in trial.pods.ports.items()}
     port = endpoint.port or 0
     return DefaultScrape(
         interval_seconds=interval_seconds,
         container=container.name,
         port=port,
-        port_name=names.get(port, "metrics"),
+        port_name=next(iter(trial.pods.ports), "metrics"),
         path=endpoint.path or "/metrics",
     )

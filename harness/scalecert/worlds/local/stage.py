@@ -117,6 +117,7 @@ class Stage:
                 image_pull_seconds=settings.image_pull_seconds,
                 model_load_seconds=settings.model_load_seconds,
                 profiles=dict(settings.profiles),
+                exporters=settings.exporters.daemons,
                 usage_interval_seconds=settings.usage_interval_seconds,
             ),
         )
@@ -160,6 +161,7 @@ class Stage:
             namespace=settings.namespace,
             canary_interval_seconds=settings.canary_interval_seconds,
             default_scrape=settings.default_scrape,
+            system_scrape=settings.exporters.system,
         )
 
 
