@@ -128,19 +128,25 @@ def test_with_one_pod_all_routing_is_the_same(conditions):
             assert np.allclose(column, others[name], rtol=0, atol=1e-9, equal_nan=True), name
 
 
-def test_kept_connections_route_otherwise():
-    """The option reaches the router; how kept connections route is `test_kept_connections`'."""
-    replicas = []
+def sent_to_terminating_pods(recording):
+    """Return how many requests went to pods that were terminating already."""
+    arrival, replica = recording.requests["arrival_seconds"], recording.requests["replica"]
+    return sum(
+        np.count_nonzero(arrival[replica == int(event["pod"].rpartition("-")[2])] > event["time"])
+        for event in recording.events
+        if event["kind"] == "pod-terminating"
+    )
+
+
+def test_only_kept_connections_lead_to_a_terminating_pod():
+    """A Service routes nothing new there; who is connected sends on until the server stops."""
+    subject, rate = subject_of(NAMES[0]), rates("spike", 2.0, 15.0)
+    sent = {}
     for connections in ("per-request", "keep-alive"):
-        trial = trial_of(
-            subject_of(NAMES[0]),
-            rates("constant", 0, 6.0),
-            duration=900.0,
-            cluster={"connections": connections},
-        )
-        replicas.append(SimWorld().run(trial).requests["replica"])
-    assert len(replicas[0]) == len(replicas[1])
-    assert np.any(replicas[0] != replicas[1])
+        trial = trial_of(subject, rate, duration=900.0, cluster={"connections": connections})
+        sent[connections] = sent_to_terminating_pods(SimWorld().run(trial))
+    assert sent["per-request"] == 0
+    assert sent["keep-alive"] > 0
 
 
 def test_another_seed_gives_another_run():

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scalecert.engines.api_client import ApiClient
 from scalecert.engines.base import EngineKind, Limits
 from scalecert.engines.profiles import EngineProfile, load_profile
 from scalecert.engines.registry import engine_kinds
@@ -64,6 +65,12 @@ class Resolved:
     def request_limits(self) -> RequestLimits:
         """The longest request that the server takes, answer included."""
         return self.kind.request_limits(self.limits)
+
+    def client(self) -> ApiClient:
+        """Return how the server is asked for answers, as far as the manifests say."""
+        if self.container is None:
+            return self.kind.client((), {})
+        return self.kind.client(command_line(self.container), self.container.env)
 
     @property
     def device(self) -> Device:

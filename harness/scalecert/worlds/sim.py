@@ -18,7 +18,6 @@ import numpy as np
 from scalecert.engines.request_log import RequestLog
 from scalecert.metrics.pipeline import Pipeline
 from scalecert.planning.trial import Trial
-from scalecert.policy.command_line import command_line
 from scalecert.recording.model import Column, Recording
 from scalecert.rng import stream
 from scalecert.routing import KeptConnections, Router, routing_draws
@@ -202,10 +201,7 @@ class _Run:
         """Return the connections of clients that keep them; None where each request has its own."""
         if self._conditions.connections == "per-request":
             return None
-        resolved = self._trial.resolved
-        container = resolved.container
-        words, env = (command_line(container), container.env) if container else ((), {})
-        return KeptConnections(self._log, resolved.kind.client(words, env).idle_seconds)
+        return KeptConnections(self._log, self._trial.resolved.client().idle_seconds)
 
     def _request_columns(self) -> dict[str, Column]:
         requests, log = self._trial.requests, self._log
