@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from load.children import ROOT
 from load.offers import client, offer_of
 
 from scalecert.errors import HarnessBug
@@ -62,3 +66,19 @@ def test_columns_of_different_lengths_are_no_offer():
     """A request without a size can't be asked."""
     with pytest.raises(HarnessBug, match="different lengths"):
         Offer(OFFER.arrival_seconds[1:], *OFFER.columns()[1:])
+
+
+def test_the_world_imports_no_locust():
+    """It patches sockets where it is imported; gevent belongs to the generators alone, too."""
+    script = (
+        "import sys, scalecert.load;"
+        "print(*{name.partition('.')[0] for name in sys.modules} & {'locust', 'gevent'})"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": str(ROOT / "harness"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == ""
