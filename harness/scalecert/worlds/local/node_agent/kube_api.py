@@ -218,10 +218,11 @@ class KubeApi:
         take the taint away.
         """
         path = f"/api/v1/nodes/{node['metadata']['name']}"
-        self._create("/api/v1/nodes", node)
+        created = self._create("/api/v1/nodes", node)
         untainted = {"metadata": {"labels": node["metadata"]["labels"]}, "spec": {"taints": None}}
         self._call("PATCH", path, untainted)
-        self._call("PATCH", f"{path}/status", {"status": node["status"]})
+        if not created:
+            self._call("PATCH", f"{path}/status", {"status": node["status"]})
 
     @retrying
     def delete_nodes(self) -> None:
@@ -237,12 +238,15 @@ class KubeApi:
         self._create(f"/api/v1/namespaces/{namespace}/pods", pod)
         self._call("PATCH", f"{_pod_path(namespace, name)}/status", {"status": status})
 
-    def _create(self, path: str, document: Mapping[str, Any]) -> None:
+    def _create(self, path: str, document: Mapping[str, Any]) -> bool:
+        """Make an object; return False if it is there already."""
         try:
             self._call("POST", path, document)
         except ApiError as error:
             if error.status != HTTPStatus.CONFLICT:
                 raise
+            return False
+        return True
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
         kind = _STRATEGIC_MERGE if method == "PATCH" else "application/json"
