@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from scalecert.cli.interrupts import interrupted_by_signals
+
 Event = dict[str, Any]
 
 _INI = Path(__file__).with_name("pytest.ini")
@@ -69,11 +71,7 @@ def run(
         KeyboardInterrupt: at Ctrl-C, SIGTERM or SIGHUP; no process is left behind by then.
     """
     reading, writing = os.pipe()
-    with (
-        _interrupted_by(signal.SIGTERM),
-        _interrupted_by(signal.SIGHUP),
-        log.open("wb") as output,
-    ):
+    with interrupted_by_signals(), log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
             [*command, f"--scalecert-events={writing}"],
             stdin=subprocess.DEVNULL,
@@ -94,19 +92,6 @@ def _environment() -> dict[str, str]:
     """Return our environment without what would configure pytest."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return kept | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONSAFEPATH": "1"}
-
-
-@contextmanager
-def _interrupted_by(number: signal.Signals) -> Iterator[None]:
-    """Let a signal end the work as Ctrl-C does, unless it is ignored (nohup)."""
-    if signal.getsignal(number) is signal.SIG_IGN:
-        yield
-        return
-    before = signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(number, before)
 
 
 @contextmanager

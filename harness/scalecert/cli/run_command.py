@@ -11,6 +11,7 @@ import click
 
 from scalecert.cli import rendering
 from scalecert.cli.inputs import Words, input_options, inputs_of
+from scalecert.cli.interrupts import interrupted_by_signals
 
 if TYPE_CHECKING:
     from scalecert.pipeline import Inputs
@@ -86,7 +87,7 @@ def _open_world(inputs: Inputs) -> Iterator[World]:
     opened = pipeline.open_world(
         inputs.world, time_lapse=inputs.time_lapse, instance=inputs.instance
     )
-    with opened as world:
+    with interrupted_by_signals(), opened as world:
         yield ToldWorld(world, tell) if pipeline.on_the_clock(inputs.world) else world
 
 
