@@ -104,6 +104,7 @@ class FakeProcesses:
 
     def __init__(self) -> None:
         self.started: list[FakeProcess] = []
+        self.refuses = 0
 
     async def start(
         self,
@@ -113,6 +114,9 @@ class FakeProcesses:
         log: Path,
         hears: Callable[[str], None],
     ) -> FakeProcess:
+        if self.refuses > 0:
+            self.refuses -= 1
+            raise OSError("no more of them")
         process = FakeProcess(arguments, log, hears)
         self.started.append(process)
         return process

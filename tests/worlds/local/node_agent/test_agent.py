@@ -232,6 +232,20 @@ def test_a_server_that_crashes_is_started_again(tmp_path: Path):
     play(tmp_path, life)
 
 
+def test_a_server_that_can_not_be_started_is_tried_again(tmp_path: Path):
+    """As one that ended at once."""
+
+    async def life(world: World) -> None:
+        world.processes.refuses = 2
+        await world.running(pod_object("a"))
+        await eventually(lambda: world.api.ready("a"))
+        last = world.api.container("a")
+        assert last["lastState"]["terminated"]["exitCode"] == 128
+        assert last["restartCount"] >= 1
+
+    play(tmp_path, life)
+
+
 def test_a_server_that_fails_its_liveness_probe_is_ended_and_started_again(tmp_path: Path):
     """By SIGTERM, as the kubelet does it."""
 

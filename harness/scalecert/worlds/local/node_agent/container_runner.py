@@ -16,6 +16,9 @@ from scalecert.worlds.local.node_agent.processes import Process, exit_code_of_co
 Launch = Callable[[int], Awaitable[Process]]
 """Starts the container's process for the n-th time, counted from 0."""
 
+CAN_NOT_START = 128
+"""Exit code of a container whose process can't be started, as container runtimes have it."""
+
 
 @dataclass(slots=True)
 class ContainerRunner:
@@ -93,7 +96,11 @@ class ContainerRunner:
             self._runs()
             await self._stopping.wait()
             return 0
-        self.process = await self.launch(attempt)
+        try:
+            self.process = await self.launch(attempt)
+        except OSError:
+            self.exited(CAN_NOT_START)
+            return CAN_NOT_START
         if self._stopping.is_set():
             self.process.send(signal.SIGKILL)
         self._runs()
