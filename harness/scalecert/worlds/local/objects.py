@@ -47,14 +47,14 @@ class Objects:
                 raise EnvironmentFault(f"kubectl apply: {said}")
             raise UsageError(f"the API server refuses it: {said}", field="kubectl apply")
 
-    def clear(self, manifests: Sequence[Manifest], namespaces: Iterable[str]) -> None:
+    def clear(self, manifests: Sequence[Manifest]) -> None:
         """Delete manifests and whatever came of them, at once; controllers must have been stopped.
 
         Raises:
             EnvironmentFault: if the API server does not let them go.
         """
         self.delete(manifests)
-        for namespace in sorted(set(namespaces)):
+        for namespace in namespaces_of(manifests):
             self._delete([_LEFT_BEHIND, "--all", "-n", namespace, "--force"])
 
     def delete(self, manifests: Sequence[Manifest]) -> None:
@@ -95,6 +95,12 @@ class Objects:
             raise EnvironmentFault(
                 f"kubectl {words[0]} took more than {_LIMIT_SECONDS:g} s"
             ) from error
+
+
+def namespaces_of(manifests: Iterable[Manifest]) -> list[str]:
+    """Return the namespaces that manifests are in; `default` is that of those which say none."""
+    metadata: list[Any] = [one["metadata"] for one in manifests]
+    return sorted({"default", *(one.get("namespace") or "default" for one in metadata)})
 
 
 def _list_of(manifests: Sequence[Manifest]) -> bytes:

@@ -33,7 +33,7 @@ from scalecert.routing import routing_draws
 from scalecert.worlds.local.control_plane.readiness import wait_for
 from scalecert.worlds.local.metrics_apis.canary_urls import canary_urls, read_heartbeat
 from scalecert.worlds.local.metrics_apis.outages import OutageSpan, write_outages
-from scalecert.worlds.local.objects import Manifest
+from scalecert.worlds.local.objects import Manifest, namespaces_of
 from scalecert.worlds.local.stage import Stage
 from scalecert.worlds.local.supervisor.client import Processes
 from scalecert.worlds.local.time_lapse import Lapsed
@@ -100,14 +100,9 @@ class Play:
 
     def _before_the_autoscaler(self) -> list[Manifest]:
         """Return the manifests but the HPA's, the target with the run's initial replicas."""
-        policy = self.trial.policy
-        namespace: Manifest = {
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {"name": policy.namespace},
-        }
         others = [one for one in self.lapsed.manifests if one["kind"] != _AUTOSCALER]
-        return [namespace, *(self._with_replicas(one) for one in others)]
+        spaces = [_namespace(name) for name in namespaces_of(self.lapsed.manifests)]
+        return [*spaces, *(self._with_replicas(one) for one in others)]
 
     def _with_replicas(self, manifest: Manifest) -> Manifest:
         reference = self.trial.hpa.scale_target_ref
@@ -267,6 +262,10 @@ class Play:
             "replica": answers.replica,
             "streamed": answers.streamed,
         }
+
+
+def _namespace(name: str) -> Manifest:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 @dataclass(frozen=True)

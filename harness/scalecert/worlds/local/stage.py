@@ -98,7 +98,7 @@ class Stage:
         for name in _PROCESSES:
             processes.stop(name)
         plane.stop_prometheus()
-        self.cluster.objects.clear(manifests, {self.settings.namespace})
+        self.cluster.objects.clear(manifests)
         self.cluster.objects.delete_nodes()
 
     def _agent_command(self) -> list[str]:
@@ -194,4 +194,4 @@ def staged(
 
 
 def _python(module: str, config: Path) -> list[str]:
-    return [sys.executable, "-P", "-m", f"{_MODULE}.{module}", str(config)]
+    return [sys.executable, "-P", "-X", "faulthandler", "-m", f"{_MODULE}.{module}", str(config)]

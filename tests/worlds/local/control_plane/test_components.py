@@ -84,4 +84,4 @@ def test_a_trials_flags_reach_the_hpa_controller():
 
 def test_what_each_sync_proposes_is_logged():
     """The log of the HPA's controller is a source of the recording."""
-    assert controllers(ControllerFlags())["vmodule"] == "horizontal=4"
+    assert controllers(ControllerFlags())["vmodule"] == "horizontal=4,event=3"

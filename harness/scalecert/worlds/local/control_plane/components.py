@@ -161,7 +161,8 @@ def kube_scheduler(binary: Path, kubeconfig: Path) -> list[str]:
 def kube_controller_manager(binary: Path, kubeconfig: Path, flags: ControllerFlags) -> list[str]:
     """Return kube-controller-manager's command for one trial.
 
-    `--vmodule=horizontal=4` makes it log what each sync of an HPA proposes, metric by metric.
+    `--vmodule` makes it log what each sync of an HPA proposes, metric by metric, and its Events in
+    full: those in the API are few and counted.
     """
     hpa = "--horizontal-pod-autoscaler"
     return [
@@ -179,7 +180,7 @@ def kube_controller_manager(binary: Path, kubeconfig: Path, flags: ControllerFla
         f"{hpa}-cpu-initialization-period={_duration(flags.cpu_initialization_period_seconds)}",
         f"{hpa}-initial-readiness-delay={_duration(flags.initial_readiness_delay_seconds)}",
         "--v=2",
-        "--vmodule=horizontal=4",
+        "--vmodule=horizontal=4,event=3",
     ]
 
 

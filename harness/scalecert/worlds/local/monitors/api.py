@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,14 +76,15 @@ class ApiServer:
     def __init__(self, kubeconfig: Path) -> None:
         (document,) = read_documents(kubeconfig)
         self._url = document.get_text("clusters[0].cluster.server")
-        context = ssl.create_default_context(
-            cafile=document.get_text("clusters[0].cluster.certificate-authority")
+        # Files and no context: urllib3 changes a context with each connection that it opens, and
+        # OpenSSL crashes where two threads do so at once.
+        self._pool = urllib3.PoolManager(
+            ca_certs=document.get_text("clusters[0].cluster.certificate-authority"),
+            cert_file=document.get_text("users[0].user.client-certificate"),
+            key_file=document.get_text("users[0].user.client-key"),
+            maxsize=8,
+            retries=False,
         )
-        user = "users[0].user"
-        context.load_cert_chain(
-            document.get_text(f"{user}.client-certificate"), document.get_text(f"{user}.client-key")
-        )
-        self._pool = urllib3.PoolManager(ssl_context=context, maxsize=8, retries=False)
 
     def list(self, path: str) -> tuple[list[ApiObject], str]:
         """Return all objects of a collection (`/api/v1/pods`), and the version of the list.
