@@ -102,6 +102,7 @@ def test_a_policy_of_it_certifies(case: Case, tmp_path: Path) -> None:
     (subject,) = pipeline.subjects(inputs)
     assert subject.resolved.kind.name == "toy"
     assert subject.resolved.limits.values["seats"] == 24
+    assert subject.resolved.client().port == toy.ToyKind.default_port
     runs = pipeline.record(subject, case, tmp_path / "recordings")
     findings = pipeline.judge_runs(runs)
     issued = pipeline.issue(

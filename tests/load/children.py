@@ -5,11 +5,24 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event
+
+from scalecert.clock import monotonic_seconds
 
 ROOT = Path(__file__).parents[2]
+LIMIT_SECONDS = 60.0
+"""Of any wait: a machine that is busy is slow, one that hangs is a failure."""
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    """Wait until a condition holds."""
+    until, never = monotonic_seconds() + LIMIT_SECONDS, Event()
+    while not condition():
+        assert monotonic_seconds() < until, f"waited for {what}"
+        never.wait(0.01)
 
 
 class Children:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from load.children import children
+from load.children import LIMIT_SECONDS, children
 from load.offers import write_routes
 from mock_processes import mock_server
 
@@ -27,7 +27,6 @@ REQUESTS, SECONDS = 40, 10.0
 """Of the run; the wall's are a time lapse fewer."""
 LATE_SECONDS = 0.005
 ATTEMPTS = 4
-LIMIT_SECONDS = 60.0
 
 JETSTREAM_PORTS = ("--no-grpc", "--sidecar-port=off", "--metrics-port=off", "--http-port")
 CASES = [

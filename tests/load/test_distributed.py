@@ -8,20 +8,18 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
 
 import numpy as np
 import pytest
-from load.children import Children, children
+from load.children import LIMIT_SECONDS, Children, children, wait_for
 from load.offers import client, offer_of, write_routes
 from load.scripted_server import scripted_servers
 
-from scalecert.clock import monotonic_seconds, unix_seconds
+from scalecert.clock import unix_seconds
 from scalecert.engines.request_log import Status
 from scalecert.load import Service, Workers, prepare
 from scalecert.load.answer_log import RECORD
 
-LIMIT_SECONDS = 60.0
 REQUESTS = 30
 
 
@@ -42,14 +40,6 @@ def workers(processes: Children) -> Workers:
             name, (sys.executable, "-m", "scalecert.load", "worker", "127.0.0.1", str(port))
         )
     return Workers(2, port=port)
-
-
-def wait_for(condition, what: str) -> None:
-    """Wait until a condition holds."""
-    until, never = monotonic_seconds() + LIMIT_SECONDS, Event()
-    while not condition():
-        assert monotonic_seconds() < until, f"waited for {what}"
-        never.wait(0.01)
 
 
 def test_workers_share_a_load(processes, workers, tmp_path):

@@ -10,16 +10,15 @@ from threading import Event
 
 import numpy as np
 import pytest
-from load.children import Children, children
+from load.children import LIMIT_SECONDS, Children, children, wait_for
 from load.offers import client, offer_of, write_routes
 from load.scripted_server import END, TOKEN, scripted_servers
 
-from scalecert.clock import monotonic_seconds, unix_seconds
+from scalecert.clock import unix_seconds
 from scalecert.engines.request_log import Status
 from scalecert.errors import EnvironmentFault, HarnessBug
 from scalecert.load import Answers, Load, Offer, Service, prepare
 
-LIMIT_SECONDS = 60.0
 AHEAD_SECONDS = 0.3
 
 
@@ -52,14 +51,6 @@ def begun(processes: Children, offer: Offer, service: Service, **how: int) -> Lo
 def answered(processes: Children, offer: Offer, service: Service, **how: int) -> Answers:
     """Return the answers to an offer."""
     return begun(processes, offer, service, **how).collect(limit_seconds=LIMIT_SECONDS)
-
-
-def wait_for(condition, what: str) -> None:
-    """Wait until a condition holds."""
-    until, never = monotonic_seconds() + LIMIT_SECONDS, Event()
-    while not condition():
-        assert monotonic_seconds() < until, f"waited for {what}"
-        never.wait(0.01)
 
 
 def pause() -> None:
