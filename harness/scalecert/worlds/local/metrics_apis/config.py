@@ -27,9 +27,9 @@ class Semantics(msgspec.Struct, frozen=True):
 
     Attributes:
         kinds: per exposed name whether it is a `gauge`, `counter` or the like.
-        rules: of prometheus-adapter; empty: its default ones.
+        rules: of prometheus-adapter; empty: the chart's default ones.
         series: names of series that the policy's metrics are made of by these rules; None: nobody
-            knows what will be asked for.
+            knows what will be asked for, and rules are those that the API server holds.
         google_delay_seconds: from a scrape to its visibility in Cloud Monitoring.
         prometheus_delay_seconds: and in Prometheus.
         relist_seconds: between two discoveries of prometheus-adapter.
@@ -56,7 +56,7 @@ class Config(msgspec.Struct, frozen=True):
         address: to listen on, with `port`.
         certificate: PEM that it serves with, `key` its key.
         client_ca: PEM of the authority of those who may ask: kube-apiserver's for forwarding.
-        kubeconfig: of a client that may list pods.
+        kubeconfig: of a client that may list pods and ConfigMaps.
         prometheus: URL.
         usage: file of the node agent.
         outages: file of the world (`outages.write_outages`).

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
@@ -34,14 +33,10 @@ class PodFacts:
 
 
 class ApiServerPods:
-    """The pods of one API server.
+    """The pods of one API server."""
 
-    Args:
-        kubeconfig: of a client that may list pods.
-    """
-
-    def __init__(self, kubeconfig: Path) -> None:
-        self._api = ApiServer(kubeconfig)
+    def __init__(self, api: ApiServer) -> None:
+        self._api = api
 
     def names(self, namespace: str, selector: str) -> list[str]:
         """Return the names of a namespace's pods that a selector's text takes.
