@@ -50,6 +50,11 @@ class _Listed(msgspec.Struct, frozen=True):
     items: list[dict[str, Any]]
 
 
+# Made here, not where threads meet them first: msgspec makes what a type needs only once.
+_LISTED = msgspec.json.Decoder(_Listed)
+_EVENT = msgspec.json.Decoder(WatchEvent)
+
+
 class Watching:
     """One open watch; another thread may end it."""
 
@@ -132,7 +137,7 @@ class ApiServer:
         """
         status, body = self.get(f"{path}?{urlencode(query)}")
         _check(status, path)
-        listed = msgspec.json.decode(body, type=_Listed)
+        listed = _LISTED.decode(body)
         return listed.items, listed.metadata.get("resourceVersion", "")
 
     def watch(self, path: str, query: dict[str, str], version: str) -> Watching:
@@ -197,7 +202,7 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _event(line: bytes) -> WatchEvent:
-    event = msgspec.json.decode(line, type=WatchEvent)
+    event = _EVENT.decode(line)
     if event.type == "ERROR":
         code, message = event.object.get("code"), event.object.get("message", "")
         raise (Expired if code == HTTPStatus.GONE else ApiUnavailable)(f"watch: {message}")

@@ -44,6 +44,12 @@ class _Event(msgspec.Struct, frozen=True):
     object: msgspec.Raw
 
 
+# Made here, not where threads meet them first: msgspec makes what a type needs only once.
+_HEAD = msgspec.json.Decoder(_Head)
+_LISTED = msgspec.json.Decoder(_Listed)
+_EVENT = msgspec.json.Decoder(_Event)
+
+
 class ApiObject(msgspec.Struct, frozen=True):
     """An object as JSON, by the names that tell it from others of its kind."""
 
@@ -93,7 +99,7 @@ class ApiServer:
             ApiUnavailable: if it does not answer in time, or has no such collection.
         """
         answer = self._ask(path, LIST_SECONDS, preload=True)
-        listed = msgspec.json.decode(answer.data, type=_Listed)
+        listed = _LISTED.decode(answer.data)
         return [_object(bytes(item)) for item in listed.items], listed.metadata.resource_version
 
     def watch(self, path: str, version: str) -> Iterator[Change]:
@@ -137,17 +143,17 @@ def _lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
 
 
 def _change(line: bytes) -> Change:
-    event = msgspec.json.decode(line, type=_Event)
+    event = _EVENT.decode(line)
     raw = bytes(event.object)
     if event.type == "ERROR":
-        code = msgspec.json.decode(raw, type=_Head).code
+        code = _HEAD.decode(raw).code
         raise Expired("the version is too old") if code == 410 else ApiUnavailable(raw.decode())
-    version = msgspec.json.decode(raw, type=_Head).metadata.resource_version
+    version = _HEAD.decode(raw).metadata.resource_version
     if event.type == "BOOKMARK":
         return Change(None, deleted=False, version=version)
     return Change(_object(raw), deleted=event.type == "DELETED", version=version)
 
 
 def _object(raw: bytes) -> ApiObject:
-    meta = msgspec.json.decode(raw, type=_Head).metadata
+    meta = _HEAD.decode(raw).metadata
     return ApiObject(meta.namespace, meta.name, raw)
