@@ -14,8 +14,9 @@ from scalecert.certificate.envelope import Span, envelope
 from scalecert.certificate.model_errors import model_errors
 from scalecert.certificate.not_proved import not_proved
 from scalecert.certificate.text_envelope import assurance_lines
-from scalecert.recording.fidelity import shipped_fidelity
-from scalecert.recording.plan import Plan
+from scalecert.recording.agreement import Agreement
+from scalecert.recording.fidelity import Fidelity, shipped_fidelity
+from scalecert.recording.plan import Plan, WallClock
 
 RATES = st.floats(0.0, 1e4)
 
@@ -145,6 +146,54 @@ def test_known_errors_are_one_line_each() -> None:
     assert "0 of 7,015 recorded cases differ from kube-controller-manager v1.36.3" in one_line(plan)
     assert "pipeline unknown: never compared with a real cluster" in one_line(plan)
     assert "seen 5 s later" in one_line(plan)
+
+
+AGREED = Agreement(
+    pairs=4,
+    runs=12,
+    unseen=1,
+    within_limits=3,
+    replica_difference=0.314,
+    first_scale_up_syncs=0.66,
+    p50_difference=0.041,
+    p95_difference=0.12,
+    verdicts_compared=96,
+    verdicts_differing=1,
+    components={"kubernetes": "1.36.3"},
+)
+
+
+def test_the_agreement_with_real_processes_is_one_line() -> None:
+    """Of the pair that differs most: replicas, first scale-up, latencies, verdicts."""
+    shown = one_line(make_plan(fidelity=Fidelity(worlds=AGREED)))
+    assert (
+        "runs apart from world local (kubernetes 1.36.3) by at most 0.31 replicas, first scale-up"
+        " 0.66 syncs, p50 4.1 %, p95 12 %, 1 of 96 verdicts; 3 of 4 pairs within limits, 1 unseen"
+    ) in shown
+    alone = replace(AGREED, first_scale_up_syncs=None)
+    assert "scale up apart" in one_line(make_plan(fidelity=Fidelity(worlds=alone)))
+
+
+def test_no_agreement_says_why() -> None:
+    """Missing, stale, or of another profile: never a figure."""
+    missing = Fidelity(worlds_unmeasured="the simulation has changed since")
+    shown = one_line(make_plan(fidelity=missing))
+    assert "runs not measured against world local: the simulation has changed since" in shown
+
+
+def test_the_real_controller_is_said_to_have_decided() -> None:
+    """On the clock the HPA is no model, and whole runs are not compared with themselves."""
+    clock = WallClock(components={"kubernetes": "1.36.3", "prometheus": "2.42.0"})
+    shown = one_line(make_plan(world="local", wall_clock=clock))
+    assert "HPA none: kube-controller-manager 1.36.3 itself decided" in shown
+    assert "Kubernetes 1.36.3, sync 15 s" in shown
+    assert " runs " not in shown.split("errors")[1].split("unproved")[0]
+
+
+def test_kept_connections_are_a_condition() -> None:
+    """Who keeps connections sends bursts to one pod: the envelope says which clients were run."""
+    kept = make_scenario(cluster={"connections": "keep-alive"})
+    assert "random routing, connections kept" in one_line(make_plan(scenario=kept))
 
 
 @given(st.text("abc-", min_size=1, max_size=60), st.integers(1, 30))

@@ -24,6 +24,7 @@ from scalecert.recording.agreement import (
     agreement_of,
     load_agreement,
 )
+from scalecert.recording.fidelity import shipped_fidelity
 
 
 def world_run(**changes) -> WorldRun:
@@ -145,6 +146,14 @@ def test_when_nothing_is_known():
     assert agreement_of(None, "sha256:2", "") == "nobody has run both"
     assert known(source="sha256:newer") == "the simulation has changed since"
     assert known(digest="sha256:3") == "not with this engine profile"
+
+
+def test_what_ships_says_nothing_of_a_profile_that_nobody_ran():
+    """Whatever the release has measured, for another profile it has a reason and no figure."""
+    known = shipped_fidelity("sha256:nobody-has-this")
+    assert known.worlds is None
+    assert known.worlds_unmeasured
+    assert known.hpa is not None
 
 
 def test_the_file_comes_back(tmp_path: Path):
