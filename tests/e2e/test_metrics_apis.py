@@ -195,7 +195,7 @@ def test_pods_have_what_prometheus_has_scraped(served: Served, metric: str) -> N
         "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/pods/*/"
         f"{metric}?labelSelector=app%3Dweb"
     )
-    wait_until(lambda: _listed(served, path))
+    wait_until(lambda: _listed(served, path) and len(served.lines()[-1]["values"]) == len(PODS))
     assert _values(served, path) == {"a": "25", "b": "25"}
 
 
