@@ -33,12 +33,15 @@ def probe(period: int, delay: int = 0, successes: int = 1) -> Probe:
     ("probes", "ready"),
     [
         ({}, 0.0),
-        ({"readiness": probe(10)}, 70.0),
+        ({"readiness": probe(9)}, 72.0),
+        ({"readiness": probe(10)}, 80.0),
         ({"readiness": probe(20)}, 80.0),
-        ({"readiness": probe(10, delay=5)}, 75.0),
-        ({"readiness": probe(10, successes=3)}, 90.0),
+        ({"readiness": probe(10, delay=5)}, 80.0),
+        ({"readiness": probe(10, delay=95)}, 100.0),
+        ({"readiness": probe(10, successes=3)}, 100.0),
         ({"startup": probe(15)}, 75.0),
-        ({"startup": probe(15), "readiness": probe(10)}, 80.0),
+        ({"startup": probe(15), "readiness": probe(10)}, 75.0),
+        ({"startup": probe(15), "readiness": probe(10, successes=3)}, 95.0),
         ({"startup": probe(10, delay=200)}, 200.0),
     ],
 )
@@ -46,7 +49,8 @@ def test_a_pod_is_ready_when_its_probes_say_so(probes: dict[str, Probe], ready: 
     """Without any as soon as it runs; a startup probe alone holds it back too, as the kubelet does.
 
     kubernetes pkg/kubelet/prober/prober_manager.go, UpdatePodStatus: no container is ready before
-    its startup probe has succeeded.
+    its startup probe has succeeded; readiness is asked for in that moment (worker.go). A probe in
+    the very moment in which the server begins to listen comes too early.
     """
     pods = timing(**probes)
     assert pods.ready_after(100.0) == 100.0 + ready

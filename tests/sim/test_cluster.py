@@ -76,7 +76,7 @@ def test_a_pod_on_a_warm_node_is_ready_after_pull_load_and_probe():
     cluster.scale(2, 100.0)
     kernel.run(1000.0)
     assert watcher.times("listening")[-1] == 100.0 + 20.0 + 70.0
-    assert watcher.times("ready")[-1] == 190.0
+    assert watcher.times("ready")[-1] == 195.0
 
 
 def test_readiness_is_seen_at_the_next_probe():
@@ -170,7 +170,7 @@ def test_an_ordered_stateful_set_starts_one_pod_at_a_time():
     cluster, kernel, watcher = cluster_of(ordering="one-by-one")
     cluster.scale(3, 0.0)
     kernel.run(500.0)
-    assert watcher.times("created") == [0.0, 0.0, 90.0]
+    assert watcher.times("created") == [0.0, 0.0, 95.0]
 
 
 @settings(derandomize=True, max_examples=60)

@@ -42,11 +42,19 @@ class PodTiming:
     def ready_after(self, started: float) -> float:
         """Return when a container started at `started` becomes ready."""
         listening = started + self.model_load_seconds
-        if self.startup is not None:
-            listening = max(listening, first_success(self.startup, started, listening))
-        if self.readiness is None:
-            return started if self.startup is None else listening
-        return first_success(self.readiness, started, listening)
+        if self.startup is None:
+            return (
+                started
+                if self.readiness is None
+                else first_success(self.readiness, started, listening)
+            )
+        begun = first_success(self.startup, started, listening)
+        if readiness is None:
+            return begun
+        # Readiness is asked for in the moment in which the startup probe succeeds
+        # (kubernetes pkg/kubelet/prober/worker.go, manualTriggerCh).
+        first = max(begun, started + readiness.initial_delay_seconds)
+        return first + (readiness.success_threshold - 1) * readiness.period_seconds
 
     def startup_seconds(self) -> float:
         """Return the time from bound to ready on a node that is there."""
@@ -60,11 +68,15 @@ class PodTiming:
 def first_success(probe: Probe, started: float, listening: float) -> float:
     """Return when a probe first succeeds, for a container started at `started`.
 
-    It does at its first try at or after `listening`, and then as often as its threshold asks.
+    It does at its first try after `listening`, and then as often as its threshold asks. A try in the
+    very moment in which the server begins to listen comes too early: a process takes some
+    milliseconds. Tries are a period apart from the container's start on; an initial delay leaves
+    those before it out (pkg/kubelet/prober/worker.go, `doProbe`).
     """
-    first = started + probe.initial_delay_seconds
-    tries = max(0, math.ceil((listening - first) / probe.period_seconds - 1e-9))
-    return first + (tries + probe.success_threshold - 1) * probe.period_seconds
+    period = probe.period_seconds
+    least = max(0, math.ceil(probe.initial_delay_seconds / period - 1e-9))
+    after = math.floor((listening - started) / period + 1e-9) + 1 if listening > started else 0
+    return started + (max(least, after) + probe.success_threshold - 1) * period
 
 
 def pod_timing(policy: Policy, resolved: Resolved, startup: PodStartup) -> PodTiming:
