@@ -41,13 +41,9 @@ class PodTiming:
 
     def ready_after(self, started: float) -> float:
         """Return when a container started at `started` becomes ready."""
-        listening = started + self.model_load_seconds
+        listening, readiness = started + self.model_load_seconds, self.readiness
         if self.startup is None:
-            return (
-                started
-                if self.readiness is None
-                else first_success(self.readiness, started, listening)
-            )
+            return started if readiness is None else first_success(readiness, started, listening)
         begun = first_success(self.startup, started, listening)
         if readiness is None:
             return begun
@@ -68,8 +64,8 @@ class PodTiming:
 def first_success(probe: Probe, started: float, listening: float) -> float:
     """Return when a probe first succeeds, for a container started at `started`.
 
-    It does at its first try after `listening`, and then as often as its threshold asks. A try in the
-    very moment in which the server begins to listen comes too early: a process takes some
+    It does at its first try after `listening`, and then as often as its threshold asks. A try in
+    the very moment in which the server begins to listen comes too early: a process takes some
     milliseconds. Tries are a period apart from the container's start on; an initial delay leaves
     those before it out (pkg/kubelet/prober/worker.go, `doProbe`).
     """
