@@ -23,12 +23,13 @@ from scalecert.recording.plan import WallClock
 from scalecert.suite import load_suite
 
 LONG = """\
-import os, pathlib, signal
+import os, pathlib, threading
 
 def test_long(request):
     try:
         os.write(int(request.config.getoption("scalecert_events")), b"{}\\n")
-        signal.pause()
+        while True:  # a signal just before a longer wait would not end it
+            threading.Event().wait(0.05)
     finally:
         pathlib.Path(__file__).with_name("closed").touch()
 """
@@ -167,12 +168,12 @@ def test_an_interrupted_child_may_close_its_world(tmp_path: Path, ignored: signa
 
     before = signal.signal(signal.SIGINT, ignored)
     try:
-        with (tmp_path / "held").open("w") as held, pytest.raises(KeyboardInterrupt):
+        with (tmp_path / "log").open("wb") as log, pytest.raises(KeyboardInterrupt):
             child.run(
                 child.command([test], ["-q"]),
-                tmp_path / "log",
+                log,
                 interrupt,
-                held=held.fileno(),
+                held=log.fileno(),
                 grace_seconds=20.0,
             )
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -192,19 +191,20 @@ def _run(order: _Order, *, jobs: int, verbose: bool, held: int) -> None:
 
     progress = Progress(order.inputs, order.suite, order.subjects)
     grace = _GRACE_SECONDS if pipeline.on_the_clock(order.inputs.world) else 0.0
-    with tempfile.TemporaryDirectory(prefix="scalecert-") as scratch:
-        log = Path(scratch, "pytest.log")
+    with tempfile.TemporaryFile() as log:  # has no name that a killed run could leave behind
         status = child.run(
             order.command(jobs=jobs), log, progress.show, held=held, grace_seconds=grace
         )
-        if verbose:
-            click.echo(log.read_text(errors="replace"), err=True)
-        whole = all((folder / CERTIFICATE).is_file() for folder in order.folders)
-        if status not in (0, 1) or not whole:
-            raise _broken(order.out, log, status, progress.problem)
+        log.seek(0)
+        said = log.read()
+    if verbose:
+        click.echo(said.decode(errors="replace"), err=True)
+    whole = all((folder / CERTIFICATE).is_file() for folder in order.folders)
+    if status not in (0, 1) or not whole:
+        raise _broken(order.out, said, status, progress.problem)
 
 
-def _broken(out: Path, log: Path, status: int, problem: str | None) -> Exception:
+def _broken(out: Path, log: bytes, status: int, problem: str | None) -> Exception:
     """Return the error of a pytest that came to no result; its log is kept.
 
     Either a case broke (`problem`), or pytest could not make sense of the suite, or it crashed.
@@ -212,10 +212,10 @@ def _broken(out: Path, log: Path, status: int, problem: str | None) -> Exception
     from scalecert.errors import EnvironmentFault, UsageError
 
     kept = out / "pytest.log"
-    shutil.copyfile(log, kept)
+    kept.write_bytes(log)
     if problem is not None:
         return EnvironmentFault(f"nothing could be recorded: {problem} (log: {kept})")
-    lines = log.read_text(errors="replace").splitlines()
+    lines = log.decode(errors="replace").splitlines()
     errors = [line for line in lines if line.startswith(("E  ", "ERROR: "))]
     cause = errors[-1].removeprefix("E").strip() if errors else f"pytest ended with {status}"
     if status in _ABOUT_THE_SUITE:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from scalecert.cli.interrupts import interrupted_by_signals
 
@@ -52,7 +52,7 @@ def command(tests: Sequence[Path], arguments: Sequence[str], *, at_once: int = 1
 
 def run(
     command: Sequence[str],
-    log: Path,
+    log: IO[bytes],
     on_event: Callable[[Event], None],
     *,
     held: int,
@@ -62,7 +62,7 @@ def run(
 
     Args:
         command: from `command`, without the option for events, which is added here.
-        log: the file for what pytest prints.
+        log: the open file for what pytest prints.
         on_event: called for each event as it comes.
         held: a descriptor that stays open as long as the child lives, even if we are killed.
         grace_seconds: how long the child has to end by itself once the run is interrupted.
@@ -71,11 +71,11 @@ def run(
         KeyboardInterrupt: at Ctrl-C, SIGTERM or SIGHUP; no process is left behind by then.
     """
     reading, writing = os.pipe()
-    with interrupted_by_signals(), log.open("wb") as output:
+    with interrupted_by_signals():
         process = subprocess.Popen(  # noqa: S603 - our own command
             [*command, f"--scalecert-events={writing}"],
             stdin=subprocess.DEVNULL,
-            stdout=output,
+            stdout=log,
             stderr=subprocess.STDOUT,
             env=_environment(),
             pass_fds=(writing, held),

@@ -81,13 +81,14 @@ class Session:
             raise pytest.UsageError(str(error)) from None
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_keyboard_interrupt(self) -> None:
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Close the world at once: what pytest then says of the interrupt takes it seconds.
 
-        Nobody reads that of the command line's own pytest, so there it is the end.
+        Nobody reads that of the command line's own pytest, so there it is the end; unless pytest
+        itself interrupts the session, which is how it tells of files that it can't collect.
         """
         self._world.close()
-        if self._events.watched:
+        if self._events.watched and excinfo.type is KeyboardInterrupt:
             os._exit(pytest.ExitCode.INTERRUPTED)
 
     def pytest_unconfigure(self) -> None:
