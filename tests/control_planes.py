@@ -7,6 +7,7 @@ with open_plane(find_assets()) as plane:
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from scalecert.errors import UsageError
-from scalecert.worlds.local.control_plane import Assets, ControlPlane, find_assets
+from scalecert.worlds.local.control_plane import Assets, ControlPlane, KeyPair, find_assets
+from scalecert.worlds.local.control_plane.readiness import answer_status
 from scalecert.worlds.local.directory import WorldDirectory, open_directory
 from scalecert.worlds.local.supervisor.descendants import descendants_of
 
@@ -74,8 +76,7 @@ class Plane:
 
     def listening(self) -> set[str]:
         """Return where the world's processes listen: IPv4 addresses, or `IPv6`."""
-        own = _sockets_of(descendants_of(self.directory.processes.pid))
-        return {address for inode, address in _listening_sockets() if inode in own}
+        return listening_in(descendants_of(self.directory.processes.pid))
 
 
 @contextmanager
@@ -89,14 +90,28 @@ def open_plane(name: str) -> Iterator[Plane]:
         directory.processes.check()
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
+def wait_until(is_so: Callable[[], bool], *, limit_seconds: float = LIMIT_SECONDS) -> None:
     """Return once a condition holds."""
     looks = Retrying(
         retry=retry_if_result(lambda holds: not holds),
         wait=wait_fixed(0.1),
-        stop=stop_after_delay(LIMIT_SECONDS),
+        stop=stop_after_delay(limit_seconds),
     )
     looks(is_so)
+
+
+def status_at(url: str, ca: Path, client: KeyPair | None) -> int | None:
+    """Return with what status a server answers a client; None if the connection is refused it."""
+    context = ssl.create_default_context(cafile=ca)
+    if client is not None:
+        context.load_cert_chain(client.certificate, client.key)
+    return answer_status(url, context)
+
+
+def listening_in(pids: set[int] | None) -> set[str]:
+    """Return where processes listen, or anybody: IPv4 addresses, or `IPv6`."""
+    own = None if pids is None else _sockets_of(pids)
+    return {address for inode, address in _listening_sockets() if own is None or inode in own}
 
 
 def _sockets_of(pids: set[int]) -> set[str]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import base64
-import ssl
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from control_planes import Plane, open_plane, wait_until
+from control_planes import Plane, open_plane, status_at, wait_until
 from e2e.metrics_stub import GROUP_VERSION, metrics_stub
 
 from scalecert.clock import unix_seconds
-from scalecert.worlds.local.control_plane import ControllerFlags, KeyPair
+from scalecert.worlds.local.control_plane import ControllerFlags
 from scalecert.worlds.local.control_plane.certificates import make_pki
-from scalecert.worlds.local.control_plane.readiness import answer_status
 
 pytestmark = pytest.mark.e2e
 
@@ -27,14 +25,6 @@ SYNC_SECONDS = 1.0
 def plane() -> Iterator[Plane]:
     with open_plane("e2e-control-plane") as plane:
         yield plane
-
-
-def status_at(url: str, ca: Path, client: KeyPair | None) -> int | None:
-    """Return with what status a server answers a client; None if the connection is refused it."""
-    context = ssl.create_default_context(cafile=ca)
-    if client is not None:
-        context.load_cert_chain(client.certificate, client.key)
-    return answer_status(url, context)
 
 
 def test_kubectl_works_with_the_kubeconfig(plane: Plane):
