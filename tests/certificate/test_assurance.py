@@ -330,6 +330,7 @@ def test_the_page_explains_every_subject() -> None:
     cold = make_plan(scenario=make_scenario(cluster={"nodes": {"warm": 2}}))
     silent = plan_with(profile="estimated", version="0.24.0", fidelity=None)
     said = subjects(cpu) | subjects(cold) | subjects(silent) | subjects(cpu, slow(cpu))
+    said |= subjects(on_the_clock(time_lapse=3, streamed=0.5))
     said |= {"full load on a slower engine", "model, accelerator, accelerators, flag"}
     assert {one.partition(" (")[0] for one in said} == explained
 
