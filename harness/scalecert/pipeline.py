@@ -49,6 +49,7 @@ from scalecert.worlds.opening import (
     check_world,
     on_the_clock,
     open_world,
+    prepare_world,
 )
 from scalecert.worlds.sim import SimWorld
 
@@ -66,6 +67,7 @@ __all__ = [
     "narrow",
     "on_the_clock",
     "open_world",
+    "prepare_world",
     "record",
     "recorded",
     "run_seconds",

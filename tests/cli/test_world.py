@@ -21,6 +21,7 @@ from world_stand_ins import GONE_SECONDS, Watched, open_harness
 
 from scalecert import cli
 from scalecert.errors import EnvironmentFault, UsageError
+from scalecert.worlds import opening
 from scalecert.worlds.local import contents, keeping, state
 from scalecert.worlds.local.directory import open_directory
 from scalecert.worlds.local.supervisor.descendants import descendants_of
@@ -32,6 +33,7 @@ Here = Callable[..., CompletedProcess[str]]
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let `up` open a stand-in, with its state in the test's folder; end what it keeps."""
     monkeypatch.setattr(keeping, "OPENER", "world_stand_ins:open_by_hand")
+    monkeypatch.setattr(opening, "prepare_world", lambda _name: None)
     monkeypatch.setenv("PYTHONPATH", world_stand_ins.environment()["PYTHONPATH"])
     monkeypatch.setenv("SCALECERT_STATE_DIR", str(tmp_path / "state"))
     yield

@@ -117,6 +117,7 @@ def certify(
         subjects = pipeline.subjects(inputs)
         order = _Order(inputs, words, find_suite(suite), subjects, out, stdin)
         pipeline.check_cases(inputs, order.suite.cases)
+        pipeline.prepare_world(inputs.world)
         with artifacts.claimed(out) as held:
             _run(order, jobs=at_once, verbose=verbose, held=held)
     return order.folders

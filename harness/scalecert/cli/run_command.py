@@ -59,6 +59,7 @@ def command(
     with standard_input.kept(needed="-" in policies):
         subjects = pipeline.subjects(inputs)
     pipeline.check_cases(inputs, [case])
+    pipeline.prepare_world(inputs.world)
     results = []
     with _open_world(inputs) as world:
         for subject in subjects:

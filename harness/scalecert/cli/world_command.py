@@ -67,7 +67,9 @@ def up(name: str, time_lapse: str, profile: str | None) -> None:
     """
     require_linux()
     from scalecert.worlds.local import keeping
+    from scalecert.worlds.opening import prepare_world
 
+    prepare_world("local")
     click.echo(f"world {name} is starting", err=True)
     told = keeping.keep(name, time_lapse=int(time_lapse), profile=profile)
     for part, where in told.about.items():

@@ -37,6 +37,19 @@ def check_world(name: str, time_lapse: int = 1) -> None:
     require_linux()
 
 
+def prepare_world(name: str) -> None:
+    """Get what a world needs once and for all, where it is missing: minutes, told on stderr.
+
+    Raises:
+        UsageError: if it can't be had; it says what to do.
+        EnvironmentFault: if getting it fails.
+    """
+    if on_the_clock(name):
+        from scalecert.worlds.local.control_plane.preparing import prepare_assets
+
+        prepare_assets()
+
+
 def _check_virtual(name: str, time_lapse: int) -> None:
     if time_lapse != 1:
         raise UsageError(

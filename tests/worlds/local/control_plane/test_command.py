@@ -8,6 +8,7 @@ import pytest
 
 from scalecert.errors import EnvironmentFault, UsageError
 from scalecert.worlds.local.control_plane import __main__ as command
+from scalecert.worlds.local.control_plane import preparing
 from scalecert.worlds.local.control_plane.assets import NAMES
 from scalecert.worlds.local.control_plane.building import Say
 
@@ -27,7 +28,7 @@ def test_it_prints_where_the_binaries_are(
         say("building: 2 modules downloaded")
         return tmp_path
 
-    monkeypatch.setattr(command, "build_assets", build)
+    monkeypatch.setattr(preparing, "build_assets", build)
     assert command.main() == 0
     said = capsys.readouterr()
     assert said.out == f"{tmp_path}\n"
@@ -41,7 +42,7 @@ def test_a_named_folder_needs_no_build(
     for name in NAMES:
         (tmp_path / name).touch(0o755)
     monkeypatch.setenv("SCALECERT_KUBE_ASSETS", str(tmp_path))
-    monkeypatch.setattr(command, "build_assets", pytest.fail)
+    monkeypatch.setattr(preparing, "build_assets", pytest.fail)
     assert command.main() == 0
     assert capsys.readouterr().out == f"{tmp_path}\n"
 
@@ -66,6 +67,24 @@ def test_what_goes_wrong_is_one_line(
     def build(say: Say) -> Path:
         raise error
 
-    monkeypatch.setattr(command, "build_assets", build)
+    monkeypatch.setattr(preparing, "build_assets", build)
     assert command.main() == code
     assert capsys.readouterr().err == said
+
+
+def test_a_world_builds_what_the_cache_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Who certifies in world local for the first time need not know what is to be built."""
+    built: list[Path] = []
+
+    def build(_say: Say) -> Path:
+        for name in NAMES:
+            (tmp_path / name).touch(0o755)
+        built.append(tmp_path)
+        return tmp_path
+
+    monkeypatch.setattr(preparing, "build_assets", build)
+    monkeypatch.setattr(preparing, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(preparing, "find_assets", lambda: None)
+    preparing.prepare_assets()
+    preparing.prepare_assets()
+    assert len(built) == 1
