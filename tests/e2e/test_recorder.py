@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 import pytest
@@ -11,27 +11,26 @@ from e2e.metrics_stub import metrics_stub
 from e2e.test_control_plane import aggregated, scaled
 
 from scalecert.clock import unix_seconds
+from scalecert.worlds.api_server import Collection
 from scalecert.worlds.local.control_plane import ControllerFlags
 from scalecert.worlds.recorder.controller_log import ControllerLog, read_controller_log
 from scalecert.worlds.recorder.klog import read_klog
-from scalecert.worlds.recorder.observations import Observed, conditions, hpa_events
+from scalecert.worlds.recorder.observations import Observed, What, conditions, hpa_events
 from scalecert.worlds.recorder.syncs import group_syncs
-from scalecert.worlds.recorder.watching import Collection, Watcher
+from scalecert.worlds.recorder.watching import Watcher
 
 pytestmark = pytest.mark.e2e
 
 SYNC_SECONDS = 1.0
 NAMED = {"fieldSelector": "metadata.name=scaled"}
-COLLECTIONS = (
-    Collection("hpa", "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers", NAMED),
-    Collection("target", "/apis/apps/v1/namespaces/default/deployments", NAMED),
-    Collection("pod", "/api/v1/namespaces/default/pods", {"labelSelector": "app=scaled"}),
-    Collection(
-        "event",
-        "/api/v1/namespaces/default/events",
-        {"fieldSelector": "involvedObject.kind=HorizontalPodAutoscaler"},
-    ),
-)
+AUTOSCALERS = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers"
+ABOUT = {"fieldSelector": "involvedObject.kind=HorizontalPodAutoscaler"}
+COLLECTIONS: Mapping[What, Collection] = {
+    "hpa": Collection(AUTOSCALERS, NAMED),
+    "target": Collection("/apis/apps/v1/namespaces/default/deployments", NAMED),
+    "pod": Collection("/api/v1/namespaces/default/pods", {"labelSelector": "app=scaled"}),
+    "event": Collection("/api/v1/namespaces/default/events", ABOUT),
+}
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from worlds.recorder.fake_api_server import FakeApiServer, thing
 
 from scalecert.errors import EnvironmentFault
 from scalecert.metrics.canary import Heartbeat
+from scalecert.worlds.api_server import Collection
 from scalecert.worlds.recorder import CanaryQuestions, Watcher, watching
-from scalecert.worlds.recorder.watching import Collection
 
 PODS = "/api/v1/namespaces/default/pods"
 LIMIT_SECONDS = 10.0
@@ -26,8 +26,8 @@ def server():
 
 
 def watcher_of(server, tmp_path, canary=None):
-    collection = Collection("pod", PODS, {"labelSelector": "app=x"})
-    return Watcher(server.kubeconfig(tmp_path / "kubeconfig"), [collection], canary)
+    collections = {"pod": Collection(PODS, {"labelSelector": "app=x"})}
+    return Watcher(server.kubeconfig(tmp_path / "kubeconfig"), collections, canary)
 
 
 def watched(server, tmp_path, expected):
@@ -109,7 +109,7 @@ def test_an_api_server_that_stays_away_is_told(server, tmp_path, monkeypatch):
     watcher = watcher_of(server, tmp_path)
     watcher.start()
     wait_for(lambda: not watcher._followers[0]._thread.is_alive())
-    with pytest.raises(EnvironmentFault, match="status 500"):
+    with pytest.raises(EnvironmentFault, match="answered 500"):
         watcher.stop()
 
 
@@ -118,7 +118,7 @@ def test_an_api_server_that_can_not_be_asked_is_told_at_once(tmp_path):
     fake = FakeApiServer()
     watcher = watcher_of(fake, tmp_path)
     fake.close()
-    with pytest.raises(EnvironmentFault, match="has no answer"):
+    with pytest.raises(EnvironmentFault, match="did not answer"):
         watcher.start()
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +20,6 @@ import numpy as np
 from scalecert import load
 from scalecert.clock import unix_seconds
 from scalecert.errors import EnvironmentFault
-from scalecert.lines import one_line
 from scalecert.load.answer_log import Answers
 from scalecert.metrics.canary import canary_paths
 from scalecert.planning.trial import Trial
@@ -30,6 +28,7 @@ from scalecert.recording.model import Column, Recording
 from scalecert.recording.plan import Plan, WallClock
 from scalecert.rng import stream
 from scalecert.routing import routing_draws
+from scalecert.worlds.api_server import ApiServer, Refused
 from scalecert.worlds.local.control_plane.readiness import wait_for
 from scalecert.worlds.local.metrics_apis.canary_urls import canary_urls, read_heartbeat
 from scalecert.worlds.local.metrics_apis.outages import OutageSpan, write_outages
@@ -38,7 +37,6 @@ from scalecert.worlds.local.stage import Stage
 from scalecert.worlds.local.supervisor.client import Processes
 from scalecert.worlds.local.time_lapse import Lapsed
 from scalecert.worlds.recorder import Logs, record
-from scalecert.worlds.recorder.api_server import ApiServer
 from scalecert.worlds.recorder.watching import CanaryQuestions, Watcher, collections_of
 
 _AHEAD_SECONDS: Final = 1.0
@@ -170,10 +168,10 @@ class Play:
         namespace = self.trial.plan.policy.namespace
         path = f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
         api = ApiServer(self.stage.cluster.control_plane.kubeconfig)
-        status, body = api.send("POST", path, msgspec.json.encode(self._autoscaler()))
-        if status != HTTPStatus.CREATED:
-            said = one_line(body.decode())
-            raise EnvironmentFault(f"the HPA can't be made: status {status}, {said}")
+        try:
+            api.call("POST", path, msgspec.json.encode(self._autoscaler()))
+        except Refused as error:
+            raise EnvironmentFault(f"the HPA can't be made: {error}") from error
 
     def _write_outages(self, t0: float) -> None:
         spans = self.lapsed.cluster.metrics.outages

@@ -11,8 +11,8 @@ import pytest
 from scalecert.documents import Document
 from scalecert.hpa.metrics.interfaces import MetricsError
 from scalecert.hpa.selectors import EVERYTHING
+from scalecert.worlds.api_server import ApiObject, ApiUnavailable
 from scalecert.worlds.local.metrics_apis.applied_rules import AppliedRules, rules_in
-from scalecert.worlds.local.monitors.api import ApiObject, ApiUnavailable
 
 RULES = """
 rules:

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from worlds.local.monitors.fake_api import fake_api
+from worlds.api_server.fake_api import fake_api
 
 from scalecert.errors import EnvironmentFault
+from scalecert.worlds.api_server import ApiServer
 from scalecert.worlds.local.monitors import process
 from scalecert.worlds.local.monitors.__main__ import main
-from scalecert.worlds.local.monitors.api import ApiServer
 from scalecert.worlds.local.monitors.process import Watched
 
 

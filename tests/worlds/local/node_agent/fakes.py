@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from scalecert.worlds.local.node_agent.kube_api import ApiError, PodEvent, PodList
+from scalecert.worlds.api_server import Refused
 from scalecert.worlds.local.node_agent.pod_objects import PodObject
 
 LIMIT_SECONDS = 20.0
@@ -39,17 +39,11 @@ class FakeApi:
         found: dict[str, Any] = self.statuses[name][-1]["containerStatuses"][index]
         return found
 
-    def list_pods(self) -> PodList:
-        return PodList((), "1")
-
-    def watch_pods(self, resource_version: str) -> Iterator[PodEvent | str]:
-        yield resource_version
-
     def patch_pod_status(
         self, namespace: str, name: str, uid: str, status: Mapping[str, Any]
     ) -> None:
         if name in self.gone:
-            raise ApiError(404, "not found")
+            raise Refused(404, "not found")
         self.statuses.setdefault(name, []).append(dict(status))
 
     def delete_pod(self, namespace: str, name: str, uid: str) -> None:

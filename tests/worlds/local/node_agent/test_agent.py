@@ -26,9 +26,9 @@ from scalecert.scenario.model import Nodes
 from scalecert.units import Duration
 from scalecert.worlds.local.node_agent.agent import Agent
 from scalecert.worlds.local.node_agent.config import AgentConfig, NodeKind
-from scalecert.worlds.local.node_agent.kube_api import PodEvent
 from scalecert.worlds.local.node_agent.log import Log
 from scalecert.worlds.local.node_agent.pod_objects import PodObject
+from scalecert.worlds.local.node_agent.pod_watch import PodEvent
 from scalecert.worlds.local.node_agent.records import PODS_FILE, ROUTES_FILE
 
 KIND = NodeKind(labels=L4, resource="nvidia.com/gpu", accelerators=1)

@@ -19,7 +19,7 @@ from scalecert.metrics.adapter_config import read_rules as check_rules
 from scalecert.metrics.gke.response import internal_error
 from scalecert.metrics.provider import MetricsProvider
 from scalecert.policy.rules import read_rules
-from scalecert.worlds.local.monitors.api import ApiObject, ApiServer, ApiUnavailable
+from scalecert.worlds.api_server import ApiObject, ApiServer, ApiUnavailable
 
 _CONFIG_MAPS = "/api/v1/configmaps"
 _HINT = b"ules:"

@@ -11,6 +11,7 @@ from scalecert.metrics.canary import METRIC, with_canary
 from scalecert.metrics.either_adapter import EitherAdapter
 from scalecert.metrics.gke import REQUEST_WINDOW_SECONDS
 from scalecert.metrics.prometheus_adapter import PrometheusAdapter
+from scalecert.worlds.api_server import ApiServer
 from scalecert.worlds.local.metrics_apis.applied_rules import AppliedRules
 from scalecert.worlds.local.metrics_apis.config import Config, Semantics
 from scalecert.worlds.local.metrics_apis.http_prometheus import HttpPrometheus
@@ -20,7 +21,6 @@ from scalecert.worlds.local.metrics_apis.pods import ApiServerPods
 from scalecert.worlds.local.metrics_apis.service import MetricsApis
 from scalecert.worlds.local.metrics_apis.system_samples import SystemSamples
 from scalecert.worlds.local.metrics_apis.usage import UsageFile
-from scalecert.worlds.local.monitors.api import ApiServer
 
 
 def assembled(config: Config) -> tuple[MetricsApis, UsageFile]:

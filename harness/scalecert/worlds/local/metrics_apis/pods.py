@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from scalecert.metrics.gke.response import internal_error
-from scalecert.worlds.local.monitors.api import ApiObject, ApiServer, ApiUnavailable
+from scalecert.worlds.api_server import ApiObject, ApiServer, ApiUnavailable
 from scalecert.worlds.local.monitors.discovery import Pod
 
 
@@ -44,7 +44,7 @@ class ApiServerPods:
         Raises:
             MetricsError: if the API server does not answer, or refuses.
         """
-        return [pod.name for pod in self._list(namespace, f"labelSelector={quote(selector)}")]
+        return [pod.name for pod in self._list(namespace, {"labelSelector": selector})]
 
     def facts(self, namespace: str, pod: str) -> PodFacts:
         """Return what is known of a pod, nothing of one that is gone.
@@ -52,12 +52,12 @@ class ApiServerPods:
         Raises:
             MetricsError: if the API server does not answer, or refuses.
         """
-        found = self._list(namespace, f"fieldSelector=metadata.name%3D{quote(pod)}")
+        found = self._list(namespace, {"fieldSelector": f"metadata.name={pod}"})
         return facts_of(msgspec.json.decode(found[0].raw, type=Pod)) if found else PodFacts()
 
-    def _list(self, namespace: str, query: str) -> list[ApiObject]:
+    def _list(self, namespace: str, query: Mapping[str, str]) -> list[ApiObject]:
         try:
-            found, _ = self._api.list(f"/api/v1/namespaces/{quote(namespace)}/pods?{query}")
+            found, _ = self._api.list(f"/api/v1/namespaces/{quote(namespace)}/pods", query)
         except ApiUnavailable as error:
             raise internal_error(str(error)) from error
         return found

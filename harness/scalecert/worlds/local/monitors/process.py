@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Final
 
 from scalecert.clock import monotonic_seconds
 from scalecert.errors import EnvironmentFault
-from scalecert.worlds.local.monitors.api import ApiServer
+from scalecert.worlds.api_server import ApiServer, Change, Collection, Follower
 from scalecert.worlds.local.monitors.canary_endpoint import serve_canary
 from scalecert.worlds.local.monitors.config import MonitorsConfig
 from scalecert.worlds.local.monitors.operator import Operator
 from scalecert.worlds.local.monitors.prometheus import PrometheusServer
-from scalecert.worlds.local.monitors.watching import Collection
 
 START_SECONDS = 30.0
 _SETTLE_SECONDS = 0.05
@@ -34,11 +33,9 @@ class Watched:
 
     def __init__(self, api: ApiServer) -> None:
         self.changed = Event()
-        self.pods = Collection(api, "/api/v1/pods", self.changed.set)
-        self.services = Collection(api, "/api/v1/services", self.changed.set)
-        self.monitors = {
-            kind: Collection(api, path, self.changed.set) for kind, path in MONITOR_PATHS.items()
-        }
+        self.pods = self._follower(api, "/api/v1/pods")
+        self.services = self._follower(api, "/api/v1/services")
+        self.monitors = {kind: self._follower(api, path) for kind, path in MONITOR_PATHS.items()}
         for one in self._all():
             one.start()
 
@@ -49,7 +46,7 @@ class Watched:
             EnvironmentFault: after `START_SECONDS`, with those that were waited for.
         """
         end = monotonic_seconds() + START_SECONDS
-        while missing := [one.path for one in self._all() if not one.is_listed]:
+        while missing := [one.collection.path for one in self._all() if not one.is_listed]:
             if monotonic_seconds() > end:
                 found = ", ".join(missing)
                 raise EnvironmentFault(f"waited {START_SECONDS:g} s for a list of {found}")
@@ -58,17 +55,29 @@ class Watched:
 
     def tell(self, operator: Operator) -> None:
         """Let the operator act on what is there now."""
-        operator.discover(self.pods.objects())
-        monitors = {kind: one.objects() for kind, one in self.monitors.items()}
-        operator.configure(monitors, self.services.objects())
+        operator.discover(_documents(self.pods))
+        monitors = {kind: _documents(one) for kind, one in self.monitors.items()}
+        operator.configure(monitors, _documents(self.services))
 
     def stop(self) -> None:
         """Follow nothing any more."""
         for one in self._all():
             one.stop()
 
-    def _all(self) -> list[Collection]:
+    def _follower(self, api: ApiServer, path: str) -> Follower:
+        """Return who follows a collection; one whose definition is not there yet may come."""
+        return Follower(api, Collection(path), self._change, limit_seconds=None)
+
+    def _change(self, _changes: Sequence[Change]) -> None:
+        self.changed.set()
+
+    def _all(self) -> list[Follower]:
         return [self.pods, self.services, *self.monitors.values()]
+
+
+def _documents(follower: Follower) -> tuple[bytes, ...]:
+    """Return the objects of now, as JSON."""
+    return tuple(one.raw for one in follower.objects())
 
 
 def run(config: MonitorsConfig) -> None:

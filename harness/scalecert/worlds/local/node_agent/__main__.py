@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from scalecert.errors import ScaleCertError
+from scalecert.worlds.api_server import ApiServer
 from scalecert.worlds.local.node_agent.agent import Agent
 from scalecert.worlds.local.node_agent.config import AgentConfig, forget_run_start, read_config
-from scalecert.worlds.local.node_agent.kube_api import KubeApi, PodEvent
+from scalecert.worlds.local.node_agent.kube_api import KubeApi
 from scalecert.worlds.local.node_agent.log import Log
-from scalecert.worlds.local.node_agent.pod_watch import PodWatch
+from scalecert.worlds.local.node_agent.pod_watch import PodEvent, pod_watch
 from scalecert.worlds.local.node_agent.processes import Processes
 
 _UNUSABLE_INPUT = 2
@@ -57,8 +58,8 @@ async def _run(config: AgentConfig) -> None:
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, 0)
-    api = KubeApi(config.kubeconfig)
-    agent = Agent(config, api, processes, log)
+    api = ApiServer(Path(config.kubeconfig))
+    agent = Agent(config, KubeApi(api), processes, log)
     await agent.nodes.register_warm_nodes()
 
     def tell(events: list[PodEvent]) -> None:
@@ -67,7 +68,7 @@ async def _run(config: AgentConfig) -> None:
     def stays_away(error: Exception) -> None:
         loop.call_soon_threadsafe(lost, f"the API server stays away: {error}")
 
-    PodWatch(api, tell, stays_away).start()
+    pod_watch(api, tell, stays_away).start()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     await agent.watch_usage()

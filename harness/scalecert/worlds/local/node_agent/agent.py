@@ -1,7 +1,7 @@
 """The node agent: cluster autoscaler and kubelet of all nodes.
 
-PodWatch ── events ──> Agent ──> NodeKeeper   nodes, when they are due
-                         └─────> PodRunner    one for each pod that is bound to one of them
+pod_watch ── events ──> Agent ──> NodeKeeper   nodes, when they are due
+                          └─────> PodRunner    one for each pod that is bound to one of them
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scalecert.worlds.local.node_agent.background import Background
 from scalecert.worlds.local.node_agent.config import AgentConfig
 from scalecert.worlds.local.node_agent.exporters import MIRROR, node_options
 from scalecert.worlds.local.node_agent.host import Place
-from scalecert.worlds.local.node_agent.kube_api import Api, PodEvent
+from scalecert.worlds.local.node_agent.kube_api import Api
 from scalecert.worlds.local.node_agent.log import Log
 from scalecert.worlds.local.node_agent.node_keeper import KnownNode, NodeKeeper
 from scalecert.worlds.local.node_agent.nodes import node_kind_of
@@ -33,6 +33,7 @@ from scalecert.worlds.local.node_agent.pod_objects import (
     read_spec,
 )
 from scalecert.worlds.local.node_agent.pod_runner import PodRunner
+from scalecert.worlds.local.node_agent.pod_watch import PodEvent
 from scalecert.worlds.local.node_agent.processes import Process, Starts
 from scalecert.worlds.local.node_agent.records import Records
 from scalecert.worlds.local.node_agent.servers import (

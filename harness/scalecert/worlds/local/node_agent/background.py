@@ -9,9 +9,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-import urllib3
-
-from scalecert.worlds.local.node_agent.kube_api import ApiError
+from scalecert.worlds.api_server import ApiUnavailable, Refused
 from scalecert.worlds.local.node_agent.log import Log
 
 _THREADS = 2
@@ -37,11 +35,9 @@ class Background:
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(self._threads, partial(call, *arguments))
-        except ApiError as error:
-            if error.status not in _GONE:
+        except ApiUnavailable as error:
+            if not isinstance(error, Refused) or error.status not in _GONE:
                 self._log.say(f"API server: {error}")
-        except urllib3.exceptions.HTTPError as error:
-            self._log.say(f"API server: {error}")
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a task and return it."""

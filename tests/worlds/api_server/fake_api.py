@@ -24,7 +24,8 @@ END: dict[str, Any] = {}
 
 def thing(name: str, version: int) -> dict[str, Any]:
     """Return an object."""
-    return {"metadata": {"name": name, "namespace": "default", "resourceVersion": str(version)}}
+    metadata = {"name": name, "namespace": "default", "uid": f"uid-{name}"}
+    return {"metadata": {**metadata, "resourceVersion": str(version)}}
 
 
 class FakeApi:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from queue import Queue
 from threading import Event
 
 import pytest
-from worlds.local.monitors.fake_api import END, PATH, FakeApi, fake_api, thing
+from worlds.api_server.fake_api import END, PATH, FakeApi, fake_api, thing
 
-from scalecert.worlds.local.monitors.api import ApiServer, ApiUnavailable
-from scalecert.worlds.local.monitors.watching import Collection
+from scalecert.worlds.api_server import ApiServer, Change, Collection, Follower
 
 LIMIT_SECONDS = 20.0
 
@@ -27,13 +26,18 @@ class Followed:
 
     def __init__(self, api: FakeApi) -> None:
         self._changed = Event()
-        self.collection = Collection(ApiServer(api.kubeconfig), PATH, self._changed.set)
-        self.collection.start()
-        api.at_end(self.collection.stop)
+        self.told: list[tuple[str, str]] = []
+        self.follower = Follower(ApiServer(api.kubeconfig), Collection(PATH), self._take)
+        self.follower.start()
+        api.at_end(self.follower.stop)
 
     def names(self) -> list[str]:
         """Return the names of the objects that it has."""
-        return sorted(json.loads(raw)["metadata"]["name"] for raw in self.collection.objects())
+        return sorted(one.name for one in self.follower.objects())
+
+    def _take(self, changes: Sequence[Change]) -> None:
+        self.told += [(one.kind, one.object.name) for one in changes]
+        self._changed.set()
 
     def until(self, is_so: Callable[[], bool]) -> None:
         """Wait for a change after which a condition holds."""
@@ -43,7 +47,7 @@ class Followed:
 
     def has(self, *names: str) -> None:
         """Wait until it has these objects and no other."""
-        self.until(lambda: self.collection.is_listed and self.names() == sorted(names))
+        self.until(lambda: self.follower.is_listed and self.names() == sorted(names))
 
 
 def test_a_collection_is_listed_and_then_watched_from_there(api: FakeApi) -> None:
@@ -56,7 +60,7 @@ def test_a_collection_is_listed_and_then_watched_from_there(api: FakeApi) -> Non
     api.tell("DELETED", thing("a", 9))
     followed.has("b", "c")
     api.tell("MODIFIED", thing("b", 10))
-    followed.until(lambda: b'"10"' in b"".join(followed.collection.objects()))
+    followed.until(lambda: "10" in [one.version for one in followed.follower.objects()])
 
 
 def test_a_watch_that_ends_goes_on_where_it_was(api: FakeApi) -> None:
@@ -85,17 +89,36 @@ def test_a_collection_that_is_not_there_yet_is_waited_for(api: FakeApi) -> None:
     Followed(api).has("a")
 
 
-def test_an_answer_that_is_none_is_said(api: FakeApi) -> None:
-    """Who asks for a collection that nobody serves is told its path and the status."""
-    with pytest.raises(ApiUnavailable, match="/apis/none answered 404"):
-        ApiServer(api.kubeconfig).list("/apis/none")
+def test_what_a_list_finds_is_told_oldest_first(api: FakeApi) -> None:
+    """Ordinals of pods are given in the order in which they were made, whatever their names."""
+    newer, older = thing("a", 5), thing("b", 4)
+    newer["metadata"]["creationTimestamp"] = "2026-01-01T00:00:01Z"
+    older["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    api.objects = [newer, older]
+    followed = Followed(api)
+    followed.has("a", "b")
+    assert followed.told == [("LISTED", "b"), ("LISTED", "a")]
 
 
-def test_a_client_without_its_certificate_gets_no_answer(api: FakeApi, tmp_path: Path) -> None:
-    """The kubeconfig's certificate is what lets the process in."""
-    with fake_api(tmp_path / "other") as other:
-        stranger = json.loads(other.kubeconfig.read_bytes())
-    own = json.loads(api.kubeconfig.read_bytes())
-    (tmp_path / "mixed").write_text(json.dumps({**own, "users": stranger["users"]}))
-    with pytest.raises(ApiUnavailable, match="did not answer"):
-        ApiServer(tmp_path / "mixed").list(PATH)
+def test_one_that_gives_up_says_so(api: FakeApi) -> None:
+    """After its limit, with the last answer; who follows must not go on as if nothing changed."""
+    api.statuses = [500] * 1000
+    lost: Queue[Exception] = Queue()
+    server = ApiServer(api.kubeconfig)
+    follower = Follower(server, Collection(PATH), lambda _: None, lost=lost.put, limit_seconds=0.1)
+    follower.start()
+    error = lost.get(timeout=LIMIT_SECONDS)
+    assert "answered 500" in str(error)
+    assert follower.problem is error
+
+
+def test_what_its_hearer_can_not_take_ends_it(api: FakeApi) -> None:
+    """An error in a thread is nobody's else: it is told, not swallowed."""
+    api.objects = [thing("a", 1)]
+    lost: Queue[Exception] = Queue()
+
+    def refuse(changes: Sequence[Change]) -> None:
+        raise ValueError(changes[0].object.name)
+
+    Follower(ApiServer(api.kubeconfig), Collection(PATH), refuse, lost=lost.put).start()
+    assert str(lost.get(timeout=LIMIT_SECONDS)) == "a"
