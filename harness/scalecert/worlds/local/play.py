@@ -23,7 +23,6 @@ from scalecert.errors import EnvironmentFault
 from scalecert.load.answer_log import Answers
 from scalecert.metrics.canary import canary_paths
 from scalecert.planning.trial import Trial
-from scalecert.policy.command_line import command_line
 from scalecert.recording.model import Column, Recording
 from scalecert.recording.plan import Plan, WallClock
 from scalecert.rng import stream
@@ -32,6 +31,7 @@ from scalecert.worlds.api_server import ApiServer, Refused
 from scalecert.worlds.local.control_plane.readiness import wait_for
 from scalecert.worlds.local.metrics_apis.canary_urls import canary_urls, read_heartbeat
 from scalecert.worlds.local.metrics_apis.outages import OutageSpan, write_outages
+from scalecert.worlds.local.node_agent.config import tell_run_start
 from scalecert.worlds.local.objects import Manifest, namespaces_of
 from scalecert.worlds.local.stage import Stage
 from scalecert.worlds.local.supervisor.client import Processes
@@ -141,11 +141,9 @@ class Play:
         )
 
     def _service(self) -> load.Service:
-        resolved, conditions = self.trial.resolved, self.trial.plan.scenario.spec.cluster
-        container = resolved.container
-        words, env = (command_line(container), container.env) if container else ((), {})
+        conditions = self.trial.plan.scenario.spec.cluster
         return load.Service(
-            client=resolved.kind.client(words, env),
+            client=self.trial.resolved.client(),
             routes=self.stage.routes,
             routing=conditions.routing,
             connections=conditions.connections,
@@ -158,6 +156,7 @@ class Play:
         phase = stream(self.trial.plan.seed, "hpa-sync").random() * period
         t0 = unix_seconds() + _AHEAD_SECONDS + period - phase
         self._write_outages(t0)
+        tell_run_start(self.stage.agent_folder, t0)
         generator.begin(t0)
         self._until(t0 + phase - period)
         self._make_autoscaler()

@@ -40,14 +40,19 @@ class Stage:
     folder: Path
 
     @property
+    def agent_folder(self) -> Path:
+        """The node agent's files."""
+        return self.folder / "agent"
+
+    @property
     def pods_log(self) -> Path:
         """What the node agent saw of pods."""
-        return self.folder / "agent" / "pods.jsonl"
+        return self.agent_folder / "pods.jsonl"
 
     @property
     def routes(self) -> Path:
         """The pods that requests may go to."""
-        return self.folder / "agent" / "routes.json"
+        return self.agent_folder / "routes.json"
 
     @property
     def metrics_log(self) -> Path:
@@ -103,15 +108,14 @@ class Stage:
 
     def _agent_command(self) -> list[str]:
         settings, directory = self.settings, self.cluster.directory
-        folder = self.folder / "agent"
-        folder.mkdir()
+        self.agent_folder.mkdir()
         file = self.folder / "node-agent.json"
         agent_config.write_config(
             file,
             agent_config.AgentConfig(
                 kubeconfig=str(self.cluster.control_plane.kubeconfig),
                 subnet=directory.subnet,
-                directory=str(folder),
+                directory=str(self.agent_folder),
                 speed=settings.time_lapse,
                 nodes=settings.nodes,
                 image_pull_seconds=settings.image_pull_seconds,
@@ -136,7 +140,7 @@ class Stage:
                 client_ca=plane.pki.front_proxy_ca,
                 kubeconfig=plane.kubeconfig,
                 prometheus=plane.prometheus_url,
-                usage=self.folder / "agent" / "usage.json",
+                usage=self.agent_folder / "usage.json",
                 outages=self.outages,
                 log=self.metrics_log,
                 time_lapse=self.settings.time_lapse,
