@@ -178,10 +178,10 @@ def test_google_clouds_own_collection_needs_no_monitor(world: World) -> None:
         world.run_pod("plugin-node-0", address, plugin, annotations={NODES_OWN: "e2e"})
         query = 'scalecert_system_duty_cycle{namespace="default",pod="web-0",container="server"}'
         has(world, query)
-    (found,) = world.query(query)
+        has(world, 'duty_cycle{job="default",exported_pod="web-0",pod="plugin-node-0"}')
+        (found,) = world.query(query)
     assert found["metric"]["job"] == "scalecert-system"
     assert found["value"][1] == "40"
-    has(world, 'duty_cycle{job="default",exported_pod="web-0",pod="plugin-node-0"}')
     world.plane.kubectl("delete", "pod", "plugin-node-0", "--grace-period=0", "--force")
 
 

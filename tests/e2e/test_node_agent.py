@@ -100,6 +100,22 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
+def test_the_agent_ends_at_once_with_its_servers(cluster: Cluster):
+    """SIGTERM leaves nothing of them; the next agent takes the pods up again.
+
+    Those of its warm node: it knows of none that was provisioned before it. So this comes first.
+    """
+    cluster.deploy("end", 1)
+    (pod,) = cluster.routed()
+    server = _server(cluster.plane)
+    cluster.plane.directory.processes.stop("node-agent")
+    wait_until(lambda: server not in descendants_of(cluster.plane.directory.processes.pid))
+    cluster.start_agent()
+    wait_until(lambda: [one["name"] for one in cluster.routed()] == [pod["name"]])
+    cluster.plane.kubectl("delete", "deployment", "end", "--wait")
+    wait_until(lambda: cluster.routed() == [])
+
+
 def test_a_deployment_scales_up_and_down(cluster: Cluster):
     """One warm node, two that are provisioned; each pod goes through its whole life."""
     cluster.deploy("life", 1)
@@ -143,16 +159,3 @@ def _server(plane: Plane) -> int:
     names = {pid: Path(f"/proc/{pid}/comm").read_text().strip() for pid in processes}
     (server,) = (pid for pid, name in names.items() if name == "mock vllm")
     return server
-
-
-def test_the_agent_ends_at_once_with_its_servers(cluster: Cluster):
-    """SIGTERM leaves nothing of them; the next agent takes the pods up again."""
-    cluster.deploy("end", 1)
-    (pod,) = cluster.routed()
-    server = _server(cluster.plane)
-    cluster.plane.directory.processes.stop("node-agent")
-    wait_until(lambda: server not in descendants_of(cluster.plane.directory.processes.pid))
-    cluster.start_agent()
-    wait_until(lambda: [one["name"] for one in cluster.routed()] == [pod["name"]])
-    cluster.plane.kubectl("delete", "deployment", "end", "--wait")
-    wait_until(lambda: cluster.routed() == [])
