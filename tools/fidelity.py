@@ -2,8 +2,8 @@
 
     python tools/fidelity.py [--pair SCENARIO/POLICY ...] [--runs 3] [--worlds 2] [--write]
 
-Every pair of fixtures/fidelity is run with each seed. Recordings are kept under `--out`, so that
-`--compare` judges them again without running anything. `--write` puts the figures of all pairs into
+Every pair of fixtures/fidelity is run with each seed. Recordings are kept under `--out`: what is there
+is not run again, and `--compare` runs nothing at all. `--write` puts the figures of all pairs into
 fixtures/fidelity.json, which certificates read, and the tables and the plot into docs.
 """
 
@@ -36,7 +36,7 @@ def main() -> int:
         order = [
             run for number in range(options.runs) for run in (one[number] for one in runs.values())
         ]
-        for run in Runs(options.out, options.time_lapse, options.worlds).make(order):
+        for run in Runs(options.out, options.worlds).make(order):
             print(f"{run.pair.name} seed {run.seed}: recorded", file=sys.stderr, flush=True)
     recorded = {
         pair: [(run, run.recordings(options.out)) for run in of_pair]
@@ -58,7 +58,6 @@ def _options() -> argparse.Namespace:
     names = [pair.name for pair in all_pairs()]
     parser.add_argument("--pair", action="append", default=[], choices=names, metavar="PAIR")
     parser.add_argument("--runs", type=int, default=3, help="runs of each pair: seeds from 1 on")
-    parser.add_argument("--time-lapse", type=int, default=5, help="of world local")
     parser.add_argument("--worlds", type=int, default=1, help="worlds at once")
     parser.add_argument("--out", type=Path, default=Path("out/fidelity"), help="for recordings")
     parser.add_argument("--compare", action="store_true", help="recordings that are there")

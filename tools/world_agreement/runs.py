@@ -33,14 +33,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """How the runs are made: `worlds` of world `local` at once, each `time_lapse` times faster."""
+    """How the runs are made: so many of world `local` at once, recordings to `out`."""
 
     out: Path
-    time_lapse: int
     worlds: int
 
     def make(self, runs: Iterable[Run]) -> Iterator[Run]:
-        """Make the runs and yield each one that is on disk.
+        """Make the runs that are not on disk, and yield each one that is from now on.
 
         Raises:
             EnvironmentFault: if a world broke.
@@ -48,7 +47,8 @@ class Runs:
         waiting: Queue[Run] = Queue()
         done: Queue[Run | None] = Queue()
         for run in runs:
-            waiting.put(run)
+            if not run.folder(self.out, "local").exists():
+                waiting.put(run)
         with ThreadPoolExecutor(self.worlds) as pool:
             workers = [
                 pool.submit(self._work, f"fidelity-{number}", waiting, done)
@@ -61,21 +61,24 @@ class Runs:
                 worker.result()
 
     def _work(self, name: str, waiting: Queue[Run], done: Queue[Run | None]) -> None:
-        """Make runs in one world until none waits, one after the other."""
+        """Make runs until none waits, one after the other, in a world for each time lapse."""
         try:
-            with pipeline.open_world("local", time_lapse=self.time_lapse, instance=name) as world:
-                while True:
-                    run = waiting.get_nowait()
-                    self._record(run, "sim", None)
-                    self._record(run, "local", world)
-                    done.put(run)
+            run = waiting.get_nowait()
+            while True:
+                lapse = run.pair.time_lapse
+                with pipeline.open_world("local", time_lapse=lapse, instance=name) as world:
+                    while run.pair.time_lapse == lapse:
+                        self._record(run, "sim", None)
+                        self._record(run, "local", world)
+                        done.put(run)
+                        run = waiting.get_nowait()
         except Empty:
             pass
         finally:
             done.put(None)
 
     def _record(self, run: Run, name: str, world: World | None) -> None:
-        lapse = 1 if world is None else self.time_lapse
-        subject = run.pair.subject(world=name, seed=run.seed, time_lapse=lapse)
-        case = run.pair.case()
-        pipeline.record(subject, case, run.folder(self.out, name).parents[1], world=world)
+        subject = run.pair.subject(world=name, seed=run.seed)
+        pipeline.record(
+            subject, run.pair.case(), run.folder(self.out, name).parents[1], world=world
+        )
