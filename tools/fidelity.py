@@ -2,9 +2,9 @@
 
     python tools/fidelity.py [--pair SCENARIO/POLICY ...] [--runs 3] [--worlds 2] [--write]
 
-Every pair of fixtures/fidelity is run with each seed. Recordings are kept under `--out`: what is there
-is not run again, and `--compare` runs nothing at all. `--write` puts the figures of all pairs into
-fixtures/fidelity.json, which certificates read, and the tables and the plot into docs.
+Every pair of fixtures/fidelity is run with each seed. Recordings are kept under `--out`: what is
+there is not run again, and `--compare` runs nothing at all. `--write` puts the figures of all pairs
+into fixtures/fidelity.json, which certificates read, and the tables and the plot into docs.
 """
 
 from __future__ import annotations

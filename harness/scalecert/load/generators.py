@@ -18,6 +18,8 @@ from scalecert.load.offer import Offer, Service, Workers
 from scalecert.load.schedule import answers_file, ready_file, write_beginning, write_schedule
 
 _LOOK_SECONDS = 0.02
+_FLAGS = ("-P", "-X", "faulthandler")
+"""Nothing is imported from the folder that it starts in; a crash says where."""
 
 
 class Processes(Protocol):
@@ -155,7 +157,7 @@ def prepare(
     load = Load(processes, folder, offer, tuple(commands))
     try:
         for name, words in commands.items():
-            processes.start(name, (sys.executable, "-m", "scalecert.load", *words))
+            processes.start(name, (sys.executable, *_FLAGS, "-m", "scalecert.load", *words))
         load.wait_until_ready(limit_seconds)
     except BaseException:
         load.stop()
