@@ -41,8 +41,8 @@ def write(spec: AgreementSpec, plot: str) -> None:
     text = PAGE.read_text(encoding="utf-8")
     for name, table in tables(spec.pairs).items():
         text = re.sub(
-            rf"(<!-- table {name} -->\n).*?(\n<!-- end -->)",
-            lambda found, table=table: f"{found[1]}{table}{found[2]}",
+            rf"(<!-- table {name} -->\n).*?(?=<!-- end -->)",
+            lambda found, table=table: f"{found[1]}{table}\n",
             text,
             flags=re.DOTALL,
         )
