@@ -26,7 +26,7 @@ def bundled(*parts: str) -> Path:
     """Return the path of bundled data, e.g. `bundled("fixtures", "profiles", "models.yaml")`.
 
     The path may not exist: the wheel carries `suites`, `mock_servers`, `control_plane`,
-    `fixtures/policies`, `fixtures/profiles`, `fixtures/fidelity.json` and `.yaml` only, golden files
-    stay in the repository.
+    `fixtures/policies`, `fixtures/profiles`, `fixtures/fidelity.json` and `.yaml` only, golden
+    files stay in the repository.
     """
     return bundled_root().joinpath(*parts)
