@@ -49,12 +49,14 @@ def generated() -> tuple[ModuleType, ModuleType]:
 
 
 def refuses(place: str) -> bool:
-    """Tell whether nobody listens on a port, `host:port`."""
+    """Tell whether nobody listens on a port, `host:port`; not yet while it is being closed."""
     host, _, port = place.partition(":")
     try:
         socket.create_connection((host, int(port)), LIMIT_SECONDS).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # it was still open when we knocked
+        return False
     return False
 
 
