@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from control_planes import require_assets
-from e2e.policies import EVERY_KIND, FIDELITY, write_every_kind, write_suite
+from e2e.policies import EVERY_KIND, write_engine, write_every_kind, write_suite
 from e2e.whole_worlds import LIMIT_SECONDS, OpenWorld, command_in_world
 from world_stand_ins import environment
 
@@ -71,7 +71,7 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
     require_assets()
     folder = tmp_path_factory.mktemp("certify")
     suite = write_suite(folder / "suite", duration=f"{DURATION_SECONDS:g}s")
-    policies = {name: FIDELITY / f"{name}.yaml" for name in ENGINES}
+    policies = {name: write_engine(folder, name) for name in ENGINES}
     policies[EVERY_KIND] = write_every_kind(folder)
     words = ("certify", *policies.values(), "--suite", suite, "--out", "out", "--quick")
     clock = ("--world", "local", "--time-lapse", str(TIME_LAPSE))
