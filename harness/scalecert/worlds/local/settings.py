@@ -15,13 +15,13 @@ from scalecert.metrics.inputs import MetricsInput, WantedMetric
 from scalecert.metrics.tsdb import LOOKBACK_SECONDS
 from scalecert.planning.trial import Trial
 from scalecert.policy.scraping import metrics_endpoint
-from scalecert.scenario.model import Controllers, Nodes, PodStartup
+from scalecert.scenario.model import Cluster, Controllers, Nodes
 from scalecert.worlds.local.control_plane.components import ControllerFlags
 from scalecert.worlds.local.metrics_apis.config import Semantics
 from scalecert.worlds.local.metrics_apis.semantics import semantics_of
 from scalecert.worlds.local.monitors.config import DefaultScrape
 from scalecert.worlds.local.monitors.exporters import TrialExporters, trial_exporters
-from scalecert.worlds.local.time_lapse import Lapsed
+from scalecert.worlds.local.time_lapse import Lapsed, faster_cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ def settings_of(trial: Trial, lapsed: Lapsed, time_lapse: int, profile: str) -> 
     return Settings(
         time_lapse=time_lapse,
         namespace=trial.plan.policy.namespace,
-        flags=_flags(lapsed.cluster.controllers, 1),
-        nodes=_with_warm(lapsed.cluster.nodes, trial),
+        flags=_flags(lapsed.cluster.controllers),
+        nodes=replace(lapsed.cluster.nodes, warm=trial.warm_nodes),
         image_pull_seconds=lapsed.timing.image_pull_seconds,
         model_load_seconds=lapsed.timing.model_load_seconds,
         profiles={kind.name: profile},
@@ -103,7 +103,7 @@ def settings_by_hand(time_lapse: int, profile: EngineProfile | None, file: str) 
             by image and accelerator.
         file: that the profile lies in.
     """
-    controllers, conditions = Controllers(), MetricConditions()
+    cluster = faster_cluster(Cluster(), time_lapse)
     known: dict[str, MetricInfo] = {}
     for kind in engine_kinds():
         known |= kind.metrics(None)
@@ -111,33 +111,26 @@ def settings_by_hand(time_lapse: int, profile: EngineProfile | None, file: str) 
     return Settings(
         time_lapse=time_lapse,
         namespace="default",
-        flags=_flags(controllers, time_lapse),
+        flags=_flags(cluster.controllers),
         nodes=Nodes(),
-        image_pull_seconds=float(PodStartup().image_pull) / time_lapse,
+        image_pull_seconds=float(cluster.startup.image_pull),
         model_load_seconds=None,
         profiles={} if profile is None else {profile.spec.engine: file},
-        semantics=semantics_of(anything, known, conditions, seed=1),
-        default_scrape=DefaultScrape(
-            interval_seconds=float(conditions.scrape_interval) / time_lapse
-        ),
+        semantics=semantics_of(anything, known, MetricConditions(), seed=1),
+        default_scrape=DefaultScrape(interval_seconds=float(cluster.metrics.scrape_interval)),
         exporters=TrialExporters(),
-        usage_interval_seconds=float(conditions.resource_resolution) / time_lapse,
+        usage_interval_seconds=float(cluster.metrics.resource_resolution),
     )
 
 
-def _flags(controllers: Controllers, time_lapse: int) -> ControllerFlags:
+def _flags(controllers: Controllers) -> ControllerFlags:
     return ControllerFlags(
-        sync_period_seconds=float(controllers.sync_period) / time_lapse,
-        downscale_stabilization_seconds=float(controllers.downscale_stabilization) / time_lapse,
+        sync_period_seconds=float(controllers.sync_period),
+        downscale_stabilization_seconds=float(controllers.downscale_stabilization),
         tolerance=controllers.tolerance,
-        cpu_initialization_period_seconds=float(controllers.cpu_initialization_period) / time_lapse,
-        initial_readiness_delay_seconds=float(controllers.initial_readiness_delay) / time_lapse,
+        cpu_initialization_period_seconds=float(controllers.cpu_initialization_period),
+        initial_readiness_delay_seconds=float(controllers.initial_readiness_delay),
     )
-
-
-def _with_warm(nodes: Nodes, trial: Trial) -> Nodes:
-    """Return the nodes with a number of warm ones, as in virtual time."""
-    return replace(nodes, warm=trial.warm_nodes)
 
 
 def _default_scrape(trial: Trial, interval_seconds: float) -> DefaultScrape:
